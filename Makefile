@@ -66,6 +66,11 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.local
 	$(UV) pip install --quiet --python .clients/bin/python --require-hashes -r requirements/clients.txt
 	@touch $@
 
+.dbt/.done: requirements/dbt.txt $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .dbt
+	$(UV) pip install --quiet --python .dbt/bin/python --require-hashes -r requirements/dbt.txt
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
@@ -96,9 +101,9 @@ coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every pro
 witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them
 	$(BIN)/python tests/witness.py
 
-test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.5 GB more)
+test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.6 GB more)
 
-clients-test: $(VENV)/.dev .clients/.done  ## the embedded lake through the clients that people use
+clients-test: $(VENV)/.dev .clients/.done .dbt/.done  ## the embedded lake through the clients that people use
 	$(BIN)/python -m pytest tests/system/clients
 
 connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
@@ -128,13 +133,14 @@ docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, bu
 release: $(VENV)/.dev  ## check that this commit can be released, build wheel and sdist into dist/; publishes nothing
 	$(BIN)/python .ci/release.py
 
-check: $(VENV)/.dev  ## lint, types, import layers, words, template and policies
+check: $(VENV)/.dev  ## lint, types, import layers, words, lengths of files, template and policies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/unit/typing/public_api.py
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house_words.py
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_file_lengths.py
 	$(BIN)/cfn-lint deploy/aws/template.yaml
 	$(BIN)/python deploy/aws/check.py
 
@@ -188,7 +194,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml requirements/airflow2.in -c requirements/build.txt -o requirements/airflow2.txt
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
 	$(LOCK) requirements/clients.in -o requirements/clients.txt
+	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .venv-cdk .tableau .clients .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .venv-cdk .tableau .clients .dbt .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check

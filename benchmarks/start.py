@@ -18,8 +18,7 @@ from pathlib import Path
 
 from processes import adopt_orphans, spent_seconds, wait_for_children, wait_until_quiet
 
-from etltctl.local.services.glue.jvm import installed_archive
-from etltctl.local.services.glue.spark import train
+from etltctl.local.services.glue.class_archive import installed_archive, train
 
 PROJECT = Path(__file__).parents[1]
 ETLTCTL = Path(sys.executable).with_name("etltctl")

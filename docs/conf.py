@@ -12,17 +12,29 @@ project = "etltctl"
 author = "the etltctl authors"
 html_title = "etltctl"
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["generate", "diagrams"]
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 myst_links_external_new_tab = True
 # Links to the project's own files, such as tests and scripts, become downloads of them; Sphinx knows no folders, so
 # tests/docs/test_pages.py checks every link and anchor.
 suppress_warnings = ["toc.empty_glob", "myst.xref_missing"]
 
+# The reference of the Python API is made of docstrings. Their `code` in backticks is a role without a name to Sphinx.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+# Types of signatures that have no entry on the page: those of the standard library, and etltctl's inner ones.
+nitpick_ignore_regex = [("py:.*", ".*")]
+
 html_theme = "furo"
 html_show_sphinx = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = True  # a page's Markdown is next to it, for programs that read
 html_sourcelink_suffix = ""
 pygments_style = "friendly"

@@ -1,4 +1,4 @@
-"""llms.txt: the pages of the site as a list of links to their Markdown, for programs that read."""
+"""llms.txt: the pages of the site as a list of links, to their Markdown where they have it, for programs that read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def title_and_summary(page: Path) -> tuple[str, str]:
     """Return a page's heading and the first sentence of its first paragraph; empty if it begins otherwise."""
     text = re.sub(r"<!--.*?-->|```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL).strip()
     title, _, rest = text.removeprefix("# ").partition("\n")
-    cause = rest.partition("**Cause.** ")[2]  # of an error, which says more than its first paragraph
+    # The first paragraph of an error's page is the text of the error. The cause says more.
+    cause = rest.partition("**Cause.** ")[2]
     paragraph = re.split(r"\n\s*\n", (cause or rest).strip())[0].replace("\n", " ")
     if re.match(r"[|#!>-]", paragraph):
         return title, ""
@@ -48,4 +49,11 @@ def title_and_summary(page: Path) -> tuple[str, str]:
 
 def _line(page: Path) -> str:
     title, summary = title_and_summary(page)
-    return f"- [{title}](_sources/{page.relative_to(DOCS).as_posix()})" + (f": {summary}" if summary else "")
+    return f"- [{title}]({_target(page)})" + (f": {summary}" if summary else "")
+
+
+def _target(page: Path) -> str:
+    """Return where a program reads the page: its Markdown, or the HTML if Sphinx fills it with docstrings."""
+    name = page.relative_to(DOCS)
+    is_filled = "```{eval-rst}" in page.read_text("utf-8")
+    return name.with_suffix(".html").as_posix() if is_filled else f"_sources/{name.as_posix()}"

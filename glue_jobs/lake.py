@@ -11,6 +11,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+import f1_descriptions
+import weather_descriptions
+
 GENERATION = "_airbyte_generation_id"
 CANNOT_MERGE = "CANNOT_MERGE"  # begins the name of Spark's error for two types of a column
 ROW_ORDER = ("source_file", "source_row")
@@ -168,7 +171,7 @@ def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) ->
 
 
 def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
-    """Write a table's row counts as one line of JSON to a folder that must not exist yet.
+    """Write a table's row counts and descriptions as one line of JSON to a folder that must not exist yet.
 
     Hadoop's file system writes it, the one that Spark writes tables with. A Spark job for the same line would plan a
     query, start a task and commit its output, for each table.
@@ -184,6 +187,22 @@ def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) ->
         raise FileExistsError(f"{location} exists: an audit is written once")
     stream = files.create(hadoop.Path(folder, "part-00000.txt"))
     try:
-        stream.write(f"{json.dumps(audit, sort_keys=True)}\n".encode())
+        described = {**describe_table(audit.get("table", "")), **audit}
+        stream.write(f"{json.dumps(described, sort_keys=True)}\n".encode())
     finally:
         stream.close()
+
+
+def describe_table(table: str) -> dict[str, Any]:
+    """Return what the catalog is to say of a table: its `description`, and the `comments` of its columns by name.
+
+    Returns:
+        Nothing for a table that no module describes: a missing text must not fail a job.
+    """
+    for module in (weather_descriptions, f1_descriptions):
+        if table in module.TABLES:
+            description, names = module.TABLES[table]
+            texts = {**module.COLUMNS, **module.OWN_COLUMNS.get(table, {})}
+            comments = {name: texts[name] for name in names.split() if name in texts}
+            return {"description": description, "comments": comments}
+    return {}

@@ -20,16 +20,19 @@ import pytest
 # In the order in which they start, the longest first. A file or folder of `TOGETHER` is one share with everything
 # below it that is not a separate share. Every other file is a share by itself.
 TOGETHER = (
+    "tests/system/faults/records/",
     "tests/system/faults/",
     "tests/system/e2e/",
     "tests/system/glue_jobs/f1/",
     "tests/system/glue_jobs/",
     "tests/system/infra/",
-    "tests/component/runs/",
+    "tests/component/governance/",
+    "tests/component/pipeline/",
+    "tests/component/services/starts/",
+    "tests/component/local/athena/",
 )
 APART = (
     "tests/system/e2e/test_pack.py",
-    "tests/system/faults/test_records.py",
     "tests/system/faults/test_answers.py",
     "tests/system/faults/test_boundaries.py",
     "tests/system/e2e/test_interrupts.py",

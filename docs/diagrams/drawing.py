@@ -90,6 +90,7 @@ class Picture:
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" fill="{fill}" stroke="{border}"/>'
         )
+        # SVG places text by its baseline, which lies about a third of the letters' height below their middle.
         first = y + height / 2 - (len(texts) - 1) * SIZE * 0.675 + SIZE * 0.35
         for index, text in enumerate(texts):
             weight = weights[min(index, 1)]
@@ -109,6 +110,7 @@ class Picture:
         )
         if label:
             (x1, y1), (x2, y2) = points[:2]
+            # A label stands above a level line and to the right of any other, so that the line does not cross it.
             is_level = abs(y1 - y2) < 1
             x, y = ((x1 + x2) / 2, y1 - 6) if is_level else (x1 + 7, (y1 + y2) / 2 + 4)
             self.words(x, y, label, anchor="middle" if is_level else "start")
@@ -148,6 +150,7 @@ class Picture:
         left = x - width / 2 if anchor == "middle" else x
         area = (text, left, y - size * 0.8, left + width, y)
         for other in self.texts:
+            # Two rectangles overlap if they do so in both directions.
             if area[1] < other[3] and other[1] < area[3] and area[2] < other[4] and other[2] < area[4]:
                 raise ValueError(f"{text!r} lies on {other[0]!r}")
         self.texts.append(area)

@@ -1,7 +1,8 @@
 """The README's own transcript as an animated picture of a terminal.
 
-The transcript is of a real run, and tests/e2e/test_transcripts.py compares it with what the commands print. Each line
-appears when the run printed it, with the waits shortened. Where animations are off, every line is visible.
+The transcript is of a real run, and tests/system/e2e/test_transcripts.py compares it with the output of the commands.
+The picture shows all lines first, so that its first frame can be read. Then each line appears when the run printed it,
+with the waits shortened. Where animations are off, every line stays visible.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ COLUMNS = 112
 TITLE = "A terminal: etltctl run mongodb, then a query of its result"
 FONT = "13px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 LETTER, LINE, MARGIN, TOP = 7.8, 20, 18, 44  # pixels
-PLAY_S, REST_S = 12.0, 8.0  # the lines appear, and then stay
+REST_S, PLAY_S = 8.0, 12.0  # the lines stay, and then appear one by one
 TYPED_S = 3.0  # before a command, in the run's own seconds
 COLOURS = {
     "prompt": "#7ee787",
@@ -68,6 +69,7 @@ def _lines() -> list[Line]:
         texts += [(text, _seconds(text), False) for text in output]
         texts += [("", 0.0, False)]
     moments = list(accumulate(seconds for _, seconds, _ in texts))
+    # One scale for all lines: what took longer in the run also takes longer here.
     scale = PLAY_S / moments[-1]
     return [
         Line(piece, round(moment * scale, 2), is_command)
@@ -83,8 +85,13 @@ def _seconds(text: str) -> float:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Return the text in pieces as wide as the terminal."""
-    return [text[start : start + COLUMNS] for start in range(0, max(len(text), 1), COLUMNS)]
+    """Return the text in pieces that fit the terminal, broken between words."""
+    pieces = []
+    while len(text) > COLUMNS:
+        end = text.rfind(" ", 0, COLUMNS) + 1 or COLUMNS
+        pieces.append(text[:end])
+        text = text[end:]
+    return [*pieces, text]
 
 
 def _drawn(line: Line, y: float, index: int) -> str:
@@ -103,6 +110,8 @@ def _piece(text: str, column: int, y: float, colour: str) -> str:
     column += len(text) - len(text.lstrip())
     text = text.strip()
     x, width = MARGIN + column * LETTER, len(text) * LETTER
+    # `textLength` gives each piece the same width in every font, or the columns of a reader without this font would
+    # shift.
     shape = f' class="{colour}"' if colour else ""
     content = escape(text, quote=False)
     return f'<text{shape} x="{x:g}" y="{y:g}" textLength="{width:g}" xml:space="preserve">{content}</text>'
@@ -111,7 +120,9 @@ def _piece(text: str, column: int, y: float, colour: str) -> str:
 def _styles(lines: list[Line]) -> str:
     whole = PLAY_S + REST_S
     frames = "".join(
-        f"@keyframes k{index}{{0%{{opacity:0}}{100 * line.second / whole:.1f}%,100%{{opacity:1}}}}"
+        # With step-end a value stays until the next frame of the animation, so that a line appears at once.
+        f"@keyframes k{index}{{0%{{opacity:1}}{100 * REST_S / whole:.1f}%{{opacity:0}}"
+        f"{100 * (REST_S + line.second) / whole:.1f}%,100%{{opacity:1}}}}"
         f".l{index}{{animation:k{index} {whole:g}s step-end infinite}}\n"
         for index, line in enumerate(lines)
         if line.text.strip() and line.second

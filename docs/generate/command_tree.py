@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from etltctl.cli.app import app
-from etltctl.cli.doctor import AreaName
 from etltctl.cli.groups import built
+from etltctl.cli.project import AreaName
 
 # What the value of a parameter names, by the parameter's own name.
 TAKES = {
@@ -59,6 +59,7 @@ def _value(param: Any) -> dict[str, Any]:
     if getattr(param, "is_flag", False) or getattr(param, "count", False):
         return {"takes": "", "choices": []}
     takes = "file" if param.name in FILE_LIKE else TAKES.get(param.name, "text")
+    # An option with choices has them in its type. An argument that typer reads as text has them in CHOICES.
     choices = getattr(param.type, "choices", None) or CHOICES.get(param.name, [])
     return {"takes": takes, "choices": [str(getattr(choice, "value", choice)) for choice in choices]}
 

@@ -1,30 +1,40 @@
-"""The commands, from the program's own help."""
+"""The commands: the reference by Typer's own generator, and the README's list."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import typer
+import typer.cli
 
 from etltctl.cli.app import app
-from etltctl.cli.groups import built
+from etltctl.cli.groups import HELP_NAMES, built
 
-WIDTH = 100
 COLUMN = 45
+# An option in a help text: outside of code a Markdown renderer may make a dash of its hyphens.
+OPTION_OR_CODE = re.compile(r"`[^`]*`|(?<!\S)(--?[a-z][a-z-]*)")
 
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Yield every command that does something, by its whole name, in the order of the program's help."""
-    yield from _below("etltctl", built(app))
+    yield from ((name, command) for name, command in _below("etltctl", built(app)) if not _is_group(command))
 
 
-def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    if not hasattr(command, "commands"):
-        yield name, command
-        return
-    for word, inner in command.commands.items():
-        yield from _below(f"{name} {word}", inner)
+def commands_reference() -> str:
+    """Return the options of every command and all commands with their options, as `typer utils docs` writes them."""
+    root = built(app)
+    for _, command in _below("etltctl", root):
+        command.short_help = _sentence(command)  # Typer would cut a longer text in the middle
+    context = typer.Context(root, info_name="etltctl", help_option_names=HELP_NAMES)
+    # Typer's generator takes `[default: ask]` for a tag of rich's markup and drops it. Help texts here have no markup.
+    with patch.object(typer.cli, "HAS_RICH", False):
+        text = typer.cli.get_docs_for_click(
+            obj=root, ctx=context, indent=1, name="etltctl", title="Options of every command"
+        )
+    return f"{OPTION_OR_CODE.sub(_as_code, text).strip()}\n"
 
 
 def commands_block() -> str:
@@ -40,37 +50,29 @@ def commands_block() -> str:
     return "\n".join(["```", *lines, "```", ""])
 
 
+def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    if _is_group(command):
+        for word, inner in command.commands.items():
+            yield from _below(f"{name} {word}", inner)
+
+
+def _is_group(command: Any) -> bool:
+    return hasattr(command, "commands")
+
+
 def _inside(command: Any) -> str:
     """Return a group's commands, or a command's arguments."""
-    if hasattr(command, "commands"):
+    if _is_group(command):
         return "|".join(command.commands)
     context = typer.Context(command)
     arguments = (each for each in command.params if each.param_type_name == "argument")
     return " ".join(argument.make_metavar(context).partition(":")[0] for argument in arguments)
 
 
+def _as_code(match: re.Match[str]) -> str:
+    return f"`{match[1]}`" if match[1] else match[0]
+
+
 def _sentence(command: Any) -> str:
     return " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
-
-
-def commands_page() -> str:
-    """Return the page."""
-    root = built(app)
-    parts = [
-        "# Commands\n",
-        "Results are alone on stdout, everything else is on stderr. `-o json` and `-o ndjson` give every result "
-        "as data, with a `schema` that names its shape. A value that JSON has no exact type for is a string: "
-        'every decimal of a query (`"100.50"`), dates and times.\n',
-        "## Options of every command\n",
-        _help("etltctl", root),
-    ]
-    for name, command in commands():
-        parts += [f"## {name}\n", _help(name, command)]
-    return "\n".join(parts)
-
-
-def _help(name: str, command: Any) -> str:
-    context = typer.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
-    context.help_option_names = ["-h", "--help"]
-    lines = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-    return f"```text\n{lines}\n```\n"

@@ -7,6 +7,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from etltctl.local.services import airbyte
 
@@ -18,28 +19,30 @@ SERVICE_NAMES = {
     "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "CloudTrail",
 }
 
-WHO_IS_LET_IN = """## Who is let in
 
-The server listens on 127.0.0.1, which every user of the machine can reach. It answers callers that have a key of its
-state folder, and refuses all others as the service itself would. The state folder is made with mode 0700; a folder of
-another user is refused.
+@dataclass(frozen=True)
+class Suite:
+    """What a public test suite says of a service: how many of its tests pass, and why the others do not."""
 
-- **AWS's services**: an access key and its secret, by Signature Version 4. They are in `.etltctl/server/keys.json`,
-  which only its owner reads (mode 0600). Sessions of `sts:AssumeRole` and access keys that the embedded IAM makes are
-  let in as well.
-- **Airbyte**: a token, for the client id and secret in `.etltctl/airbyte/credentials.json` (mode 0600).
-- **The server's own calls** (`/_etltctl/`) **and the HTTP sample** (`/sample/`): `Authorization: Bearer` with the
-  `server_key` of `keys.json`.
-- **MongoDB, with the weather sample**: a user and a password that end with its process and are in no file.
-- `/_etltctl/health` and Airbyte's `/health` need no key: they say that the server is up.
+    name: str
+    commit: str
+    passed: int
+    failed: dict[str, int]
+    not_claimed: dict[str, int]
 
-[Your own programs](../how-to/use-your-own-clients.md) get the keys by `eval "$(etltctl local env)"`. To replace the
-keys, stop the server, delete the file, and start it again.
-
-Not protected: what runs as the same user of the machine, or as root, can read the keys and the lake's files. A Glue
-job is such a program. Nothing is encrypted on the way, which does not leave the machine; MongoDB answers `hello` and
-`buildInfo` to every caller. Web pages are refused, whatever they ask for.
-"""
+    def section(self) -> str:
+        """Return the section of the page; both tables name reasons and counts of tests."""
+        failed, left_out = sum(self.failed.values()), sum(self.not_claimed.values())
+        rows = [("fails", *row) for row in self.failed.items()]
+        rows += [("not claimed", *row) for row in self.not_claimed.items()]
+        return "\n".join([
+            f"[{self.name}](https://github.com/{self.name}) (commit `{self.commit}`), which knows no etltctl: of its "
+            f"tests of what is modelled {self.passed} pass and {failed} fail; {left_out} others are of what is not.\n",
+            "| | tests | why |",
+            "| --- | ---: | --- |",
+            *(f"| {what} | {count} | {reason} |" for what, reason, count in rows),
+            "",
+        ])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,16 @@ class Fidelity:
     same: list[str]
     differs: list[str]
     missing: list[str]
+    suite: Suite | None = None
+
+
+def _fidelity(service: dict[str, Any]) -> Fidelity:
+    suite = service.pop("suite", None)
+    return Fidelity(**service, suite=Suite(**suite) if suite else None)
 
 
 SERVICES = [
-    Fidelity(**service)
+    _fidelity(service)
     for service in tomllib.loads(Path(__file__).with_name("fidelity.toml").read_text("utf-8"))["services"]
 ]
 
@@ -65,29 +74,32 @@ def endpoints_table() -> str:
     return "\n".join(["| | embedded | not modelled |", "| --- | --- | --- |", *rows, ""])
 
 
-def endpoints_page() -> str:
-    """Return the page."""
-    parts = [
-        "# The embedded endpoints\n",
-        "For a pipeline etltctl only ever talks to Airbyte's public API and to AWS's API; locally it talks to a small "
-        "server on 127.0.0.1 that speaks both. This is how true that server is to the real services.\n",
-    ]
+def services_reference() -> str:
+    """Return a section for each service: what is the same as in the real one, what differs, what is not modelled."""
+    parts = []
     for each in SERVICES:
         parts.append(f"## {each.name}\n\n{each.embedded[0].upper()}{each.embedded[1:]}.\n")
-        parts += ["| same | differs | not modelled |", "| --- | --- | --- |"]
-        cells = ("; ".join(texts) for texts in (each.same, each.differs, each.missing))
-        parts.append(f"| {' | '.join(cells)} |\n")
-    parts.append(WHO_IS_LET_IN)
-    parts.append("## What is answered\n")
-    parts.append(
-        "By etltctl's own server; every other operation of Glue, Athena, IAM, Lake Formation, Secrets Manager and "
-        "SSM is answered by moto.\n"
-    )
-    parts.append(f"- S3: {', '.join(f'`{name}`' for name in s3_operations())}")
-    for service, operations in aws_operations().items():
-        parts.append(f"- {service}: {', '.join(f'`{name}`' for name in operations)}")
-    parts.append(f"- Airbyte: {', '.join(f'`{call}`' for call in airbyte_calls())}\n")
+        for heading, texts in (
+            ("The same", each.same),
+            ("Different", each.differs),
+            ("Not modelled", each.missing),
+        ):
+            parts.append(f"{heading}:\n\n" + "\n".join(f"- {text}" for text in texts) + "\n")
+        if each.suite:
+            parts.append(each.suite.section())
     return "\n".join(parts)
+
+
+def operations_list() -> str:
+    """Return the operations that etltctl's own server answers, a line a service."""
+    names_of = {
+        "S3": s3_operations(),
+        **aws_operations(),
+        "Airbyte": airbyte_calls(),
+    }
+    return "".join(
+        f"- {service}: {', '.join(f'`{name}`' for name in names)}\n" for service, names in names_of.items()
+    )
 
 
 def s3_operations() -> list[str]:
@@ -104,9 +116,10 @@ def aws_operations() -> dict[str, list[str]]:
     from etltctl.local.services.sts.service import ACTIONS
 
     with tempfile.TemporaryDirectory() as folder:
+        # Nothing listens on this port, and no call is made: the server is asked for its operations only.
         application = Application(Path(folder), "http://127.0.0.1:1", Keys.make())
         try:
-            names = {*application._operations, *application._log_operations}
+            names = {*application._operations, *application._logs.operations()}
             names |= {
                 f"LakeFormation{path.replace('/', '.')}" for path in application._of_caller if "/" in path
             }
@@ -125,6 +138,7 @@ def aws_operations() -> dict[str, list[str]]:
 
 def airbyte_calls() -> list[str]:
     """Return the calls of Airbyte's public API that are answered, as method and path."""
+    # The routes stand in several modules of the service. In the source each is a method and a path.
     text = "".join(
         file.read_text("utf-8") for file in sorted(Path(str(airbyte.__file__)).parent.glob("*.py"))
     )

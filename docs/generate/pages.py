@@ -1,63 +1,64 @@
-"""Which pages and data are made, and whether those on disk are as the code says."""
+"""The files with parts that the code fills, and whether those on disk are current."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from generate.columns import columns_reference
 from generate.command_tree import command_tree
-from generate.commands import commands_block, commands_page
-from generate.endpoints import endpoints_page, endpoints_table
-from generate.python_api import python_page
-from generate.settings_page import settings_page
-from generate.words import environment_page, exit_codes_page
+from generate.commands import commands_block, commands_reference
+from generate.endpoints import endpoints_table, operations_list, services_reference
+from generate.exit_codes import error_tree, exit_codes_table
+from generate.settings_page import settings_reference
 
 PROJECT = Path(__file__).parents[2]
-REFERENCE = PROJECT / "docs" / "reference"
-NOTE = "<!-- Made by `python docs/generate` from the code; a change here would be lost. -->\n\n"
+REFERENCE = Path("docs", "reference")
 
-PAGES: Mapping[str, Callable[[], str]] = {
-    "commands.md": commands_page,
-    "settings.md": settings_page,
-    "exit-codes.md": exit_codes_page,
-    "environment-variables.md": environment_page,
-    "embedded-endpoints.md": endpoints_page,
-    "python.md": python_page,
-}
-# Parts of the README between `<!-- NAME -->` and `<!-- /NAME -->`.
-BLOCKS: Mapping[str, Callable[[], str]] = {
-    "commands": commands_block,
-    "endpoints": endpoints_table,
-    "dag": lambda: f"```python\n{(PROJECT / 'dags' / 'dag_mongodb.py').read_text('utf-8')}```\n",
+# Parts of a page between `<!-- NAME -->` and `<!-- /NAME -->`.
+PARTS: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    Path("README.md"): {
+        "commands": commands_block,
+        "endpoints": endpoints_table,
+        "dag": lambda: f"```python\n{(PROJECT / 'dags' / 'dag_mongodb.py').read_text('utf-8')}```\n",
+    },
+    REFERENCE / "columns.md": {"columns": columns_reference},
+    REFERENCE / "commands.md": {"commands": commands_reference},
+    REFERENCE / "settings.md": {"settings": settings_reference},
+    REFERENCE / "exit-codes.md": {"codes": exit_codes_table, "errors": error_tree},
+    REFERENCE / "embedded-endpoints.md": {"services": services_reference, "operations": operations_list},
 }
 
 
 def pages() -> dict[Path, str]:
-    """Return every generated file as it should be."""
-    files = {REFERENCE / name: NOTE + page() for name, page in PAGES.items()}
-    readme = PROJECT / "README.md"
-    files[PROJECT / "src" / "etltctl" / "cli" / "command_tree.json"] = command_tree()
-    files[readme] = with_blocks(readme.read_text("utf-8"))
+    """Return the current text of every file that the code fills, wholly or in part."""
+    files = {page: with_parts(page, (PROJECT / page).read_text("utf-8")) for page in PARTS}
+    files[Path("src", "etltctl", "cli", "command_tree.json")] = command_tree()
     return files
 
 
-def with_blocks(text: str) -> str:
-    """Return the text with every marked part as the code says; raise ValueError if one is not marked."""
-    for name, block in BLOCKS.items():
+def with_parts(page: Path, text: str) -> str:
+    """Return the text of a page with every marked part from the code.
+
+    Raises:
+        ValueError: A part is not marked.
+    """
+    for name, part in PARTS[page].items():
+        # A part keeps its marks, so that the next run finds it again.
         before, opening, rest = text.partition(f"<!-- {name} -->\n")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
         if not opening or not closing:
-            raise ValueError(f"README.md has no part marked <!-- {name} -->")
-        text = f"{before}{opening}{block()}{closing}{after}"
+            raise ValueError(f"{page} has no part marked <!-- {name} -->")
+        text = f"{before}{opening}{part()}{closing}{after}"
     return text
 
 
 def stale() -> list[Path]:
-    """Return the files on disk that are not as the code says."""
+    """Return the files on disk that are not current."""
     return [
-        path.relative_to(PROJECT)
+        path
         for path, text in pages().items()
-        if not path.exists() or path.read_text("utf-8") != text
+        if not (PROJECT / path).exists() or (PROJECT / path).read_text("utf-8") != text
     ]
 
 
@@ -65,6 +66,5 @@ def write() -> list[Path]:
     """Write the stale files."""
     stale_pages, files = stale(), pages()
     for path in stale_pages:
-        (PROJECT / path).parent.mkdir(exist_ok=True)
-        (PROJECT / path).write_text(files[PROJECT / path], "utf-8")
+        (PROJECT / path).write_text(files[path], "utf-8")
     return stale_pages

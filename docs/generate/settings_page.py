@@ -4,69 +4,74 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from etltctl.settings import Settings
 from etltctl.settings.files import project_file
-from generate.meanings import MEANINGS, SECTIONS
-
-Key = tuple[str, str, str]  # key, what it may be, default
 
 
-def keys() -> dict[str, list[Key]]:
-    """Return every setting, by its section."""
+@dataclass(frozen=True)
+class Setting:
+    """One key of the settings, each part in the words of the reference."""
+
+    section: str
+    name: str
+    value: str
+    default: str
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """The key with its section."""
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+
+def all_settings() -> list[Setting]:
+    """Return every setting, section by section."""
     schema = Settings.model_json_schema()
     shipped = tomllib.loads(project_file("etltctl.toml").read_text("utf-8"))
-    rows: dict[str, list[Key]] = {}
-    for section, name, kind, default in _walk("", schema, schema["$defs"], shipped):
-        rows.setdefault(section, []).append((name, kind, default))
-    return rows
+    return list(_walk("", schema, schema["$defs"], shipped))
 
 
 def sections() -> dict[str, str]:
-    """Return what each section says of itself, where the reference has no words for it."""
+    """Return the docstring of each section's model, by the section's name."""
     schema = Settings.model_json_schema()
-    meanings = {"": ""}
-    pending = [("", schema)]
-    for section, inner in pending:
-        meanings[section] = inner.get("description", "") if section else ""
-        pending += _below(section, inner, schema["$defs"])
+    meanings = {}
+    pending = _below("", schema, schema["$defs"])
+    # The list grows while it is walked: the sections of a section come after it.
+    for section, inner in (queue := list(pending)):
+        meanings[section] = inner.get("description", "")
+        queue += _below(section, inner, schema["$defs"])
     return meanings
 
 
-def settings_page() -> str:
-    """Return the page."""
-    parts = [
-        "# Settings\n",
-        "In `etltctl.toml`, found in the working folder or above it, or named by `--config`. Order: flag > environment "
-        "variable (`ETLTCTL__SECTION__KEY`) > `[env.NAME]` > the file's base > default. An unknown key is an error "
-        "with its place; `etltctl config show` prints every value with its origin.\n",
-        "Secrets are references: `env:NAME`, `file:PATH`, `ssm:/path`, `secretsmanager:id#key`. They are resolved late "
-        "and never shown.\n",
-    ]
-    for section, rows in keys().items():
+def settings_reference() -> str:
+    """Return a table for each section: its keys, what each may be, its default and its meaning."""
+    meanings, parts = sections(), []
+    for section, settings in groupby(all_settings(), key=lambda setting: setting.section):
         parts.append(f"## {f'[{section}]' if section else 'At the top'}\n")
-        if text := SECTIONS.get(section) or sections().get(section):
-            parts.append(f"{text}\n")
+        if section:
+            parts.append(f"{meanings[section]}\n")
         parts += ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
-        for name, kind, default in rows:
-            dotted = f"{section}.{name}" if section else name
-            parts.append(f"| `{name}` | {kind} | {default} | {MEANINGS.get(dotted, '')} |")
+        parts += [f"| `{each.name}` | {each.value} | {each.default} | {each.meaning} |" for each in settings]
         parts.append("")
     return "\n".join(parts)
 
 
 def _walk(
     section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any], shipped: Any
-) -> Iterator[tuple[str, str, str, str]]:
+) -> Iterator[Setting]:
     """Yield the section's own keys first, then the sections below it."""
     below = dict(_below(section, schema, definitions))
     for name, raw in schema.get("properties", {}).items():
         inner = _resolved(raw, definitions)
         if "properties" in inner or _is_table_of_sections(inner) or name == "env":
             continue
+        # What the shipped file says is the default that a user meets, before the default of the type.
         value = shipped[name] if name in shipped else inner.get("default")
-        yield section, name, _what(inner, definitions), _shown(value)
+        yield Setting(section, name, _what(inner, definitions), _shown(value), inner.get("description", ""))
     for path, inner in below.items():
         yield from _walk(path, inner, definitions, shipped.get(path.rpartition(".")[2], {}))
 
@@ -101,6 +106,7 @@ def _is_table_of_sections(schema: Mapping[str, Any]) -> bool:
 
 def _kinds(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the sections a table holds; where they are of several kinds, by the kind in brackets."""
+    # pydantic writes a union that `kind` decides as oneOf, and other unions as anyOf.
     if "oneOf" not in schema:
         return [("", _resolved(schema, definitions))]
     variants = [_resolved(each, definitions) for each in schema["oneOf"]]
@@ -129,6 +135,7 @@ def _what(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         )
         if name in schema
     ]  # fmt: skip
+    # The words of TOML, for readers who know no JSON schema.
     words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "table"}
     return ", ".join([words.get(kind, kind), *limits])
 

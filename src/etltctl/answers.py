@@ -15,6 +15,7 @@ _RUN = ("Id", "JobName", "JobRunState")
 _EVENT = ("EventId", "Timestamp", "LogicalResourceId", "ResourceType", "ResourceStatus")
 _OBJECT = ("Key", "Size", "ETag", "LastModified")
 # By AWS operation. `a.b` is a member of a member, `a[].b` one of every item, and `a?[].b` lets the list be left out.
+# Only what the code reads without a default: everything else may be missing from an answer.
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "AssumeRole": tuple(f"Credentials.{name}" for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")),
     "BatchGetQueryExecution": ("QueryExecutions[].QueryExecutionId", "QueryExecutions[].Status.State"),
@@ -129,6 +130,7 @@ def require_same(call: str, sent: Mapping[str, Any], answered: Mapping[str, Any]
         ServiceError: A field has another value. Whether the call took effect is open.
     """
     for field, value in sent.items():
+        # As text: services give the same id as a number in one answer and as text in another.
         came = answered.get(field)
         if came is not None and str(came) != str(value):
             raise ServiceError(
@@ -157,6 +159,7 @@ def _has(value: Any, path: list[str]) -> bool:
     inner = value.get(name.removesuffix("?"))
     if not is_list:
         return _has(inner, path[1:])
+    # A list that may be left out is as good as an empty one.
     if inner is None:
         return name.endswith("?")
     return isinstance(inner, list) and all(_has(item, path[1:]) for item in inner)

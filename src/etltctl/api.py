@@ -58,16 +58,19 @@ def connect(
     Raises:
         ConfigurationError: The settings are invalid, or the embedded endpoints cannot start.
     """
+    # Imported here, as everything below: the first `import etltctl` must cost next to nothing.
     import os
 
     from etltctl.settings import load_settings
 
     settings = load_settings(config=config, env=env, flags=flags)
+    # Every other environment names real services, which need nothing started.
     if settings.env != LOCAL:
         yield settings
         return
     from etltctl.local.client import endpoints
 
+    # Settings lead to the server, not variables: the process may talk to AWS by another client meanwhile.
     with endpoints(settings, os.environ) as embedded:
         yield embedded.settings_of(settings)
 
@@ -153,6 +156,7 @@ def run_glue(
     """
     from etltctl.pipeline import GlueStep, run_alone, start_job
 
+    # A run id is the only link between the two calls: the second may come from another process.
     go = run_alone if wait else start_job
     with _reached(settings) as reached:
         return go(GlueStep.step(job), reached, options)
@@ -180,6 +184,7 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
     from etltctl.querying import run_query
 
     with _reached(settings) as reached:
+        # The rows are read here, because the connection may end with this call.
         answer = run_query(sql, reached, database=database)
         facts = answer.facts()
         return QueryResult(
@@ -193,5 +198,6 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
 
 @contextmanager
 def _reached(settings: Settings | None) -> Iterator[Settings]:
+    # Settings that a caller passes are connected already, or name services that need no embedded server.
     with nullcontext(settings) if settings is not None else connect() as reached:
         yield reached

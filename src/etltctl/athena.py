@@ -22,6 +22,10 @@ LEFT_BEHIND = 20  # failed executions that earlier tries of the same run may hav
 ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has whole seconds
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
+NUMBERS: dict[str, Callable[[str], int | float]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
+    **dict.fromkeys(("double", "float", "real"), float),
+}
 TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
 HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
     "COLUMN_NOT_FOUND": command("athena", "describe", "TABLE"),
@@ -38,6 +42,16 @@ class Column:
 
     name: str
     type: str
+
+    def value(self, text: str | None) -> Any:
+        """Return the Python value of one of the column's texts. None stands for null."""
+        if text is None:
+            return None
+        if self.type == "boolean":
+            return text == "true"
+        # A decimal keeps every digit that Athena returned. A double would drop some.
+        python = Decimal if self.type.startswith("decimal") else NUMBERS.get(self.type, str)
+        return python(text)
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Athena:
     on_run: Callable[[Verb, QueryExecution], None] | None = None
     on_start: Callable[[str], None] | None = None
     tb_usd: float = 5.0
-    waiter: Waiter = field(default_factory=lambda: Waiter(first_look=0.05, longest=5.0))
+    waiter: Waiter = field(default_factory=lambda: Waiter(first_pause=0.05, longest=5.0))
 
     def run(
         self,
@@ -68,7 +82,7 @@ class Athena:
         database: str = "default",
         parameters: Sequence[str] = (),
         max_scan: int | None = None,
-        on_look: Callable[[QueryExecution], None] | None = None,
+        on_poll: Callable[[QueryExecution], None] | None = None,
     ) -> QueryExecution:
         """Run the query to its success; an interrupt cancels it.
 
@@ -80,19 +94,20 @@ class Athena:
             database: The database of names without one.
             parameters: SQL literals for the query's `?`, in order.
             max_scan: The bytes that it may scan; None for any number.
-            on_look: Called with each poll's answer.
+            on_poll: Called with each poll's answer.
 
         Raises:
             RunFailedError: The query failed, for the reason that Athena gives.
             BudgetError: It scanned more than `max_scan` bytes, and was cancelled.
         """
         tries = 0
+        # Athena returns a failed execution for its token for ever, so that every try needs another key.
         for number in range(LEFT_BEHIND + TRIES):
             key = f"{run_key}#{number}" if number else run_key
             verb, started = self.start_or_adopt(sql, key, database=database, parameters=parameters)
             if verb is not Verb.STARTED and started.state is State.FAILED:
                 continue  # an earlier try left it: the next key is tried
-            execution, tries = self._wait(verb, started, max_scan, on_look), tries + 1
+            execution, tries = self._wait(verb, started, max_scan, on_poll), tries + 1
             if execution.state is State.SUCCEEDED:
                 return execution
             if not execution.is_retryable or tries == TRIES:
@@ -119,7 +134,8 @@ class Athena:
             parameters: SQL literals for the query's `?`, in order.
         """
         answered, query_id = self._start(sql, run_key, database, parameters)
-        execution = self.look_at(query_id)
+        execution = self.poll(query_id)
+        # By this machine's clock, one that is wrong would make every query seem reused.
         if execution.submitted is None or execution.submitted > answered - ANSWERED_WITHIN:
             return Verb.STARTED, execution
         return (Verb.ADOPTED if execution.state is State.RUNNING else Verb.REUSED), execution
@@ -129,22 +145,23 @@ class Athena:
         verb: Verb,
         execution: QueryExecution,
         max_scan: int | None,
-        on_look: Callable[[QueryExecution], None] | None,
+        on_poll: Callable[[QueryExecution], None] | None,
     ) -> QueryExecution:
-        def look(seen: QueryExecution) -> None:
-            if on_look:
-                on_look(seen)
+        def checked(seen: QueryExecution) -> None:
+            if on_poll:
+                on_poll(seen)
             if max_scan is not None and seen.scanned_bytes > max_scan:
                 raise BudgetError(
                     f"the query scanned {seen.scanned_bytes:,} bytes, more than the {max_scan:,} it may",
-                    hint="narrow it with a partition column, or allow more with --max-scan",
+                    hint="narrow it with a partition column, or allow a larger scan",
                     query=seen.id,
                     spent=f"{cost_usd(seen.scanned_bytes, self.tb_usd):.6f} USD",
                 )
 
         try:
-            look(execution)  # it may have ended already
-            ended = self.waiter.wait(execution, partial(self.look_at, execution.id), on_look=look)
+            checked(execution)  # it may have ended already
+            ended = self.waiter.wait(execution, partial(self.poll, execution.id), on_poll=checked)
+        # Without a caller that waits, the query would go on scanning, which Athena bills.
         except (KeyboardInterrupt, SystemExit, BudgetError):
             self.cancel(execution.id)
             raise
@@ -166,6 +183,8 @@ class Athena:
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
     ) -> tuple[datetime, str]:
         """Start the query; return the time of Athena's answer by its clock, and the execution's id."""
+        # Athena refuses a known token with other arguments. A changed query is another one, so they belong to the
+        # token.
         parts = (run_key, self.workgroup, sql, *parameters)
         token = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         request: dict[str, Any] = {
@@ -202,7 +221,7 @@ class Athena:
         place = described.get("ResultConfiguration", {}).get("OutputLocation")
         return bool(is_managed or (described.get("EnforceWorkGroupConfiguration") and place))
 
-    def look_at(self, query_id: str) -> QueryExecution:
+    def poll(self, query_id: str) -> QueryExecution:
         """Return the execution as Athena describes it now."""
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)
@@ -235,6 +254,7 @@ class Athena:
             pages = paginator.paginate(QueryExecutionId=query_id, PaginationConfig={"PageSize": PAGE_ROWS})
             for number, page in enumerate(pages):
                 rows = [_values(row) for row in page["ResultSet"]["Rows"]]
+                # Only a SELECT has such a row. The comparison also keeps the first line of DESCRIBE and SHOW.
                 yield from rows[1:] if number == 0 and rows[:1] == [header] else rows
 
 
@@ -245,6 +265,7 @@ def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
         scanned_bytes: The bytes that it scanned.
         tb_usd: US dollars for each TB.
     """
+    # 10 MB a query, by Athena's price list.
     return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
 
 
@@ -255,29 +276,6 @@ def _answered(answer: Mapping[str, Any]) -> datetime:
         return parsedate_to_datetime(date)
     except ValueError:
         return datetime.now(UTC)
-
-
-def typed(text: str | None, kind: str) -> Any:
-    """Return the Python value of one of Athena's texts.
-
-    Args:
-        text: The text, None for null.
-        kind: Athena's type of the column.
-
-    Returns:
-        The value. A decimal is a `Decimal` with every digit that Athena returned, because a double drops some.
-    """
-    if text is None:
-        return None
-    if kind in {"tinyint", "smallint", "integer", "int", "bigint"}:
-        return int(text)
-    if kind == "boolean":
-        return text == "true"
-    if kind in {"double", "float", "real"}:
-        return float(text)
-    if kind.startswith("decimal"):
-        return Decimal(text)
-    return text
 
 
 def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -292,6 +290,7 @@ def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecutio
         name=answer.get("WorkGroup", workgroup),
         status=status["State"],
         reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
+        # Either sign is enough: an answer may have the category without the flag.
         is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
         duration_ms=statistics.get("TotalExecutionTimeInMillis", 0),

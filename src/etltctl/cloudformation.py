@@ -15,6 +15,7 @@ SERVICE = "cloudformation"
 STACK_TYPE = "AWS::CloudFormation::Stack"
 STARTS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"})
 CAPABILITIES = ("CAPABILITY_NAMED_IAM",)
+# The reason is the only sign: an empty change set has the status of a failed one.
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -148,6 +149,7 @@ class CloudFormation:
                 ChangeSetName=name,
                 ChangeSetType="CREATE" if is_new else "UPDATE",
                 **({"TemplateURL": url} if url else {"TemplateBody": body}),
+                # Every parameter each time: CloudFormation takes the default for one that is left out.
                 Parameters=pairs,
                 Capabilities=list(CAPABILITIES),
                 ClientToken=name,
@@ -159,6 +161,7 @@ class CloudFormation:
         try:
             with translated(SERVICE, stack=stack, change_set=name):
                 pages = [self._client.describe_change_set(StackName=stack, ChangeSetName=name)]
+                # A page has at most 1 MB; a new stack of this size has several.
                 while token := pages[-1].get("NextToken"):
                     pages.append(
                         self._client.describe_change_set(StackName=stack, ChangeSetName=name, NextToken=token)
@@ -204,12 +207,14 @@ class CloudFormation:
                 entry["ResourceStatus"],
             )
             for entry in summaries
+            # Resources that an update took away stay listed for 90 days.
             if entry["ResourceStatus"] != "DELETE_COMPLETE"
         ]
 
     def template(self, stack: str) -> Mapping[str, Any]:
         """Return the template that the stack was made from."""
         with translated(SERVICE, stack=stack):
+            # botocore gives JSON as an object and YAML as text; etltctl deploys JSON.
             body = self._client.get_template(StackName=stack)["TemplateBody"]
         return dict(body) if isinstance(body, Mapping) else {}
 
@@ -218,6 +223,7 @@ class CloudFormation:
         events: list[StackEvent] = []
         for event in self._events(stack_id):
             events.append(event)
+            # The history has no marks between operations; the stack's own start event is the border.
             if event.is_of_stack and event.status in STARTS:
                 break
         return events[::-1]
@@ -245,7 +251,9 @@ def operation_of(
         known: The ids of the events that were there before. Some services put no token into their events: there the
             operation began with the first event of the stack that is not one of these.
     """
+    # The events of resources say nothing about whether the operation as a whole has ended.
     of_stack = [event for event in events if event.is_of_stack]
+    # The newest operation may be another program's, which began after ours was requested.
     if token and events and events[0].token != token:
         of_stack = [] if events[0].token else [event for event in of_stack if event.id not in known]
     if not of_stack:

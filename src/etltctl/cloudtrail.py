@@ -30,6 +30,7 @@ class CloudTrail:
             "MaxResults": PAGE,
         }
         while True:
+            # The limit is the account's: a faster reader would throttle every other program in it.
             self.pace.take()
             with translated("cloudtrail", event=name):
                 answer = self.aws.client("cloudtrail").lookup_events(**query)

@@ -71,6 +71,7 @@ class Terminal:
         line = printable(self.spell(text))
         with suppress(OSError):  # the reader of the progress has gone, or the terminal has; the run goes on
             if self._live is not None:
+                # Through rich, which moves its live line below the text; a direct write would tear it.
                 self._live.console.print(line, markup=False, highlight=False)
             else:
                 self.stderr.write(line + "\n")
@@ -128,6 +129,7 @@ class Results(Terminal):
             case Output.CSV:
                 self._write_all(csv_lines(columns, rows))
             case Output.TABLE:
+                # Only the first row decides between a table and a sentence; the others stay unread.
                 first = list(islice(coming := iter(rows), 1))
                 if first or not none:
                     self._write_all(aligned(columns, chain(first, coming)))
@@ -196,6 +198,7 @@ class Progress(Terminal):
         Raises:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
+        # Both: a question that no one sees must not wait, nor one that no one can answer.
         if not (self.stderr.isatty() and sys.stdin.isatty()):
             return ""
         if self._live is not None:
@@ -229,6 +232,7 @@ class Progress(Terminal):
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
+        # One line at most: rich would wrap a long text, and every repaint would leave a copy of it behind.
         terminal = RichConsole(file=self.stderr)
         left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - NEXT_TO_TEXT, 10))
         columns = (
@@ -255,6 +259,7 @@ class Errors(Terminal):
         if isinstance(error, ConfigurationError):
             lines += [f"  {self.spell(problem)}" for problem in error.problems]
         for name, value in error.facts.items():
+            # A service may put a page of HTML into its message.
             text = bounded(self.spell(value) if isinstance(value, NextStep) else str(value))
             lines += (
                 [f"  {name}:", *(f"    {line}" for line in text.splitlines())]
@@ -288,10 +293,6 @@ def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
         stream: Standard error.
         environ: The variables of the process; TERM=dumb, CI and NO_COLOR ask for plain lines.
     """
+    # TERM, CI and NO_COLOR as the community uses them; any value counts, an empty one does not.
     asks_for_plain = environ.get("TERM") == "dumb" or environ.get("CI") or environ.get("NO_COLOR")
     return stream.isatty() and not asks_for_plain
-
-
-def table(columns: Sequence[str], rows: Iterable[Cells]) -> str:
-    """Return rows under their column names, aligned."""
-    return "\n".join(aligned(columns, rows))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.atomic_files import write_atomically
-from etltctl.catalog import hive_columns, widened
+from etltctl.catalog import hive_columns, one_line, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
 
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 class Contract:
     """What readers of a table rely on: the Hive types of its columns and partition columns, by name.
 
-    `version` is the version of the table that the contract was last taken from.
+    `version` is that of the table it was last taken from. `comments` say what columns mean; they are never read back.
     """
 
     table: str
     columns: Mapping[str, str]
     version: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class ContractBook:
         except (OSError, ValueError) as error:
             raise _unreadable(file, str(error)) from error
         columns = document.get("columns")
+        # People edit these files, so nothing of their content is taken for granted.
         if not isinstance(columns, dict) or not all(isinstance(kind, str) for kind in columns.values()):
             raise _unreadable(file, "it has no table [columns] of names and types")
         return Contract(table, columns, str(document.get("version", "")))
@@ -74,14 +76,15 @@ class ContractBook:
 
 
 def _as_toml(contract: Contract) -> str:
-    accept = command("contract", "accept", contract.table)
+    columns = contract.columns.items()
+    notes = {name: f"  # {one_line(text)}" for name, text in contract.comments.items() if text}
     lines = [
-        f"# What readers of {contract.table} rely on; {accept} changes it.",
+        f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",
         f"version = {json.dumps(contract.version)}",
         "",
         "[columns]",
-        *(f"{json.dumps(name)} = {json.dumps(kind)}" for name, kind in contract.columns.items()),
+        *(f"{json.dumps(name)} = {json.dumps(kind)}{notes.get(name, '')}" for name, kind in columns),
     ]
     return "\n".join(lines) + "\n"
 
@@ -175,9 +178,8 @@ class Judgement:
     def amended(self, version: str) -> Contract | None:
         """Return the contract with the accepted changes, or None if none was accepted."""
         accepted = {change.column: change.now for change in self.having(Verdict.ACCEPTED)}
-        if not accepted:
-            return None
-        return replace(self.contract, columns={**self.contract.columns, **accepted}, version=version)
+        columns = {**self.contract.columns, **accepted}
+        return replace(self.contract, columns=columns, version=version) if accepted else None
 
     def require_unblocked(self) -> None:
         """Raise the whole difference if a change is blocked.
@@ -185,10 +187,9 @@ class Judgement:
         Raises:
             BlockedError: A change is blocked.
         """
-        blocked = self.having(Verdict.BLOCKED)
+        table, blocked = self.contract.table, self.having(Verdict.BLOCKED)
         if not blocked:
             return
-        table = self.contract.table
         raise BlockedError(
             f"{table} breaks its contract: {blocked[0].column} {blocked[0].kind}"
             + (f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""),
@@ -215,6 +216,7 @@ def judge(
     """
     changes: dict[tuple[str, str], Change] = {}
     present: dict[str, Any] = dict(partitions)
+    # A table of thousands of files has a few schemas; each is judged once for all of its files.
     for footer, files in _by_schema(footers):
         try:
             columns = {**hive_columns(footer.schema, contract.table), **partitions}
@@ -226,6 +228,7 @@ def judge(
         empty = {column.name.lower() for column in footer.schema} - set(columns)
         present |= columns | {name: contract.columns[name] for name in empty if name in contract.columns}
         for change in _changes_of(contract, columns, policy, files):
+            # Two schemas that bring the same change are one change with the files of both.
             before = changes.setdefault((change.column, change.now), change)
             if before is not change:
                 changes[change.column, change.now] = replace(before, files=[*before.files, *files])
@@ -246,8 +249,7 @@ def _by_schema(footers: Sequence[Footer]) -> list[tuple[Footer, list[S3Object]]]
 
 
 def _unreadable_schema(why: str, policy: Policy, files: Sequence[S3Object]) -> Change:
-    is_set_aside = "quarantine" in (policy.types, policy.columns)
-    verdict = Verdict.QUARANTINED if is_set_aside else Verdict.BLOCKED
+    verdict = Verdict.QUARANTINED if "quarantine" in (policy.types, policy.columns) else Verdict.BLOCKED
     return Change("unreadable", "", "", "", verdict, why, files)
 
 
@@ -264,6 +266,7 @@ def _changes_of(
 
 
 def _retyped(name: str, was: str, now: str, policy: Policy, files: Sequence[S3Object]) -> Change:
+    # The order of the tests is that of the damage: unreadable, read differently, then only narrower.
     both, by_policy = widened(was, now), BY_POLICY[policy.types]
     unless_quarantined = by_policy if by_policy is Verdict.QUARANTINED else Verdict.BLOCKED
     if both is None:
@@ -287,6 +290,7 @@ def _dropped(
     for name in names:
         was = contract.columns[name]
         alike = [change.column for change in added if change.now == was]
+        # One column gone and one new of the same type is a rename, whatever the two are called.
         is_only_one = len(alike) == [contract.columns[other] for other in names].count(was) == 1
         likely = alike if is_only_one else get_close_matches(name, alike, 1)
         why = "jobs read it as null" if policy.is_source else "readers that name it fail"

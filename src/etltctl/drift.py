@@ -36,6 +36,7 @@ def differences(settings: Settings, tables: Sequence[str] = ()) -> tuple[list[Ro
     rows: list[Row] = []
     is_blocked = False
     for table in _known(lake, tables):
+        # The newest files and not the published ones: drift is to be seen before a publish is refused.
         location = lake.contract_checks.newest(table)
         judgement = lake.contract_checks.judged(table, location, lake.inspector.files(location))
         if judgement is not None:
@@ -69,6 +70,7 @@ def _row(table: str, change: Change) -> Row:
 def _known(lake: Lake, tables: Sequence[str]) -> Sequence[str]:
     every = lake.tables()
     for table in tables:
+        # A misspelt name must not pass for a table without drift.
         if table not in every:
             raise unknown("table", table, every, hint="name it layer.table")
     return tables or every

@@ -70,6 +70,7 @@ class ExitCode(IntEnum):
     TIMED_OUT = 8
     BUDGET = 9
     CHANGES = 10
+    # 128 + the signal's number, as shells report a process that ended by SIGINT or SIGTERM.
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -86,6 +87,7 @@ def bounded(text: str, limit: int = LONGEST_TEXT) -> str:
     """
     if len(text) <= limit:
         return text
+    # The end of a text from a service often has the cause, as the last line of a traceback does.
     half = limit // 2
     return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
 
@@ -113,6 +115,7 @@ class EtltctlError(Exception):
         super().__init__(message)
         self.message = message
         self.next_step = hint if isinstance(hint, NextStep) else NextStep(hint)
+        # Zero and False are facts. Only what is unknown is left out.
         self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
 
     @property
@@ -148,6 +151,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> U
         hint: The next step where no known name is near; if it is empty, every known name.
     """
     every = sorted(known)
+    # A table without its layer is the commonest slip, and names exactly what is meant.
     near = [other for other in every if other.endswith(f".{name}")]
     near = near or [other for other in get_close_matches(name, every, n=1) if _is_near(name, other)]
     guess = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
@@ -156,6 +160,7 @@ def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> U
 
 def _is_near(name: str, other: str) -> bool:
     """Return whether a name may be another one mistyped. The part after the layer's dot or the kind's colon decides."""
+    # By their whole length `gold.a` and `gold.b` are similar: the common prefix says nothing.
     ends = [re.split(r"[.:]", text)[-1] for text in (name, other)]
     return bool(get_close_matches(ends[0], ends[1:]))
 
@@ -173,6 +178,7 @@ class ConfigurationError(EtltctlError):
         self.problems = problems
 
 
+# Below ConfigurationError, because the settings are what a person corrects then.
 class NotFoundError(ConfigurationError):
     """The service says that what the settings name is not there."""
 
@@ -236,6 +242,7 @@ class ServiceError(EtltctlError):
     ) -> None:
         """Keep what is known of the error."""
         super().__init__(message, hint=hint, **facts)
+        # The code is compared, never shown alone: only the message has the service's words for people.
         self.code = code
         self.is_open = is_open
 

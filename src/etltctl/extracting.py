@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 EXTRACTS_FOLDER = "tableau"  # below the query results; Athena unloads the rows of extracts there
-OnLook = Callable[[QueryExecution], None]
+OnPoll = Callable[[QueryExecution], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def write_table(
     file: Path,
     settings: Settings,
     aws: Aws | None = None,
-    on_look: OnLook | None = None,
+    on_poll: OnPoll | None = None,
 ) -> Extract:
     """Write the published version of a table as a Hyper file, and compare the rows of the table, Athena and the file.
 
@@ -80,7 +80,7 @@ def write_table(
         file: The Hyper file to write.
         settings: The settings.
         aws: The account; that of the settings if None.
-        on_look: Called with each poll of Athena's query.
+        on_poll: Called with each poll of Athena's query.
 
     Raises:
         UsageError: There is no such table, column or folder.
@@ -89,15 +89,17 @@ def write_table(
         UnverifiedError: Rows were lost.
     """
     aws = aws or Aws.from_settings(settings)
+    # Checked before Athena is paid for.
     if not file.parent.is_dir():
         raise UsageError(f"cannot write {file.name}: the folder {file.parent} does not exist")
     described = published_table(selection.table, settings, Catalog(aws))
     columns = hyper_types(selection.table, chosen_columns(selection, described))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
-        parquet, unloaded = _unload(selection, columns, settings, aws, Path(folder), on_look)
+        parquet, unloaded = _unload(selection, columns, settings, aws, Path(folder), on_poll)
         rows = write_extract(file, columns, parquet)
     parameters = described.get("Parameters", {})
     _require_equal(selection.table, "Athena unloaded", unloaded, "the Hyper file holds", rows)
+    # A part has no published number of rows to compare with.
     is_whole = not selection.where and ROWS in parameters
     if is_whole and _is_unchanged(selection.table, described, settings, aws):
         published = int(parameters[ROWS])
@@ -120,6 +122,7 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     described = catalog.table(*_in_catalog(table, settings))
     if described is not None:
         return described
+    # A table that jobs will write exists for the user before it exists for the catalog.
     written = [output for job in settings.glue.jobs.values() for output in job.writes]
     streams = [
         str(TableName("bronze", stream))
@@ -163,19 +166,21 @@ def _unload(
     settings: Settings,
     aws: Aws,
     folder: Path,
-    on_look: OnLook | None,
+    on_poll: OnPoll | None,
 ) -> tuple[list[Path], int]:
     """Return Athena's answer as Parquet files in the folder, and how many rows they hold.
 
     The objects on S3 are deleted afterwards. Where that is refused they expire with the query results.
     """
     s3 = S3(aws)
+    # A new folder each time: UNLOAD refuses one that holds files.
     place = S3Location.parse(settings.athena.output_location).folder(EXTRACTS_FOLDER, uuid.uuid4().hex)
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
         statement = _statement(selection, columns, place, settings)
-        athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_look=on_look)
+        athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_poll=on_poll)
         objects = s3.objects(place)
+        # From the footers, before the download: files that were cut off on the way are noticed.
         rows = sum(footer.rows for footer in read_footers(s3, objects))
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
     finally:

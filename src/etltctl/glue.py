@@ -1,4 +1,4 @@
-"""Glue job runs: start one or find it again, look at it, stop it, read its log."""
+"""Glue job runs: start one or find it again, poll it, stop it, read its log."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ NO_SLOT = "ConcurrentRunsExceededException"
 MINIMUM_BILLED_S = 60
 DPU_A_WORKER = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0, "R.1X": 1.0, "R.2X": 2.0}
 Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → the arguments of this one
+# Codes after which Glue may have started the run all the same.
 OUTCOME_OPEN = frozenset({"InternalServiceException", "OperationTimeoutException"})
 SLOT_LAG_S = 60.0  # a slot is free some seconds after the run that held it has ended
 PAGE_RUNS = 200  # the most that GetJobRuns gives at once
@@ -66,9 +67,13 @@ class Glue:
             AlreadyRunningError: Another run holds the job's only slot.
             OutcomeUnknownError: The answer was lost, and no run with the key shows up.
         """
+        # One pass searches, then starts. It is repeated while Glue throttles or the slot of an ended run is not
+        # free yet.
         deadline = self.search.clock() + self.search.timeout
         while True:
+            # The search comes first in every pass: the start of the pass before may have made a run after all.
             ours = self.find_all(job, run_key, since=since)
+            # The newest run decides. Older ones with the key are failed tries of the same step.
             if ours and ours[0].state is not State.FAILED:
                 return (Verb.ADOPTED if ours[0].state is State.RUNNING else Verb.REUSED), ours[0]
             sent = {**arguments(len(ours)), RUN_KEY: run_key}
@@ -108,12 +113,12 @@ class Glue:
         The listing may show a run late, so the search goes on for `within` seconds.
         """
 
-        def look() -> JobRun | None:
+        def newest() -> JobRun | None:
             return next(
                 (run for run in self.find_all(job, run_key, since=since) if run.id not in known), None
             )
 
-        return self.search.find(look, within)
+        return self.search.find(newest, within)
 
     def durations(self, job: str, *, limit: int = 20) -> list[float]:
         """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
@@ -138,7 +143,7 @@ class Glue:
         except EtltctlError:
             return None
 
-    def look_at(self, job: str, run_id: str) -> JobRun:
+    def poll(self, job: str, run_id: str) -> JobRun:
         """Return the run as Glue sees it now."""
         with translated("glue", job=job, run=run_id):
             query = {"JobName": self.names.at_glue(job), "RunId": run_id}
@@ -151,6 +156,8 @@ class Glue:
             answer = self._page(job, MaxResults=page, **token)
             for described in answer["JobRuns"]:
                 run = _job_run(described, self.names)
+                # The list is newest first, so that the first run before `since` ends it: old jobs have thousands of
+                # runs.
                 if since is not None and run.started is not None and run.started < since - CLOCKS_DIFFER:
                     return
                 yield run
@@ -172,7 +179,7 @@ class Glue:
             if error.code == "EntityNotFoundException":
                 raise ConfigurationError(
                     f"Glue has no job {self.names.at_glue(job)}",
-                    hint="create the job on AWS, or run with --env local",
+                    hint="create the job on AWS, or run in the environment local",
                     job=job,
                 ) from error
             raise
@@ -199,9 +206,11 @@ class Glue:
             return self._find_started(job, run_key, known, error)
         if error.code in THROTTLED or (isinstance(error, UnreachableError) and error.was_never_sent):
             return None
+        # Glue refused the start for a reason that another attempt would not change.
         if error.code != NO_SLOT:
             raise error
         live = self.live_runs(job)
+        # A lost start can hold the slot itself: then the run in the way is the caller's own.
         ours = next((run for run in live if run.arguments.get(RUN_KEY) == run_key), None)
         if ours is None and live:
             raise in_the_way(live[0], f"another run of Glue job {job} holds its only slot") from error
@@ -253,6 +262,7 @@ def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
 
 def _dpu_seconds(answer: Mapping[str, Any]) -> float:
     """Return what Glue bills: reported for flexible and auto-scaling runs, else time × workers × the size of one."""
+    # Only for such runs Glue reports a sum: the number of their workers changes while they run.
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
     workers = answer.get("NumberOfWorkers", 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -63,6 +62,7 @@ def summaries(settings: Settings, limit: int) -> list[RunSummary]:
         limit: How many runs at most.
     """
     store = _store(settings)
+    # Ids sort by time, so the newest are the last; the start on record orders those with other ids.
     newest = [_summary_of(store, run_id) for run_id in store.run_ids()[-limit:]]
     known = [summary for summary in newest if summary is not None]
     return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
@@ -90,12 +90,40 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
         raise UsageError(what, hint=NextStep(guess, command("runs", "list")))
     events = [dict(event) for event in read_events(store, matching[0])]
+    # A process that died before its first event leaves an empty file.
     if not events:
         raise UsageError(
             f"nothing is on record of run {matching[0]}: its file of events is empty or damaged",
             hint=NextStep(command("runs", "rebuild", matching[0]), "  # from what the services know"),
         )
     return events
+
+
+def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
+    """Return the events of the run to retry.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        run_id: The run's id, or the end of it. If it is empty, the run that was started last is meant, of those that
+            have steps and have not succeeded; if all have succeeded, the run that was written to last.
+
+    Raises:
+        UsageError: There is no such run, or more than one.
+    """
+    if run_id:
+        return find_run(settings, run_id)
+    store = _store(settings)
+    latest: list[Event] = []
+    for known in reversed(store.run_ids()):
+        with suppress(UsageError):  # a run that a later etltctl wrote
+            events = read_events(store, known)
+            # Runs come by their last event, the newest first: the rest was written, and so started, even earlier.
+            if latest and events and events[-1]["ts"] < latest[0]["ts"]:
+                break
+            is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
+            if is_later and any(map(HAS[Having.STEPS], events)) and _summary(events).outcome != "succeeded":
+                latest = events
+    return [dict(event) for event in latest] or find_run(settings, "", Having.STEPS)
 
 
 def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> str:
@@ -131,7 +159,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     )
     raise UsageError(
         f"no run is called {run_id}, so nothing was started",
-        hint=NextStep(*guess, "With --new a run of that name begins"),
+        hint=NextStep(*guess, "A new run may have that name if it is asked for as new"),
     )
 
 
@@ -142,6 +170,7 @@ def _matching(run_id: str, ids: Sequence[str]) -> list[str]:
 
 def _is_short_for(end: str, run_id: str) -> bool:
     """Return whether `end` is what commands show for a run whose id etltctl made: whole parts of it, to its end."""
+    # Only ids that etltctl made are shown shortened; the end of another id is just a text.
     return run_id.endswith(f"-{end}") and MADE_ID.match(run_id) is not None
 
 
@@ -149,6 +178,7 @@ def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
     """Return at most three runs whose id, or its end, may be the mistyped one. The likeliest is first."""
     named: dict[str, str] = {}
     for known in ids:
+        # People type the end of an id, so a misspelt end is compared with ends.
         named |= dict.fromkeys((known, known[-len(run_id) :], known.rpartition("-")[2]), known)
     near = get_close_matches(run_id, named, n=5, cutoff=0.7)
     return list(dict.fromkeys(named[name] for name in near))[:3]
@@ -164,16 +194,18 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 
 
-def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
+def costs(
+    settings: Settings, by: str, *, unbilled: Collection[str] = ()
+) -> list[tuple[str, str, int, float]]:
     """Sum what runs cost, the dearest first.
 
     Args:
         settings: The settings, which say where the runs are kept.
         by: What to sum by: `pipeline`, `step` or `day`.
+        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
 
     Returns:
-        The value summed by, the environment, the number of job runs and queries, and US dollars. Work on the embedded
-        endpoints costs nothing, although a budget counts it as if it did.
+        The value summed by, the environment, the number of job runs and queries, and US dollars.
     """
     store = _store(settings)
     sums: dict[tuple[str, str], tuple[int, float]] = {}
@@ -182,13 +214,14 @@ def costs(settings: Settings, by: str) -> list[tuple[str, str, int, float]]:
             events = read_events(store, run_id)
         except UsageError:
             continue  # a later etltctl wrote it; `runs list` says so
+        # Estimates are left out: only what a service has billed is summed.
         for event in (event for event in events if event["type"] == "cost.actual"):
             key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
                 by
             ]
             env = str(event.get("env", ""))
             number, usd = sums.get((key, env), (0, 0.0))
-            sums[key, env] = (number + 1, usd + (0.0 if env == LOCAL else event["usd"]))
+            sums[key, env] = (number + 1, usd + (0.0 if env in unbilled else event["usd"]))
     rows = [(key, env, number, round(usd, 4)) for (key, env), (number, usd) in sums.items()]
     return sorted(rows, key=lambda row: -row[3])
 
@@ -210,6 +243,7 @@ def _summary(events: Sequence[Event]) -> RunSummary:
     first = events[0]
     last = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
     failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]
+    # A run that was resumed has events after its end, and is under way again.
     is_over = last is not None and last is events[-1]
     return RunSummary(
         run_id=first["run_id"],
@@ -226,6 +260,7 @@ def _seconds(events: Sequence[Event]) -> float:
 
     The seconds of a try may count from the beginning of the run; the time that earlier tries cover is not added twice.
     """
+    # The end of the try before: seconds that reach further back were counted there.
     total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
     for event in (event for event in events if event["type"] == "run.finished"):
         at = datetime.fromisoformat(event["ts"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 DEEPEST = 100  # levels of nesting; no real column is deeper, and the parser calls itself at each level
+# Scale may be negative in Hive's grammar; `timestamp with local time zone` is the only type of several words.
 SCALAR = re.compile(r"[a-z_]+(?: with local time zone)?(?:\(\s*\d+\s*(?:,\s*-?\d+\s*)?\))?", re.IGNORECASE)
 FIELD = re.compile(
     r"\s*(?:`((?:[^`]|``)+)`\s*|([^:]+?)\s*):"
@@ -89,6 +90,7 @@ def partition_of(path: str) -> list[tuple[str, str]]:
     Args:
         path: What lies between the table's location and the file's name, such as `year=2024/city=a%3Ab`.
     """
+    # Only the first `=` divides: a value may hold more of them.
     parts = (folder.partition("=") for folder in path.split("/"))
     return [(name, value) for name, mark, value in parts if mark]
 
@@ -102,6 +104,7 @@ class _Parser:
         if depth > DEEPEST:
             raise self._error("is too deep")
         self._skip_spaces()
+        # Tried before scalars: `array` would match as the name of a scalar type.
         for name in ("array", "map", "struct"):
             if self.text[self.at :].lower().startswith(f"{name}<"):
                 self.at += len(name) + 1
@@ -125,6 +128,7 @@ class _Parser:
         parts: dict[str, HiveType] = {}
         while True:
             name = self._field_name()
+            # Readers find a field by its name. With two of one name they would take either.
             if name in parts:
                 raise self._error(f"has the field {name} twice")
             parts[name] = self.type(depth + 1)

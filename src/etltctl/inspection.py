@@ -1,4 +1,4 @@
-"""The definitions in an AWS account, as the doctor reads them: buckets, roles, jobs, databases; never runs."""
+"""The definitions in an AWS account, as the doctor and a deployment read them: buckets, roles, jobs; never runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from typing import Any
 from etltctl.aws import Aws, Identity, translated
 from etltctl.errors import EtltctlError, ServiceError, UnreachableError
 
+# How each service says that it has nothing of a name. Athena has no special code for it.
 NOT_THERE = frozenset(
-    {"EntityNotFoundException", "NoSuchEntity", "NoSuchBucket", "NoSuchKey", "404", "InvalidRequestException"}
-)
+    {
+        "404", "EntityNotFoundException", "InvalidRequestException", "NoSuchBucket", "NoSuchEntity", "NoSuchKey",
+        "NotFound", "NotFoundException", "ResourceNotFoundException", "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)  # fmt: skip
+# The largest page, so that nearly every simulation is one call.
 MOST_RESULTS = 1000  # of one answer of IAM
 CONDITIONAL = "conditional"
+ALLOWED, DENIED = "allowed", frozenset({"explicitDeny", "implicitDeny"})
 # One cheap request for each service, to see whether it answers at all.
 GREETINGS: dict[str, Callable[[Any], Any]] = {
     "sts": lambda client: client.get_caller_identity(),
@@ -49,6 +55,7 @@ class Inspection:
             with translated(service):
                 GREETINGS[service](self.aws.client(service))
         except ServiceError as error:
+            # A refusal is an answer of the service; anything else came from a proxy, or from nothing at all.
             if isinstance(error.__cause__, ClientError):
                 raise
             raise UnreachableError(error.message, code=error.code, hint=error.next_step) from error
@@ -63,13 +70,14 @@ class Inspection:
             with translated("sts"):
                 answer = self.aws.client("sts").get_caller_identity()
         except EtltctlError as error:
+            # A clock that is wrong makes AWS refuse the signature, and the refusal still has the right time.
             answer = getattr(error.__cause__, "response", {})
         text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
         return parsedate_to_datetime(text) if text else None
 
     def bucket_region(self, bucket: str) -> str | None:
         """Return the region of the bucket; an empty text if S3 does not say."""
-        answer = self._read("s3", lambda client: client.head_bucket(Bucket=bucket), bucket=bucket)
+        answer = self.read("s3", "head_bucket", {"Bucket": bucket}, bucket=bucket)
         return (
             None
             if answer is None
@@ -78,12 +86,12 @@ class Inspection:
 
     def object_bytes(self, bucket: str, key: str) -> bytes | None:
         """Return the object's bytes."""
-        answer = self._read("s3", lambda client: client.get_object(Bucket=bucket, Key=key), bucket=bucket)
+        answer = self.read("s3", "get_object", {"Bucket": bucket, "Key": key}, bucket=bucket)
         return None if answer is None else bytes(answer["Body"].read())
 
     def role(self, name: str) -> dict[str, Any] | None:
         """Return the role with its trust policy (`AssumeRolePolicyDocument`)."""
-        answer = self._read("iam", lambda client: client.get_role(RoleName=name), role=name)
+        answer = self.read("iam", "get_role", {"RoleName": name}, role=name)
         return None if answer is None else dict(answer["Role"])
 
     def denied(self, principal: str, actions: Sequence[str], resources: Sequence[str]) -> list[str]:
@@ -95,12 +103,8 @@ class Inspection:
             resources: The ARNs that each action is checked on.
         """
         with translated("iam", principal=principal):
-            client = self.aws.client("iam")
-            pages = client.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=principal, ActionNames=list(actions), ResourceArns=list(resources)
-            )
-            results = [result for page in pages for result in page["EvaluationResults"]]
-        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"})
+            results = _simulated(self.aws.client("iam"), principal, actions, resources)
+        return sorted({each["EvalActionName"] for each in results if each["EvalDecision"] != ALLOWED})
 
     def decisions(
         self, principal: str, actions: Sequence[str], resources: Sequence[str]
@@ -119,52 +123,70 @@ class Inspection:
             a condition whose value IAM was not given, as the real call gives it.
         """
         with translated("iam", principal=principal):
-            answer = self.aws.start_client("iam").simulate_principal_policy(
-                PolicySourceArn=principal,
-                ActionNames=list(actions),
-                ResourceArns=list(resources),
-                MaxItems=MOST_RESULTS,
-            )
-        return dict(_decided(answer["EvaluationResults"]))
+            return dict(_decided(_simulated(self.aws.start_client("iam"), principal, actions, resources)))
 
     def job(self, name: str) -> dict[str, Any] | None:
         """Return the Glue job's definition."""
-        answer = self._read("glue", lambda client: client.get_job(JobName=name), job=name)
+        answer = self.read("glue", "get_job", {"JobName": name}, job=name)
         return None if answer is None else dict(answer["Job"])
 
     def has_database(self, name: str) -> bool:
         """Return whether the catalog has the database."""
-        return self._read("glue", lambda client: client.get_database(Name=name), database=name) is not None
+        return self.read("glue", "get_database", {"Name": name}, database=name) is not None
 
     def has_tables(self, database: str) -> bool:
         """Return whether the catalog's database has a table."""
-        answer = self._read(
-            "glue", lambda client: client.get_tables(DatabaseName=database, MaxResults=1), database=database
+        answer = self.read(
+            "glue", "get_tables", {"DatabaseName": database, "MaxResults": 1}, database=database
         )
         return bool(answer and answer.get("TableList"))
 
     def has_objects(self, bucket: str, prefix: str) -> bool:
         """Return whether an object lies below the prefix."""
-        answer = self._read(
-            "s3",
-            lambda client: client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
-            bucket=bucket,
+        answer = self.read(
+            "s3", "list_objects_v2", {"Bucket": bucket, "Prefix": prefix, "MaxKeys": 1}, bucket=bucket
         )
         return bool(answer and answer.get("KeyCount"))
 
     def workgroup(self, name: str) -> dict[str, Any] | None:
         """Return Athena's workgroup with its configuration."""
-        answer = self._read("athena", lambda client: client.get_work_group(WorkGroup=name), workgroup=name)
+        answer = self.read("athena", "get_work_group", {"WorkGroup": name}, workgroup=name)
         return dict(answer["WorkGroup"]) if answer and answer.get("WorkGroup") else None
 
-    def _read(self, service: str, read: Callable[[Any], Any], **facts: str) -> Any:
+    def read(self, service: str, operation: str, arguments: Mapping[str, Any], **facts: str) -> Any:
+        """Return the answer to a call that reads one thing by its name; None if the service has nothing of that name.
+
+        Args:
+            service: The service, such as `glue`.
+            operation: The method of boto3's client, such as `get_job`.
+            arguments: Its arguments.
+            facts: What an error names, such as `job`.
+
+        Raises:
+            AccessError: The service refuses the caller.
+            ServiceError: The service answers with any other error.
+        """
         try:
             with translated(service, **facts):
-                return read(self.aws.client(service))
+                return getattr(self.aws.client(service), operation)(**arguments)
         except ServiceError as error:
+            # Each service has another code for what is not there, and HEAD requests have only the number.
             if error.code in NOT_THERE:
                 return None
             raise
+
+
+def _simulated(
+    iam: Any, principal: str, actions: Sequence[str], resources: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """Return IAM's evaluation of every action, page by page; up to 1,000 of them come in one answer."""
+    pages = iam.get_paginator("simulate_principal_policy").paginate(
+        PolicySourceArn=principal,
+        ActionNames=list(actions),
+        ResourceArns=list(resources),
+        PaginationConfig={"PageSize": MOST_RESULTS},
+    )
+    return [result for page in pages for result in page["EvaluationResults"]]
 
 
 def _decided(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -81,6 +81,7 @@ class LakeFormation:
 
     def create_tag(self, key: str, values: Sequence[str]) -> None:
         """Create an LF-tag. One call takes fifty values; more are added after it."""
+        # An LF-tag may have 1,000 values, but no call takes more than fifty of them.
         first, *rest = _chunks(values, VALUES_A_CALL)
         self._call("create_lf_tag", TagKey=key, TagValues=first)
         for more in rest:
@@ -146,6 +147,7 @@ class LakeFormation:
 
     def _pages(self, operation: str, member: str, **request: Any) -> Iterator[Shape]:
         """Yield every item of a list; botocore has paginators for few of these operations."""
+        # Some pages are empty although more follow: only a missing token ends a list.
         size, token = min(self.page, self._largest_page(operation)), Shape()
         while True:
             answer = self._call(operation, MaxResults=size, **request, **token)
@@ -204,6 +206,7 @@ def _require_none(operation: str, answer: Shape, subject: str) -> None:
         return
     reasons = [_failure(failure, subject) for failure in failures]
     codes = {failure.get("Error", {}).get("ErrorCode", "") for failure in failures}
+    # A batch answers with status 200 even if every entry failed.
     kind = AccessError if codes == {"AccessDeniedException"} else ServiceError
     raise kind(
         f"lakeformation {operation} failed for {len(failures)} of its entries: {reasons[0]}",
@@ -215,6 +218,7 @@ def _require_none(operation: str, answer: Shape, subject: str) -> None:
 def _failure(failure: Shape, subject: str) -> str:
     error, entry = failure.get("Error", {}), failure.get(subject, {})
     principal = entry.get("Principal", {}).get("DataLakePrincipalIdentifier", "")
+    # The service repeats the entry that failed, which says more than its number.
     about = entry.get("Resource") or {name: entry[name] for name in ("TagKey", "TagValues") if name in entry}
     text = f"{error.get('ErrorMessage', '')} ({error.get('ErrorCode', '')})"
     return f"{principal} {about}: {text}".strip()

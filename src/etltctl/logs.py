@@ -40,6 +40,8 @@ class LogLine:
     is_failure: bool = False
 
 
+# A level of a logger, the head of a Python traceback, or the last line of one. The last form needs the colon or the
+# end of the line: sentences name exceptions as well.
 ERROR = re.compile(
     r"\b(ERROR|FATAL|CRITICAL)\b"
     r"|^Traceback \(most recent call last\)"
@@ -59,6 +61,7 @@ class ErrorLines:
         """Return whether the line belongs to an error. The lines of each stream come in their order."""
         stream, first = (line.group, line.stream), line.text.partition("\n")[0]
         named = ERROR.search(line.text)
+        # A warning that quotes an error is a warning: the word that comes first is the line's level.
         noted = NO_ERROR.search(first)
         is_error = named is not None and (noted is None or noted.start() > named.start())
         is_trace = self._in_trace.get(stream, False) and OF_A_TRACE.search(first) is not None
@@ -89,6 +92,7 @@ class Logs:
             EtltctlError: CloudWatch Logs cannot be read.
         """
         places = self._places(run)
+        # A run writes to one place only. Once it was seen there, the other groups cost calls for nothing.
         for place in [each for each in places if self._has_read(run, each)] or places:
             streams = [self._new_of(run, f"{place}/{group}", group) for group in GROUPS]
             lines = heapq.merge(*streams, key=lambda line: line.at)
@@ -136,6 +140,7 @@ class Logs:
         for _ in range(MOST_EMPTY_PAGES):
             with translated("logs"):
                 page = self.aws.client("logs").get_log_events(**query, **_period(run), startFromHead=False)
+            # The same token again is CloudWatch's sign that the stream has no more.
             if page["events"] or page["nextBackwardToken"] == query.get("nextToken"):
                 return [str(event["message"]).rstrip() for event in page["events"]]
             query["nextToken"] = page["nextBackwardToken"]
@@ -144,6 +149,7 @@ class Logs:
     def _new_of(self, run: JobRun, name: str, group: str) -> Iterator[LogLine]:
         period, key = _period(run), (run.id, name)
         if key in self._newest_ms:
+            # Lines may arrive late, so that the last seconds are read once more; `_seen` drops the repeated ones.
             period["startTime"] = max(period.get("startTime", 0), self._newest_ms[key] - OVERLAP_MS)
         for event in self._events(name, run.id, period):
             at_ms = min(event["timestamp"], LATEST_MS)
@@ -190,6 +196,7 @@ def _streams(run: JobRun) -> list[tuple[str, str]]:
     From Glue 5 on, the script's own output and traceback are in `output` and Glue's and Spark's lines in `error`, in
     the driver's stream. Before, the traceback was in `error`, in a stream with the run's id.
     """
+    # Executors are left out: Spark reports their errors to the driver.
     driver = f"{run.id}-driver"
     return [("output", driver), ("error", driver), ("error", run.id)]
 

@@ -29,6 +29,7 @@ def end(url: str, error: EtltctlError | None = None) -> None:
     """Let the calls go on; with an error every one fails with it at once, because the service does not come back."""
     outage = _OUTAGES.setdefault(urlsplit(url).netloc, _Outage())
     outage.error = error
+    # An outage with an error stays, so that later calls fail at once. One that is over is forgotten.
     if error is None:
         del _OUTAGES[urlsplit(url).netloc]
     outage.over.set()
@@ -40,6 +41,7 @@ def wait(url: str) -> None:
     Raises:
         EtltctlError: the service does not come back.
     """
+    # Every call passes here: without any outage it parses no URL.
     outage = _OUTAGES.get(urlsplit(url).netloc) if _OUTAGES else None
     if outage is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,25 +55,24 @@ EXAMPLE_FILE = "v=preflight/part-0.parquet"  # stands for every file of a versio
 
 
 @dataclass(frozen=True)
-class Need:
-    """A permission that a step needs: an IAM action on a resource, which is an ARN."""
+class Permission:
+    """An IAM action on a resource, which is an ARN."""
 
-    step: str
     action: str
     resource: str
 
     @property
     def is_certain(self) -> bool:
-        """Whether every run of the step needs it."""
+        """Whether every run of a step that needs it calls the action."""
         return self.action not in OCCASIONAL
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """The permissions that the steps of a run need of IAM for the calls that etltctl itself makes.
+    """The IAM permissions for each sort of work that etltctl's own calls do in a run.
 
-    State and secrets are left out. A run writes its state, and etltctl reads the secrets of Airbyte, before the first
-    step starts anything.
+    A kind of step says which of them its steps need. State and secrets are left out: a run writes its state, and
+    etltctl reads the secrets of Airbyte, before the first step starts anything.
 
     Args:
         settings: The settings.
@@ -87,24 +86,38 @@ class Requirements:
     region: str
     account: str
 
-    def of_step(self, step: str, tables: Iterable[str] = ()) -> Iterator[Need]:
-        """Yield what a step needs.
+    def running(self, job: str) -> Iterator[Permission]:
+        """Yield what it takes to run a Glue job and to stop it."""
+        yield from _on(OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")])
 
-        Args:
-            step: The step, such as `glue:silver_to_gold`.
-            tables: The tables that a refresh brings in line.
-        """
-        kind, _, name = step.partition(":")
-        if kind == "sync":
-            locations = self.settings.stream_locations(name).values()
-            yield from self._reading(step, locations)
-        elif kind == "glue":
-            yield from self._running(step, name)
-        elif kind == "athena":
-            yield from self._refreshing(step, list(tables))
-        elif kind == "tableau" and (table := self.settings.tableau.datasources[name].table):
-            yield from self._on(step, ["glue:GetTable"], self._catalog_arns(table))
-            yield from self._on(step, OPERATOR["workgroup"], [self.workgroup_arn])
+    def publishing(self, tables: Sequence[str]) -> Iterator[Permission]:
+        """Yield what it takes to check and to publish new versions of tables."""
+        places = Places(self.settings)
+        for table in tables:
+            yield from _on(OPERATOR["catalog"], self._catalog_arns(table))
+            yield from self.reading([places.root(table)])
+            kept = [places.lock(table), places.records(table).object(EXAMPLE_FILE)]
+            yield from _on(["s3:GetObject", "s3:PutObject"], [self.object_arn(place) for place in kept])
+        if any(self.settings.rules(table).needs_query for table in tables):
+            yield from _on(OPERATOR["workgroup"], [self.workgroup_arn])
+
+    def refreshing(self, tables: Iterable[str]) -> Iterator[Permission]:
+        """Yield what it takes to bring tables of the catalog in line with their files."""
+        places = Places(self.settings)
+        for table in tables:
+            yield from _on(OPERATOR["catalog"], self._catalog_arns(table))
+            yield from self.reading([places.of(table)])
+
+    def reading(self, folders: Iterable[str | S3Location]) -> Iterator[Permission]:
+        """Yield what it takes to list folders and to read their files."""
+        for folder in map(S3Location.parse, folders):
+            yield from _on(["s3:ListObjectsV2"], [self.bucket_arn(folder)])
+            yield from _on(["s3:GetObject"], [self.object_arn(folder.object(EXAMPLE_FILE))])
+
+    def querying(self, table: str) -> Iterator[Permission]:
+        """Yield what it takes to query a table through Athena."""
+        yield from _on(["glue:GetTable"], self._catalog_arns(table))
+        yield from _on(OPERATOR["workgroup"], [self.workgroup_arn])
 
     @property
     def workgroup_arn(self) -> str:
@@ -123,42 +136,16 @@ class Requirements:
         """Return the ARN of an object."""
         return f"arn:{self.partition}:s3:::{location.bucket}/{location.key}"
 
-    def _running(self, step: str, job: str) -> Iterator[Need]:
-        """Yield what it takes to run a job, stop it, and check and publish the tables that it writes."""
-        places, writes = Places(self.settings), self.settings.glue.jobs[job].writes
-        yield from self._on(
-            step, OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")]
-        )
-        for table in writes:
-            yield from self._on(step, OPERATOR["catalog"], self._catalog_arns(table))
-            yield from self._reading(step, [places.root(table)])
-            kept = [places.lock(table), places.records(table).object(EXAMPLE_FILE)]
-            yield from self._on(step, ["s3:GetObject", "s3:PutObject"], [self.object_arn(p) for p in kept])
-        if any(self.settings.rules(table).needs_query for table in writes):
-            yield from self._on(step, OPERATOR["workgroup"], [self.workgroup_arn])
-
-    def _refreshing(self, step: str, tables: Iterable[str]) -> Iterator[Need]:
-        places = Places(self.settings)
-        for table in tables:
-            yield from self._on(step, OPERATOR["catalog"], self._catalog_arns(table))
-            yield from self._reading(step, [places.of(table)])
-
-    def _reading(self, step: str, folders: Iterable[str | S3Location]) -> Iterator[Need]:
-        """Yield what it takes to list folders and to read their files."""
-        for folder in map(S3Location.parse, folders):
-            yield from self._on(step, ["s3:ListObjectsV2"], [self.bucket_arn(folder)])
-            yield from self._on(step, ["s3:GetObject"], [self.object_arn(folder.object(EXAMPLE_FILE))])
-
     def _catalog_arns(self, table: str) -> list[str]:
         """Return the ARNs that Glue checks for a call about a table: the catalog, the database and the table."""
         database, name = Places(self.settings).in_catalog(table)
         kinds = ("catalog", f"database/{database}", f"table/{database}/{name}")
         return [self.arn("glue", kind) for kind in kinds]
 
-    @staticmethod
-    def _on(step: str, calls: Iterable[str], resources: Iterable[str]) -> Iterator[Need]:
-        actions = dict.fromkeys(PERMISSION.get(call, call) for call in calls)
-        arns = list(resources)
-        for action in actions:
-            if action not in SPARED:
-                yield from (Need(step, action, arn) for arn in arns)
+
+def _on(calls: Iterable[str], resources: Sequence[str]) -> Iterator[Permission]:
+    """Yield the permissions that API calls need on each resource: an action of IAM may have another name."""
+    actions = dict.fromkeys(PERMISSION.get(call, call) for call in calls)
+    for action in actions:
+        if action not in SPARED:
+            yield from (Permission(action, resource) for resource in resources)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 OWN_FOLDER = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
-AUDIT = "audit"
+JOB_REPORT = "audit"  # the folder's name, which the paths in the arguments of jobs have
 
 Name = str | TableName
 
@@ -42,9 +42,9 @@ class Places:
         """Return the folder of etltctl's records of one version."""
         return self.records(table).folder(f"v={version}")
 
-    def audit(self, table: Name, version: str) -> S3Location:
-        """Return the folder to which a job writes its account of one version."""
-        return self.record(table, version).folder(AUDIT)
+    def job_report(self, table: Name, version: str) -> S3Location:
+        """Return the folder to which a job writes its report on one version."""
+        return self.record(table, version).folder(JOB_REPORT)
 
     def in_catalog(self, table: Name) -> tuple[str, str]:
         """Return the table's database and its name there."""
@@ -53,6 +53,7 @@ class Places:
 
     def fixed(self, table: Name) -> str | None:
         """Return the place of a table without versions: a bronze stream, or a table that others write."""
+        # A stream has its place from its source, which a rule cannot move.
         return self._streams.get(str(table)) or self.settings.rules(str(table)).location
 
     def of(self, table: Name) -> S3Location:
@@ -73,6 +74,7 @@ class Places:
         return self._of_writer(table, "lock")
 
     def _of_writer(self, table: Name, suffix: str) -> S3Location:
+        # All tables of a job share the lock of the first, because they are published as one set.
         first, job = self._writers.get(str(table), (str(table), str(table)))
         return self._layer(TableName.parse(first).layer).object(f"{OWN_FOLDER}/{job}.{suffix}")
 
@@ -83,6 +85,7 @@ class Places:
     def _writers(self) -> dict[str, tuple[str, str]]:
         """The first of the tables that a table's job writes, and the job, by table."""
         jobs = self.settings.glue.jobs.items()
+        # Reversed, so that of two writers the first counts; the settings refuse such a table anyway.
         return {table: (job.writes[0], name) for name, job in reversed(list(jobs)) for table in job.writes}
 
     @cached_property

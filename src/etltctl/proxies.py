@@ -39,6 +39,7 @@ def is_proxied(url: str) -> bool:
 def _is_exempt(url: str) -> bool:
     from urllib.request import proxy_bypass
 
+    # The function that botocore asks as well, so that both kinds of clients agree on NO_PROXY.
     return bool(proxy_bypass(urlsplit(url).netloc.rpartition("@")[2]))
 
 
@@ -53,6 +54,7 @@ def http_transport(url: str) -> httpx.HTTPTransport | None:
     import httpx
 
     if is_direct(url):
+        # A separate transport makes httpx ignore the environment's proxies for this client.
         return httpx.HTTPTransport()
     if not _can_socks():
         require_usable(url, "pip install 'httpx[socks]'", everywhere=True)
@@ -80,6 +82,7 @@ def require_usable(url: str, remedy: str, *, everywhere: bool = False) -> None:
         proxy = proxies.get(scheme, "")
         if proxy.lower().startswith(SOCKS):
             name = f"{scheme.upper()}_PROXY"
+            # The address of a proxy often holds a user and a password.
             shown = re.sub(r"://[^/@]*@", "://***@", proxy)
             ways = [remedy, f"unset {name}", f"add {urlsplit(url).hostname} to NO_PROXY"]
             raise ConfigurationError(

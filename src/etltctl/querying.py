@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd, typed
+from etltctl.athena import Athena, Column, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, NextStep, RunFailedError, UsageError, command, unknown
@@ -41,7 +41,7 @@ class Answer:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows, each value as the Python type of its column; a decimal is a `Decimal`, digit by digit."""
         for row in self.athena.rows(self.execution.id, self.columns):
-            yield tuple(typed(text, column.type) for text, column in zip(row, self.columns, strict=True))
+            yield tuple(column.value(text) for text, column in zip(row, self.columns, strict=True))
 
     def facts(self) -> dict[str, Any]:
         """Return what the query was and cost, ready for JSON."""
@@ -75,7 +75,7 @@ def run_query(
     run_id: str = "",
     parameters: Sequence[str] = (),
     max_scan: str = "",
-    on_look: Callable[[QueryExecution], None] | None = None,
+    on_poll: Callable[[QueryExecution], None] | None = None,
 ) -> Answer:
     """Run the SQL and wait for its end. An interrupt cancels the query.
 
@@ -87,13 +87,14 @@ def run_query(
         run_id: The same query under the same id is started once. It is adopted while it runs, and reused at its end.
         parameters: Texts for the query's `?`, each read by `literal`.
         max_scan: The query is cancelled once it scanned more than this, such as `1GB`.
-        on_look: Called with each poll's answer.
+        on_poll: Called with each poll's answer.
 
     Raises:
         RunFailedError: The query failed, for the reason that Athena gives.
         BudgetError: It scanned more than `max_scan`.
         AccessError: Lake Formation or STS refuses.
     """
+    # Athena says what it did through a callback; the last word counts, because a retry starts again.
     aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
     athena = Athena(
         aws,
@@ -109,14 +110,16 @@ def run_query(
             database=database or settings.athena.databases["gold"],
             parameters=[literal(text) for text in parameters],
             max_scan=_bytes(max_scan) if max_scan else None,
-            on_look=on_look,
+            on_poll=on_poll,
         )
     except RunFailedError as error:
+        # People write the layer's name, which is the database only where the settings do not name another.
         if layer := _layer_in_place_of_a_database(error.message, settings):
             database = settings.athena.databases[layer]
             error.next_step = NextStep(
                 f"in SQL the layer {layer} is the database {database}: write {database}.TABLE"
             )
+        # Lake Formation's refusal comes as the reason of a failed query, not as an error of the call.
         if REFUSED not in error.message:
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
@@ -138,7 +141,7 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
             f"{principal!r} is not a role, so no query can run as it",
-            hint="name a role: --as role:analyst, or its ARN",
+            hint="name a role, such as role:analyst, or its ARN",
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
@@ -154,15 +157,16 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
     ]
 
 
-def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """Return the parts of a table: its columns, partition columns and versions, and a publish left half way.
+def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Return the parts of a table: the table, its columns, partition columns and versions, a publish left half way.
 
     Args:
         table: The table as `layer.table`.
         settings: The settings.
 
     Returns:
-        For each part its kind (column, partition, version or publish), its name, and its type or standing.
+        For each part its kind (table, column, partition, version or publish), its name, its type or standing, and
+        what the catalog says of it.
 
     Raises:
         UsageError: There is no such table.
@@ -171,6 +175,7 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
 
     aws = Aws.from_settings(settings)
     lake = Lake(settings, S3(aws), Catalog(aws))
+    # A name without a layer must not reach the catalog, which answers it with a validation error.
     is_known = TableName.is_one(table) and TableName.parse(table).layer in settings.athena.databases
     described = lake.context.current(TableName.parse(table)) if is_known else None
     if described is None:
@@ -178,16 +183,22 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str]]
         raise unknown("table", table, every, hint=command("athena", "tables"))
     history = History.of(described)
     since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
+    # Only versioned tables are published in sets, so others cost no read of S3.
     journal = lake.unfinished(table) if history.versions else None
     return [
-        *(("column", column["Name"], column["Type"]) for column in described["StorageDescriptor"]["Columns"]),
-        *(("partition", column["Name"], column["Type"]) for column in described.get("PartitionKeys", [])),
+        *([("table", table, "", text)] if (text := described.get("Description", "")) else []),
+        *(_column("column", column) for column in described["StorageDescriptor"]["Columns"]),
+        *(_column("partition", column) for column in described.get("PartitionKeys", [])),
         *(
-            ("version", version, "current" if version == history.current else since.get(version, ""))
+            ("version", version, "current" if version == history.current else since.get(version, ""), "")
             for version in history.versions
         ),
-        *([("publish", journal["run"], _half_done(journal))] if journal else []),
+        *([("publish", journal["run"], _half_done(journal), "")] if journal else []),
     ]
+
+
+def _column(kind: str, column: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return kind, column["Name"], column["Type"], column.get("Comment", "")
 
 
 def literal(text: str) -> str:
@@ -197,11 +208,13 @@ def literal(text: str) -> str:
         text: A number, `true`, `false` or `null`; `date:2026-01-31` or `timestamp:2026-01-31 12:00:00`. Everything
             else is a text, and so is all that follows `text:`.
     """
+    # A text may look like a number or a date; the prefix decides, and `text:` excludes all doubt.
     kind, is_typed, value = text.partition(":")
     if is_typed and kind == "text":
         return quoted_text(value)
     if is_typed and kind in ("date", "timestamp"):
         return f"{kind.upper()} {quoted_text(value)}"
+    # A number is left without quotes, because Athena compares a text with a number only after a cast.
     if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?|true|false|null", text):
         return text
     return quoted_text(text)
@@ -212,7 +225,7 @@ def _bytes(size: str) -> int:
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
     if not match:
-        raise UsageError(f"--max-scan {size} is not a size", hint="write it like 500MB or 1GB")
+        raise UsageError(f"{size} is not a size, so no query was started", hint="write it like 500MB or 1GB")
     return int(float(match[1]) * SIZE_UNITS[match[2]])
 
 

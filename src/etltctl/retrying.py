@@ -24,6 +24,7 @@ class RetryPolicy:
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.attempts),
+            # With jitter, or all steps that a fault has stopped would call again in the same moment.
             wait=tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait),
             retry=tenacity.retry_if_exception(is_transient),
             reraise=True,
@@ -36,6 +37,7 @@ class RetryPolicy:
 
     def botocore_reads(self) -> dict[str, Any]:
         """Return the same policy in botocore's terms, for clients that only read or write idempotently."""
+        # `adaptive` also slows the client down while the service throttles, as many runs share one account's quota.
         return {"mode": "adaptive", "total_max_attempts": self.attempts}
 
     @staticmethod

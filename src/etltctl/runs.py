@@ -40,6 +40,7 @@ class Run:
     @property
     def state(self) -> State:
         """The meaning of `status`; an unknown status counts as running, bounded by the deadline of the wait."""
+        # A new status of the service must not end a wait: taken for a failure, the step would be started again.
         return self.states.get(self.status, State.RUNNING)
 
     @property
@@ -65,6 +66,7 @@ class SyncJob(Run):
         "incomplete": State.RUNNING,  # between two attempts of the same job
         "succeeded": State.SUCCEEDED,
         "failed": State.FAILED,
+        # A person stopped it, so what landed is not whole.
         "cancelled": State.FAILED,
     }
 
@@ -90,6 +92,7 @@ class JobRun(Run):
     states: ClassVar[Mapping[str, State]] = {
         "STARTING": State.RUNNING,
         "RUNNING": State.RUNNING,
+        # A run that stops still bills, and its files may still change.
         "STOPPING": State.RUNNING,
         "WAITING": State.RUNNING,
         "SUCCEEDED": State.SUCCEEDED,
@@ -154,6 +157,7 @@ class StackOperation(Run):
         "ROLLBACK_COMPLETE": State.FAILED,
         "ROLLBACK_FAILED": State.FAILED,
         "UPDATE_IN_PROGRESS": State.RUNNING,
+        # The update has gone through, but the stack takes no other operation before the cleanup ends.
         "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": State.RUNNING,
         "UPDATE_COMPLETE": State.SUCCEEDED,
         "UPDATE_FAILED": State.FAILED,
@@ -181,6 +185,7 @@ class RefreshJob(Run):
         "Pending": State.RUNNING,
         "InProgress": State.RUNNING,
         "Success": State.SUCCEEDED,
+        # Tableau Cloud and Server name the same end differently.
         "Completed": State.SUCCEEDED,
         "Failed": State.FAILED,
         "Cancelled": State.FAILED,

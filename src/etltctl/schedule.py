@@ -1,6 +1,6 @@
-"""When to look at a run whose earlier durations are known: the fewest calls for the least delay.
+"""When to poll a run whose earlier durations are known: the fewest calls for the least delay.
 
-Looking at the rate r(t) costs ∫ r·S calls and notices the end ∫ f/2r seconds late, where f is the density of the
+Polling at the rate r(t) costs ∫ r·S calls and notices the end ∫ f/2r seconds late, where f is the density of the
 duration and S the chance that the run still goes on. Calls × delay is least where r is proportional to √(f/S), the root
 of the hazard, and then it is ½(∫ √(f·S))²: the calculus of variations gives no better for any policy that knows the
 distribution and nothing else. For a normal distribution of spread σ that is 1.04 σ; a fixed interval costs half the
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-LOOKS = 12.0  # on average, of a run that ends as expected
+POLLS = 12.0  # on average, of a run that ends as expected
 LEAST_SPREAD = 0.01  # of the usual duration: no job is more punctual than that
 EARLY_SHARE = 0.1  # of the usual duration: what cannot start breaks off early
 OVERDUE_SHARE = 0.03  # of the runs take longer than any before
@@ -29,9 +29,9 @@ CLUSTERS_FROM = 8  # durations
 
 @dataclass(frozen=True)
 class Schedule:
-    """When to look, in seconds since the start, and how often once that is over."""
+    """When to poll, in seconds since the start, and how often once that is over."""
 
-    looks: tuple[float, ...]
+    polls: tuple[float, ...]
     then_every: float
 
 
@@ -43,13 +43,15 @@ def schedule(durations: tuple[float, ...]) -> Schedule:
     step = (likely.last - likely.first) / GRID
     grid = [likely.first + step * (number + 0.5) for number in range(GRID)]
     likelihoods = [likely.at(time) for time in grid]
-    between = sum(math.sqrt(density * left) for density, left in likelihoods) * step / LOOKS
-    looks, sum_ = [middle * EARLY_SHARE], 0.0
+    # ∫ √(f·S), shared among the polls: each interval between two polls gets the same part of it.
+    between = sum(math.sqrt(density * left) for density, left in likelihoods) * step / POLLS
+    polls, sum_ = [middle * EARLY_SHARE], 0.0
     for time, (density, left) in zip(grid, likelihoods, strict=True):
+        # The rate of polls is the root of the hazard f/S (see above); a poll is due whenever its integral is up.
         sum_ += math.sqrt(density / left) * step
-        if sum_ >= between * (len(looks)):
-            looks.append(time)
-    return Schedule(tuple(sorted(looks)), between / math.sqrt(1.0 / likely.overdue))
+        if sum_ >= between * (len(polls)):
+            polls.append(time)
+    return Schedule(tuple(sorted(polls)), between / math.sqrt(1.0 / likely.overdue))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class _Likelihood:
     def of(cls, durations: Sequence[float], middle: float) -> _Likelihood:
         mean = statistics.fmean(durations)
         spread = max(statistics.pstdev(durations), middle * LEAST_SPREAD)
+        # Silverman's rule: 0.9 σ n^(-1/5). It smears clusters, such as full and incremental loads of one job, into
+        # one.
         usual, near = 0.9 * spread * len(durations) ** -0.2, NEAR * _neighbourhood(durations)
         is_clustered = len(durations) >= CLUSTERS_FROM and near < usual / 2
         width = max(near if is_clustered else usual, middle * LEAST_SPREAD / 2)

@@ -44,6 +44,7 @@ def open_session(
         session.set_config_variable("region", region)
     if credentials is not None:
         session.set_credentials(*credentials)
+    # The quick loader does not read descriptions in a data path that the user sets.
     if session.get_config_variable("data_path") is None:
         session.register_component("data_loader", _loader())
     return session
@@ -71,6 +72,7 @@ def _loader() -> Any:
     """Return a loader of the SDK's service descriptions that reads only the folders of the services in use."""
     from botocore.loaders import Loader
 
+    # botocore asks for the list only to check that a service's name is in it.
     class QuickLoader(Loader):  # type: ignore[misc]
         def list_every_service(self, type_name: str) -> Any:
             return super().list_available_services(type_name)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count, islice
+from textwrap import wrap
 from typing import Any
 
 Cells = Sequence[object]
@@ -19,6 +20,7 @@ Cells = Sequence[object]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that move the cursor or command the terminal
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same without tab and line feed
 STATUSES = ("fail", "warn", "skip", "ok")  # of the doctor's checks, the worst first
+BELOW = 5 * " "  # before a cell that stands below its row
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
 
@@ -30,6 +32,7 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
         rows: The rows. The first thousand decide the widths.
     """
     coming = iter(rows)
+    # Reading all rows first would keep an answer of any size in memory.
     measured = [list(row) for row in islice(coming, MEASURED)]
     texts = [[_cell(value) for value in row] for row in measured]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
@@ -47,6 +50,28 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
 
     later = ([_cell(value) for value in row] for row in coming)
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
+
+
+def folded(columns: Sequence[str], rows: Iterable[Cells], width: int = 100) -> Iterator[str]:
+    """Yield the lines of rows whose last cell is long: it stands below its row if the row would be too wide with it.
+
+    Args:
+        columns: The names of the columns.
+        rows: The rows.
+        width: The most columns of a line. An id stays in one piece, so that it can be copied, unless it is wider alone.
+    """
+    every = [list(row) for row in rows]
+    head, rule, *starts = aligned(columns[:-1], [row[:-1] for row in every])
+    left = len(rule)
+    yield f"{head:<{left}}  {columns[-1]}"
+    yield f"{rule}  {'─' * len(columns[-1])}"
+    for start, row in zip(starts, every, strict=True):
+        last = _cell(row[-1])
+        if left + 2 + len(last) <= width:
+            yield f"{start:<{left}}  {last}".rstrip()
+            continue
+        yield start
+        yield from wrap(last, width, initial_indent=BELOW, subsequent_indent=BELOW, break_on_hyphens=False)
 
 
 def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:
@@ -101,14 +126,17 @@ def distinct(names: Sequence[str]) -> list[str]:
     keys: list[str] = []
     for name in names:
         numbered = (f"{name}_{number}" for number in count(2))
+        # Athena allows two columns of one name, and an object of JSON does not.
         keys.append(name if name not in keys else next(one for one in numbered if one not in {*keys, *names}))
     return keys
 
 
 def json_document(head: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     """Yield the lines of one JSON document: the pairs of `head`, then the rows under `rows`."""
+    # Opened by hand, so that rows can follow one by one.
     yield as_json(head, indent=2).removesuffix("\n}") + ","
     coming = json_lines(columns, rows)
+    # One row is held back, because the last one has no comma.
     row = next(coming, None)
     if row is None:
         yield '  "rows": []\n}'
@@ -127,6 +155,7 @@ def as_json(document: Any, indent: int | None = None) -> str:
     would make a double of it.
     """
     try:
+        # A number that JSON lacks is rare, so the whole document is looked through only when one turns up.
         return json.dumps(document, indent=indent, default=_text, ensure_ascii=False, allow_nan=False)
     except ValueError:
         return json.dumps(_without_nan(document), indent=indent, default=_text, ensure_ascii=False)
@@ -161,6 +190,7 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_cell, value))
     if isinstance(value, float):
+        # The shortest text that gives the same number, unless it is too wide for a table.
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
 

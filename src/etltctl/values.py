@@ -77,6 +77,7 @@ class S3Location:
             raise ConfigurationError(
                 f"{text!r} is not an S3 location", hint="write it as s3://bucket/prefix/"
             )
+        # The scheme is dropped: `s3a://` and `s3://` of one place are equal.
         return cls(match[1], match[2])
 
     @staticmethod
@@ -103,11 +104,13 @@ class S3Location:
         Raises:
             ValueError: A part of the path is empty or leads out of this folder.
         """
+        # S3 takes `..` for a plain name, but tools that copy a lake to a disk do not.
         if not UNSAFE_SEGMENTS.isdisjoint(path.split("/")):
             raise ValueError(f"{path!r} is not a path below {self}")
         return replace(self, key=f"{self._with_slash().key}{path}{'/' if is_folder else ''}")
 
     def _with_slash(self) -> S3Location:
+        # The root of a bucket has the empty prefix; `/` would be a folder without a name.
         is_whole = not self.key or self.key.endswith("/")
         return self if is_whole else replace(self, key=f"{self.key}/")
 
@@ -140,4 +143,5 @@ def quoted_text(text: str) -> str:
 
     A backslash is a character like any other. Source: the rule `STRING` of Trino's grammar (SqlBase.g4).
     """
+    # A backslash escapes nothing in Trino, so quotes are the only character that can end the literal.
     return "'" + text.replace("'", "''") + "'"

@@ -34,7 +34,7 @@ SMALL = """
 script = "small.py"
 writes = ["gold.small"]
 """
-QUICK = Waiter(timeout=60.0, first_look=0.02, longest=0.1)
+QUICK = Waiter(timeout=60.0, first_pause=0.02, longest=0.1)
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,11 @@ class Checkout(Workplace):
 
     def deploy(self, *, yes: bool = True, **flags: Any) -> Deployed:
         """Deploy with the library; without `yes` only a reviewed plan is carried out."""
-        return deploy(self.settings(**flags), Watcher(waiter=QUICK), yes=yes)
+        return deploy(self.settings(**flags), Watcher(waiter=QUICK, confirm=lambda _: yes))
 
     def destroy(self, **flags: Any) -> Removal:
         """Destroy the stack with the library, without a confirmation."""
-        return destroy(self.settings(**flags), Watcher(waiter=QUICK), yes=True)
+        return destroy(self.settings(**flags), Watcher(waiter=QUICK, confirm=lambda _: True))
 
     def client(self, service: str) -> Any:
         """Return unmodified boto3 that uses the account."""

@@ -14,9 +14,11 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etltctl.governance import Change, apply
+from etltctl.aws import Aws
+from etltctl.governance import Change, MissingPermission, apply, missing_permissions, require_access
 from etltctl.local.client import keep_server, stop_server
-from etltctl.pipeline import refresh
+from etltctl.pipeline import Step, changes_of_pipelines, refresh
+from etltctl.pipeline.kinds import changes_of
 from etltctl.querying import run_query
 from etltctl.settings import Settings, load_settings
 
@@ -40,6 +42,18 @@ raw = { layers = ["bronze"] }
 trusted = { layers = ["silver", "silver_rejects"] }
 curated = { layers = ["gold"] }
 """
+
+
+def require_step_access(settings: Settings, step: str) -> None:
+    """Check the caller's permissions of Lake Formation for a step, as a run does."""
+    aws = Aws.from_settings(settings)
+    require_access(changes_of([Step.parse(step)], [], settings), settings, aws, aws.identity())
+
+
+def missing_for_pipelines(settings: Settings) -> list[MissingPermission]:
+    """Return what the caller lacks for the steps of all pipelines, as the doctor asks."""
+    aws = Aws.from_settings(settings)
+    return missing_permissions(changes_of_pipelines(settings), settings, aws, aws.identity())
 
 
 def arn(role: str) -> str:
@@ -134,3 +148,34 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
         yield lake
     finally:
         stop_server(settings)
+
+
+PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"
+
+
+FILTERED = f"""
+[governance.filters."gold.weather_daily".patagonia]
+rows = "{PATAGONIA}"
+exclude_columns = ["lat", "lon"]
+[[governance.grants]]
+principal = "role:analyst"
+table = "gold.weather_daily"
+filters = ["patagonia"]
+permissions = ["SELECT"]
+"""
+
+
+def grant(principal: str, about: str, *permissions: str, **more: Any) -> str:
+    names = ", ".join(f'"{name}"' for name in permissions)
+    return f'\n[[governance.grants]]\nprincipal = "{principal}"\n{about}\npermissions = [{names}]\n'
+
+
+def seen(
+    lake: GovernedLake, sql: str = "select * from weather_daily", role: str = "analyst"
+) -> list[dict[str, Any]]:
+    return lake.ask(sql, role)
+
+
+def filter_data(table: str, rows: str, **more: Any) -> dict[str, Any]:
+    named = {"TableCatalogId": ACCOUNT, "DatabaseName": "gold", "TableName": table, "Name": "f"}
+    return {**named, "RowFilter": {"FilterExpression": rows}, "ColumnWildcard": {}, **more}

@@ -21,6 +21,13 @@ steps = ["glue:often"]
 [pipelines.both]
 steps = ["sync:api", "glue:often"]
 
+[pipelines.twice]
+steps = ["glue:often", "glue:rarely"]
+
+[glue.jobs.rarely]
+script = "often.py"
+writes = ["gold.rarely"]
+
 [glue.jobs.often]
 script = "often.py"
 reads = ["bronze.api_races"]

@@ -87,12 +87,12 @@ class Served:
         } - {os.getpid()}
 
 
-def make_client(service: str, port: int, keys: Keys, **config: Any) -> Any:
+def make_client(service: str, port: int, keys: Keys, region: str = "us-east-1", **config: Any) -> Any:
     """Return unmodified boto3 with these keys; it makes one attempt a call unless `config` says otherwise."""
     return boto3.client(
         service,
         endpoint_url=f"http://127.0.0.1:{port}",
-        region_name="us-east-1",
+        region_name=region,
         aws_access_key_id=keys.access_key_id,
         aws_secret_access_key=keys.secret_access_key,
         config=Config(**{"retries": {"total_max_attempts": 1}, **config}),

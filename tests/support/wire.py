@@ -58,6 +58,14 @@ def calls(witness: Path, who: str) -> set[Call]:
     return {Call(f"{seen.service}:{seen.operation}", seen.resource) for seen in requests}
 
 
+def flaws(witness: Path) -> set[str]:
+    """Return what contradicts the services' models in a witness's file, and why any call in it was not checked."""
+    seen = read_seen(witness)
+    assert seen, f"{witness} holds no call"
+    texts = {(call, text) for call in seen for text in (*call.violations, call.unchecked) if text}
+    return {f"{call.service} {call.operation}: {text}" for call, text in texts}
+
+
 def granting(statements: Iterable[Mapping[str, Any]], call: Call) -> list[str]:
     """Return the ids of a policy's statements that allow the call; those without a resource to compare count too."""
     return [

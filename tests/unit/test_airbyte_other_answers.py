@@ -30,7 +30,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any], Callable[[Airbyte], object], li
         ["name", "sourceId", "destinationId"],
     ),
     "start a sync": ("POST", "/jobs", JOB, lambda airbyte: airbyte.start("c", "api"), ["connectionId"]),
-    "read a job": ("GET", "/jobs/7", JOB, lambda airbyte: airbyte.look_at("7", "api"), ["jobId"]),
+    "read a job": ("GET", "/jobs/7", JOB, lambda airbyte: airbyte.poll("7", "api"), ["jobId"]),
     "read a connection": (
         "GET", "/connections/c", LINK, lambda airbyte: airbyte.connection("c"), ["connectionId"],
     ),

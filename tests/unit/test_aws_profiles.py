@@ -8,6 +8,7 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
+from etltctl.settings import load_settings
 
 ROLE = "role_arn = arn:aws:iam::123456789012:role/operator\n"
 FAULTS = {
@@ -34,6 +35,31 @@ def failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Etltc
     with pytest.raises(EtltctlError) as raised:
         Aws(profile="me", region="us-east-1").identity()
     return raised.value
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "place"),
+    [
+        ({}, {}, "etltctl.toml:4:1"),
+        ({"AWS_PROFILE": "me"}, {}, "the variable AWS_PROFILE"),
+        ({}, {"aws.profile": "me"}, "a flag"),
+    ],
+)
+def test_a_profile_that_does_not_exist_is_named_with_the_place_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environ: dict[str, str],
+    flags: dict[str, str],
+    place: str,
+) -> None:
+    file = tmp_path / "etltctl.toml"
+    file.write_text('version = 1\nproject = "p"\n[env.aws.aws]\nprofile = "me"\n')
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    settings = load_settings(config=file, env="aws", environ=environ, flags=flags)
+    with pytest.raises(ConfigurationError, match=r"profile \(me\) could not be found") as raised:
+        Aws.from_settings(settings).identity()
+    assert raised.value.facts["profile"] == f"me, named by {place}"
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -10,8 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from etltctl.cli.progress import drawn_run
-from etltctl.console import Console, Output, is_terminal, table
+from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import ConfigurationError, RunFailedError
+from etltctl.tabulating import aligned, folded
+
+
+def lines_of(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    return "\n".join(aligned(columns, rows))
 
 
 def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console, io.StringIO, io.StringIO]:
@@ -20,7 +25,7 @@ def console(output: Output = Output.TABLE, **settings: object) -> tuple[Console,
 
 
 def test_a_table_aligns_numbers_right_and_text_left() -> None:
-    lines = table(("driver", "points"), [("ver", 437), ("norris", 74)]).splitlines()
+    lines = lines_of(("driver", "points"), [("ver", 437), ("norris", 74)]).splitlines()
     assert lines == ["driver  points", "──────  ──────", "ver        437", "norris      74"]
 
 
@@ -50,7 +55,7 @@ def test_json_is_json_and_loses_no_column(output: Output) -> None:
 
 
 def test_data_cannot_control_the_terminal() -> None:
-    assert table(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
+    assert lines_of(("x",), [("\x1b[31mred\nnext",)]).splitlines()[2:] == [r"\x1b[31mred\nnext"]
 
 
 def test_csv_has_a_header_and_quotes_only_where_needed() -> None:
@@ -196,3 +201,20 @@ def test_a_job_s_line_accounts_for_every_row() -> None:
     first, second = err.getvalue().splitlines()
     assert first.endswith("published 2 tables · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
     assert second.endswith("as before")
+
+
+def test_a_long_last_cell_stands_below_its_row_and_keeps_ids_whole() -> None:
+    identifier = f"remote_id=jr_{64 * '8'}"
+    rows = [
+        (1, "run.started", "pipeline=api"),
+        (2, "remote.started", f"service=Glue {identifier} state=STARTING"),
+    ]
+    assert list(folded(("seq", "event", "facts"), rows, width=90)) == [
+        "seq  event           facts",
+        "───  ──────────────  ─────",
+        "  1  run.started     pipeline=api",
+        "  2  remote.started",
+        "     service=Glue",
+        f"     {identifier}",
+        "     state=STARTING",
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import UsageError
-from etltctl.history import Having, costs, find_run, summaries
+from etltctl.history import Having, costs, find_run, run_to_retry, summaries
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.pipeline import read_logs, resume
 from etltctl.settings import Settings, load_settings
@@ -78,6 +78,35 @@ def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, st
         read_logs(find_run(settings, "r3"), settings, print)
 
 
+def stamped(store: DiskStore, run_id: str, *events: tuple[str, str, dict[str, object]]) -> None:
+    """Write a run with events at these times of one day."""
+    for seq, (at, kind, facts) in enumerate(events, start=1):
+        common = {"ts": f"2026-11-25T{at}:00+00:00", "seq": seq, "run_id": run_id, "step": "", "type": kind}
+        store.add(run_id, lambda _, line={**common, **facts}: json.dumps(line) + "\n")
+
+
+def test_without_a_run_id_the_failed_run_that_was_started_last_is_retried(
+    settings: Settings, store: DiskStore
+) -> None:
+    started = {"pipeline": "mongodb", "steps": ["glue:job"]}
+    failed, succeeded = {"outcome": "failed"}, {"outcome": "succeeded"}
+    begin = "run.started"
+    stamped(store, "oldest", ("08:00", begin, started), ("08:30", "run.finished", failed))
+    stamped(store, "newest", ("11:00", begin, started), ("11:05", "run.finished", failed))
+    stamped(store, "good", ("12:00", begin, started), ("12:05", "run.finished", succeeded))
+    stamped(store, "rollback", ("12:30", begin, {"pipeline": "rollback", "steps": []}))
+    # An older run that was touched last, as a cancellation does.
+    stamped(store, "touched", ("09:00", begin, started), ("13:00", "run.finished", failed))
+    assert run_to_retry(settings, "")[0]["run_id"] == "newest"
+    assert run_to_retry(settings, "touched")[0]["run_id"] == "touched"
+
+
+def test_if_every_run_has_succeeded_the_newest_is_retried(settings: Settings, store: DiskStore) -> None:
+    start_run(store, "r1").append("run.finished", outcome="succeeded")
+    start_run(store, "r2").append("run.finished", outcome="succeeded")
+    assert run_to_retry(settings, "")[0]["run_id"] == "r2"
+
+
 @pytest.mark.parametrize(
     ("tries", "seconds"),
     [
@@ -108,4 +137,7 @@ def test_costs_are_summed_by_the_requested_group(settings: Settings, store: Disk
 def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore) -> None:
     start_run(store, "r1").append("cost.actual", "glue:job", usd=0.5)
     start_run(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
-    assert costs(settings, "pipeline") == [("mongodb", "aws", 1, 0.2), ("mongodb", "local", 1, 0.0)]
+    assert costs(settings, "pipeline", unbilled=("local",)) == [
+        ("mongodb", "aws", 1, 0.2),
+        ("mongodb", "local", 1, 0.0),
+    ]

@@ -65,7 +65,7 @@ def test_a_run_that_has_ended_is_not_polled() -> None:
 def test_pauses_between_polls_grow_up_to_the_longest() -> None:
     time = VirtualTime()
     words = ["RUNNING"] * 10 + ["SUCCEEDED"]
-    time.waiter(first_look=1.0, growth=2.0, longest=10.0).wait(run("STARTING"), polls(*words))
+    time.waiter(first_pause=1.0, growth=2.0, longest=10.0).wait(run("STARTING"), polls(*words))
     assert time.slept[:5] == [1.0, 2.0, 4.0, 8.0, 10.0]
     assert set(time.slept[4:]) == {10.0}
 
@@ -73,7 +73,7 @@ def test_pauses_between_polls_grow_up_to_the_longest() -> None:
 def test_a_wait_never_sleeps_past_its_deadline_and_names_the_run() -> None:
     time = VirtualTime()
     with pytest.raises(WaitTimeoutError, match="jr_1 of job is still RUNNING after 25 s"):
-        time.waiter(timeout=25.0, first_look=10.0, longest=10.0, growth=1.0).wait(
+        time.waiter(timeout=25.0, first_pause=10.0, longest=10.0, growth=1.0).wait(
             run("STARTING"), polls(*["RUNNING"] * 9)
         )
     assert time.now == 25.0
@@ -90,7 +90,7 @@ def test_polls_that_fail_for_too_long_raise_their_error() -> None:
     time = VirtualTime()
     throttled = ServiceError("Rate exceeded", code="ThrottlingException")
     with pytest.raises(ServiceError, match="Rate exceeded"):
-        time.waiter(first_look=30.0, longest=30.0, patience=100.0).wait(
+        time.waiter(first_pause=30.0, longest=30.0, patience=100.0).wait(
             run("STARTING"), polls(*[throttled] * 50)
         )
     assert 100.0 < time.now <= 160.0
@@ -105,7 +105,7 @@ def test_an_unknown_status_counts_as_running_until_the_deadline() -> None:
 def test_every_poll_is_reported() -> None:
     seen: list[str] = []
     VirtualTime().waiter().wait(
-        run("STARTING"), polls("RUNNING", "SUCCEEDED"), on_look=lambda polled: seen.append(polled.status)
+        run("STARTING"), polls("RUNNING", "SUCCEEDED"), on_poll=lambda polled: seen.append(polled.status)
     )
     assert seen == ["RUNNING", "SUCCEEDED"]
 
@@ -197,7 +197,7 @@ def test_a_caller_with_a_limit_shortens_the_pause_after_a_poll() -> None:
     def poll() -> Run:
         return run("SUCCEEDED" if time.now >= 500 else "RUNNING")
 
-    waiter = replace(time.waiter(expected=(600.0, 600.0, 600.0)), look_within=lambda seen: 100.0)  # type: ignore[call-arg]
+    waiter = replace(time.waiter(expected=(600.0, 600.0, 600.0)), poll_within=lambda seen: 100.0)  # type: ignore[call-arg]
     waiter.wait(run("RUNNING"), poll)
     assert max(time.slept) <= 100.0
 
@@ -248,7 +248,7 @@ def test_the_cost_of_polls_is_near_the_theoretical_minimum(spread: float) -> Non
 def test_a_job_with_short_and_long_runs_is_polled_where_each_ends() -> None:
     chance = random.Random(3)
     short, long = ([chance.gauss(middle, 3) for _ in range(10)] for middle in (100, 300))
-    planned = schedule((*short, *long)).looks
+    planned = schedule((*short, *long)).polls
     assert len([at for at in planned if 90 < at < 110]) > 5
     assert len([at for at in planned if 290 < at < 310]) > 2 * len([at for at in planned if 120 < at < 280])
 

@@ -1,4 +1,4 @@
-"""Airbyte's public API: token auth; start, look at, list and cancel the sync jobs of a connection."""
+"""Airbyte's public API: token auth; start, poll, list and cancel the sync jobs of a connection."""
 
 from etltctl.airbyte.client import Airbyte, wrote
 

@@ -43,10 +43,12 @@ class TokenAuth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the request with a fresh token; after a 401, once more with a new one."""
+        # Threads share the token without a lock: two that renew it at once both get a valid one.
         if self._clock() >= self._good_until:
             self._keep((yield self._token_request()))
         request.headers["Authorization"] = f"Bearer {self._token}"
         response = yield request
+        # A refused request was not carried out, so that a POST may be sent again here as well.
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._keep((yield self._token_request()))
             request.headers["Authorization"] = f"Bearer {self._token}"
@@ -88,14 +90,17 @@ class TokenAuth(httpx.Auth):
             )
         self._token = token
         seconds = answer.get("expires_in")
+        # If the server does not say, three minutes is a safe guess: to renew too early costs one call.
         lifetime = float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 180.0
         expiry = min(self._clock() + lifetime, jwt_expiry(self._token))
+        # A lifetime under the skew would ask for a new token before every call.
         self._good_until = max(expiry - SKEW_S, self._clock() + lifetime / 10)
 
 
 def jwt_expiry(token: str) -> float:
     """Return the `exp` claim in seconds since 1970 (RFC 7519), or infinity if the token is not a JWT that has one."""
     try:
+        # JWTs leave out the padding that Python's decoder demands.
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         return float(claims["exp"])

@@ -80,6 +80,8 @@ class Airbyte:
             return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours, True
         deadline = self.search.clock() + self.search.timeout
         while True:
+            # Job ids grow, and the POST takes no token of the caller: a job that is newer than this one is the
+            # start's own.
             newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
             if before_start:
                 before_start(newest)
@@ -91,6 +93,7 @@ class Airbyte:
                     return Verb.ADOPTED, job, error.is_open  # else it was there before, in the start's way
                 if self.search.clock() >= deadline:
                     raise
+                # Only refusals that pass by themselves come here: `_after_failed_start` raises all others.
                 self.search.sleep(PAUSES_S[error.code])
 
     def start(self, connection_id: str, name: str) -> SyncJob:
@@ -99,7 +102,7 @@ class Airbyte:
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
         return _job(answer, name, self._transport.named("POST", "/jobs"), connectionId=connection_id)
 
-    def look_at(self, job_id: str, name: str) -> SyncJob:
+    def poll(self, job_id: str, name: str) -> SyncJob:
         """Return the job as the server sees it now."""
         path = f"/jobs/{job_id}"
         return _job(self._transport.read(path), name, self._transport.named("GET", path), jobId=job_id)
@@ -119,10 +122,10 @@ class Airbyte:
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
         """Return the newest sync after the job `newest`, searched for a while: the listing may show it late."""
 
-        def look() -> SyncJob | None:
+        def newer_sync() -> SyncJob | None:
             return next((job for job in self.jobs(connection_id, name) if int(job.id) > newest), None)
 
-        return self.search.find(look, within)
+        return self.search.find(newer_sync, within)
 
     def durations(self, connection_id: str, name: str) -> list[float]:
         """How long the connection's latest successful syncs took, in seconds; empty if Airbyte does not tell."""
@@ -148,7 +151,7 @@ class Airbyte:
 
     def cancel(self, job: SyncJob) -> SyncJob:
         """Cancel the job if it still runs; the server blocks until it has stopped."""
-        now = self.look_at(job.id, job.name)
+        now = self.poll(job.id, job.name)
         if now.state is not State.RUNNING:
             return now
         try:
@@ -157,15 +160,16 @@ class Airbyte:
         except ServiceError as error:
             if error.code != STATE_CONFLICT:
                 raise
-            return self.look_at(job.id, job.name)  # it ended just before
+            return self.poll(job.id, job.name)  # it ended just before
 
     def _ours(
         self, connection_id: str, name: str, known_job: str, newest_before: int | None
     ) -> SyncJob | None:
         """Return what an earlier try of the same run started, as far as the server shows it."""
+        # A recorded job decides alone. Only a start without a recorded answer is searched for.
         if known_job:
             try:
-                return self.look_at(known_job, name)
+                return self.poll(known_job, name)
             except ConfigurationError as error:
                 raise ConfigurationError(
                     f"Airbyte no longer knows job {known_job}, which an earlier try of this run started",
@@ -186,6 +190,7 @@ class Airbyte:
             raise self._why_refused(connection_id, name, error) from error
         if error.code not in PAUSES_S:
             raise error
+        # A connection whose sync runs already is refused in this way: that sync is adopted.
         jobs = self.jobs(connection_id, name) if error.code == TRY_AGAIN_LATER else []
         return next((job for job in jobs if job.state is State.RUNNING), None)
 
@@ -238,9 +243,11 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         ServiceError: The answer lacks a field that every job has, or is about another job or connection.
     """
     identifier, status = str(required(answer, "jobId", call)), str(required(answer, "status", call))
+    # Of two jobs the one with the greater number is newer.
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")
     require_same(call, sent, answer)
+    # The public API gives no reason of a failed job. The embedded server adds one under a name of etltctl's.
     failure = answer.get("etltctl_failure")
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None

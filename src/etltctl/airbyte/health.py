@@ -34,6 +34,7 @@ def greet(url: str) -> str:
         raise UnreachableError(
             f"Airbyte at {where} did not answer: {error or type(error).__name__}", hint=CHECK_URL
         ) from error
+    # The check needs no token: if it fails, the address is wrong and not the credentials.
     kind = stranger(response)
     if not response.is_success:
         came = f" with {kind}" if kind else ""

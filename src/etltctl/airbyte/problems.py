@@ -46,6 +46,7 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
         return AccessError(text, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
     if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(text, hint="check the connection_id of the source and airbyte.url")
+    # Cloud and self-hosted servers put the same word into `type` or into `title`.
     names = f"{body.get('type', '')} {body.get('title', '')}"
     known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in names), "")
     return ServiceError(text, code=known or str(status), is_open=_is_open(status))
@@ -76,6 +77,7 @@ def _stranger_error(
 
 def _is_open(status: int) -> bool:
     """Return whether a call that failed with this status may still have taken effect."""
+    # A gateway answers 408 too if the server behind it did not answer in time, whatever it did.
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT
 
 

@@ -183,6 +183,7 @@ class Resources:
             call = self.transport.named("GET", path)
             answer = self.transport.read(path, **query, limit=PAGE, offset=offset)
             page = required_list(answer, "data", call)
+            # Elements may move between pages while the list is read; the id keeps each only once.
             known = len(elements)
             for each in page:
                 elements.setdefault(required(each, key, call), each)

@@ -58,6 +58,7 @@ class Transport:
         try:
             response = self._client.request(method, path, timeout=limit, **request)
         except httpx.HTTPError as error:
+            # Without a connection no byte was sent, so that the call may be repeated even if it starts work.
             is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             raise UnreachableError(
                 f"Airbyte at {without_credentials(self.url)} did not answer: {error or type(error).__name__}",
@@ -95,5 +96,6 @@ class Transport:
 
 def public_api_url(url: str) -> str:
     """Return the base of the public API, however the setting spells it: one `/v1`, no slash at the end."""
+    # People copy the address with and without /v1, and both spellings appear in Airbyte's own pages.
     url = re.sub(r"(/v1)+/*$", "", url.rstrip("/"))
     return f"{url}/v1"

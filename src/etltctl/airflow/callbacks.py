@@ -35,6 +35,7 @@ def tell_failure(context: Any) -> None:
     """Log the run's report as a failure callback: what happened, to which run, and what to do next."""
     from etltctl.pipeline import describe_failure
 
+    # A task that was killed has no exception, and its callback must report something all the same.
     dag_run = context["dag_run"]
     error = context.get("exception") or "the task was ended from outside"
     LOG.error("%s", describe_failure(error, f"{dag_run.dag_id}-{dag_run.run_id}"))

@@ -64,6 +64,7 @@ class StepOperator(PythonOperator):
         max_usd: float | None = None,
         **kwargs: Any,
     ) -> None:
+        # A template, filled in by Airflow: the run id is known only when the task runs.
         arguments = {"pipeline": pipeline, "step": step, "run_id": "{{ dag.dag_id }}-{{ run_id }}"}
         super().__init__(python_callable=run_step, op_kwargs=arguments, **kwargs)
         self.deferrable = deferrable
@@ -73,11 +74,13 @@ class StepOperator(PythonOperator):
         """Run the step here, or start it and hand the wait to a trigger."""
         from etltctl.pipeline import start_step
 
+        # Here and not in the constructor: the parameters belong to the DAG run, not to the DAG.
         self.op_kwargs = {**self.op_kwargs, **_freshness(context), **_limit(self.max_usd, context)}
         with _final_errors_fail_the_task():
             if not self._defers():
                 return self._reported(super().execute(context), context)
             handle = start_step(**self.op_kwargs)
+        # A run that has ended already needs no trigger, which would cost two more processes their turn.
         if handle.is_running:
             self._hand_over(handle)
         return self.finish(context, handle.as_dict())
@@ -94,6 +97,7 @@ class StepOperator(PythonOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TRIGGER_ERRORS as error:
+            # Airflow 2 has one error for both cases, and only its text says which it is.
             if "timeout" in str(error).lower():
                 self.on_kill()
                 raise
@@ -116,12 +120,13 @@ class StepOperator(PythonOperator):
         self.defer(trigger=trigger, method_name="finish", timeout=self.execution_timeout)
 
     def _defers(self) -> bool:
-        from etltctl.airflow.triggerer import is_deferrable
+        from etltctl.airflow.trigger import is_deferrable
 
         return is_deferrable() if self.deferrable is None else self.deferrable
 
     def _reported(self, result: dict[str, Any], context: Any) -> dict[str, Any]:
         """Return the result, after it is added to the assets' events; warn if nothing was started."""
+        # Before the return: Airflow writes the assets' events when the task has succeeded.
         note_published(self.outlets, result, context)
         if result["verb"] == "reused":
             self.log.warning(

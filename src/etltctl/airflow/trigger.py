@@ -1,16 +1,22 @@
-"""The trigger of one step: waits as `etltctl run` does, and survives the triggerer that runs it."""
+"""The trigger of one step: waits as `etltctl run` does, and survives the triggerer that runs it, if there is one."""
 
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from airflow.configuration import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from etltctl.errors import EtltctlError
+
+ANSWERS_WITHIN_S = 5.0
 
 
 class StepTrigger(BaseTrigger):
@@ -30,8 +36,10 @@ class StepTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event at the end, and no sooner than the scheduler knows that the task has left its worker."""
         try:
+            # Both, and not one after the other: the time to let go passes while the remote run goes on.
             await asyncio.gather(self._watch(), asyncio.sleep(_let_go_within_s()))
         except asyncio.CancelledError:
+            # In a thread: a triggerer has one loop for all its triggers, and the database would block it.
             if await asyncio.to_thread(self._is_killed):
                 await self.on_kill()
             raise
@@ -44,6 +52,7 @@ class StepTrigger(BaseTrigger):
         await asyncio.to_thread(stop, self.handle["step"], self.handle["run_id"])
 
     async def _watch(self) -> None:
+        # The import takes long enough to delay every other trigger of this loop.
         pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
         try:
             await pipeline.wait_for_step(pipeline.StepHandle(**self.handle))
@@ -75,3 +84,46 @@ def _let_go_within_s() -> float:
     runs again before that as killed, and retries it. Airflow 2 handles the case itself and has no such setting.
     """
     return 2 * float(conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0))
+
+
+def is_deferrable() -> bool:
+    """Return what the setting `airflow.deferrable` says; for `auto`, whether a triggerer serves now."""
+    from etltctl.settings import load_settings
+
+    deferrable = load_settings().airflow.deferrable
+    return _has_triggerer() if deferrable == "auto" else bool(deferrable)
+
+
+def _has_triggerer() -> bool:
+    from airflow import __version__
+
+    return _has_triggerer_in_database() if __version__.startswith("2.") else _has_triggerer_at(_server())
+
+
+def _server() -> str:
+    """Return the URL where the workers reach Airflow 3's API server."""
+    # The workers may reach the server by another address than people's browsers do.
+    base = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
+    execution = conf.get("core", "execution_api_server_url", fallback="") or base
+    return str(execution).rstrip("/").removesuffix("/execution")
+
+
+def _has_triggerer_at(url: str) -> bool:
+    """Return what Airflow's health page says of the triggerer; the page needs no login.
+
+    Any other answer counts as none, because another program may listen there.
+    """
+    try:
+        with urlopen(f"{url}/api/v2/monitor/health", timeout=ANSWERS_WITHIN_S) as answer:
+            return bool(json.load(answer)["triggerer"]["status"] == "healthy")
+    except (URLError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+
+
+def _has_triggerer_in_database() -> bool:
+    from airflow.jobs.job import most_recent_job
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        job = most_recent_job("TriggererJob", session=session)
+        return bool(job is not None and job.is_alive())

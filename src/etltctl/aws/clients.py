@@ -38,6 +38,7 @@ class Aws:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
     endpoint: AwsEndpoint | None = None
+    profile_place: str = ""  # where the settings name the profile
     _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -50,7 +51,14 @@ class Aws:
             policy: How calls are retried; None for the usual way.
         """
         aws = settings.aws
-        return cls(aws.profile, aws.region, policy or RetryPolicy(), endpoint=settings.endpoint)
+        place = settings.place_of("aws", "profile") if aws.profile else ""
+        return cls(
+            aws.profile,
+            aws.region,
+            policy or RetryPolicy(),
+            endpoint=settings.endpoint,
+            profile_place=place,
+        )
 
     @property
     def region_name(self) -> str | None:
@@ -112,10 +120,21 @@ class Aws:
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
     def _client(self, service: str, *, starts: bool) -> Any:
-        with self._lock, translated(service):
+        # botocore's sessions are not safe for threads while they make a client; the clients themselves are.
+        # The SDK reads the profile when it makes a client, so this is where a wrong one comes to light.
+        with self._lock, translated(service, **self._named_profile()):
             if (service, starts) not in self._clients:
                 self._clients[service, starts] = self._made(service, starts=starts)
             return self._clients[service, starts]
+
+    def _named_profile(self) -> dict[str, str]:
+        """Return the profile with the place that names it, for an error about it; nothing without a profile."""
+        if not self.profile or self.endpoint is not None:
+            return {}
+        place = {"default": "the shipped settings", "flag": "a flag"}.get(
+            self.profile_place, self.profile_place.replace("env ", "the variable ")
+        )
+        return {"profile": f"{self.profile}, named by {place}" if place else self.profile}
 
     def _made(self, service: str, *, starts: bool) -> Any:
         from botocore.config import Config
@@ -123,6 +142,7 @@ class Aws:
         retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
         client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
         client.meta.events.register("before-send", _wait_for_service)
+        # The order counts: a failure of another program is noted before a parser sees its text.
         client.meta.events.register("before-parse", note_stranger)
         client.meta.events.register("before-parse", require_own)
         client.meta.events.register("after-call", require_understood)
@@ -142,6 +162,7 @@ class Aws:
             return self._session.create_client(service, config=direct, endpoint_url=url)
         client = self._session.create_client(service, config=config, endpoint_url=url)
         address = client.meta.endpoint_url
+        # Only the made client knows its address: a variable or the profile's file may name it.
         if is_loopback(address) and is_proxied(address):  # a second client takes as long as the first
             return self._session.create_client(service, config=direct, endpoint_url=url)
         require_usable(address, "")
@@ -154,6 +175,7 @@ class Aws:
         keep_quiet(*TALKATIVE)
         if self.endpoint is None:
             return open_session(self.profile or None, self.region, self.credentials)
+        # With an endpoint the user's own credentials are never sent: they may be those of a real account.
         credentials = self.credentials or (self.endpoint.access_key_id, self.endpoint.secret_access_key, "")
         return open_session(None, self.region, credentials, self.endpoint.config_file)
 

@@ -27,6 +27,7 @@ class Identity:
     @property
     def principal(self) -> str:
         """The ARN of the user or role behind the session. STS leaves out the path of an assumed role."""
+        # IAM's simulation takes the ARN of a role, and STS names the session that the role opened.
         session = re.fullmatch(r"(arn:[^:]+):sts::(\d+):assumed-role/([^/]+)/.+", self.arn)
         return f"{session[1]}:iam::{session[2]}:role/{session[3]}" if session else self.arn
 

@@ -26,10 +26,12 @@ def note_stranger(operation_model: Any, response_dict: dict[str, Any], **_: Any)
     from botocore.parsers import ResponseParserError
 
     status, body = response_dict["status_code"], response_dict["body"]
+    # The answer to a HEAD has no body that could show its sender.
     if status < HTTPStatus.BAD_REQUEST or operation_model.http["method"] == "HEAD":
         return
     kind = _kind_of_answer(body)
     has_id = bool({name.lower() for name in response_dict["headers"]} & REQUEST_IDS)
+    # A web page with a request id is still none of AWS's: proxies copy headers.
     if kind != WEB_PAGE and (has_id or _is_own(operation_model, body)):
         return
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:

@@ -96,6 +96,7 @@ def translated(service: str, **facts: Any) -> Iterator[None]:
             f"no AWS credentials to call {service}: {error}", hint=PROFILE_FILE, **facts
         ) from error
     except (NoConnectionError, HTTPClientError) as error:  # no name, no route, no time; or no answer
+        # botocore raises HTTPClientError once the request may have left, ConnectionError before that.
         is_open = isinstance(error, HTTPClientError)
         text = f"{service} did not answer: {error}"
         hint = "check the network, the proxy, aws.region, and AWS_ENDPOINT_URL if it is set"
@@ -151,4 +152,5 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
 
 def _may_have_happened(status: int) -> bool:
     """Return whether a call that failed with this status may still have taken effect."""
+    # A 5xx may come from a load balancer that lost the answer; 501 says that nothing was done.
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED

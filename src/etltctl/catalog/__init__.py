@@ -3,7 +3,7 @@
 from etltctl.catalog.column_types import Widening, hive_columns, hive_type, widened
 from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions, is_projected, projection
 from etltctl.catalog.registry import Registry, is_closed
-from etltctl.catalog.tables import STAGING, Catalog, Described, Table
+from etltctl.catalog.tables import STAGING, Catalog, Described, Table, one_line
 
 __all__ = [
     "NO_CHANGES",
@@ -19,6 +19,7 @@ __all__ = [
     "hive_type",
     "is_closed",
     "is_projected",
+    "one_line",
     "projection",
     "widened",
 ]

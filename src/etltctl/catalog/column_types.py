@@ -107,6 +107,8 @@ def hive_type(kind: pa.DataType, column: str) -> HiveType:
         )
     if pt.is_struct(kind):
         return _struct_type(kind, column)
+    # Spark's int96 appears here as nanoseconds without a zone, and Athena reads int96. With a zone they are int64
+    # nanoseconds, which it does not read.
     if pt.is_timestamp(kind) and not (kind.unit == "ns" and kind.tz):
         return HiveType("timestamp")
     try:
@@ -192,6 +194,8 @@ def _decimals(old: str, new: str) -> Widening | None:
     if not old.startswith("decimal(") or not new.startswith("decimal("):
         return None
     (digits, scale), (other_digits, other_scale) = parse_type(old).numbers, parse_type(new).numbers
+    # A file stores a decimal as an integer without its point: a reader that uses the catalog's scale for an old
+    # file would misplace the point.
     whole = max(digits - scale, other_digits - other_scale)
     if scale != other_scale or whole + scale > MAX_DECIMAL_DIGITS:
         return None
@@ -200,6 +204,7 @@ def _decimals(old: str, new: str) -> Widening | None:
 
 def _nested(old: str, new: str) -> Widening | None:
     before, after = parse_type(old), parse_type(new)
+    # The parts of a struct are matched by name, because the order of its fields may differ between files.
     if not before.parts or before.name != after.name:
         return None
     parts, is_safe = {}, True

@@ -49,6 +49,7 @@ def projection(
     template = f"{location}{''.join(f'{name}=${{{name.lower()}}}/' for name in names)}"
     columns = {name.lower(): sorted({v[number] for v in partitions}) for number, name in enumerate(names)}
     parameters = {ENABLED: "true", "storage.location.template": template}
+    # The template must lead to every folder as it is: Athena does not escape a value as Hive's writers do.
     for values, place in partitions.items():
         filled = "".join(f"{name}={value}/" for name, value in zip(names, values, strict=True))
         if place != f"{location}{filled}" or any("," in value for value in values):
@@ -57,6 +58,8 @@ def projection(
         if DEFAULT_PARTITION in seen or "" in seen:
             return None
         if types[name] in INTEGERS:
+            # A range is one parameter of fixed length, whereas a list grows with each partition; Glue bounds its
+            # length.
             numbers = sorted(map(int, seen))
             if numbers[-1] - numbers[0] > SPARSE * len(numbers):
                 return None
@@ -101,6 +104,8 @@ class Partitions:
         Raises:
             ServiceError: Glue refused a partition of a batch; the error names the first one.
         """
+        # New partitions come first and old ones go last: a process that dies in between leaves too many, not too
+        # few.
         new, other, gone = self._differences(locations)
         columns = self._columns()
         inputs = {values: self._input(values, locations[values], columns) for values in (*new, *other)}

@@ -24,7 +24,7 @@ class Registry:
 
     catalog: Catalog
 
-    def put(self, table: Table, current: Described | None) -> str:
+    def put(self, table: Table, current: Described | None, name: str = "") -> str:
         """Make the catalog hold the table and exactly its registered partitions.
 
         Where Athena computes the partitions of the current version, it ignores registered ones. Then those of the new
@@ -34,6 +34,7 @@ class Registry:
         Args:
             table: The table as the catalog shall hold it.
             current: The table as it was read from the catalog; None if it is not there.
+            name: The table as commands name it, `layer.table`: a database may have another name than its layer.
 
         Returns:
             `created`, `updated` or `unchanged`.
@@ -47,6 +48,8 @@ class Registry:
             or _keys(current) != list(table.partitions)
             or self._would_show(partitions, current)
         ):
+            # Closed first, or a reader would join partitions of two versions. The last call of this function opens
+            # it.
             current = self._closed(table, current)
         try:
             partitions.put(table.registered)
@@ -54,7 +57,8 @@ class Registry:
             if current is not None and is_closed(current):
                 error.next_step = NextStep(
                     f"queries of {table.full_name} are refused until this is done: ", RETRY, ", or go back: ",
-                    command("rollback", "TABLE"), ", or open it as it is: ", command("athena", "refresh"),
+                    command("rollback", name or table.full_name),
+                    ", or open it as it is: ", command("athena", "refresh"),
                 )  # fmt: skip
             raise
         change = self.catalog.put(table, current)
@@ -75,6 +79,7 @@ class Registry:
 
     def _would_show(self, partitions: Partitions, current: Described) -> bool:
         """Return whether a reader would see a partition change before the table does."""
+        # A table without differences needs no closing: most runs of a table write the same partitions.
         return not is_projected(current) and partitions.differ(partitions.table.registered)
 
     def _closed(self, table: Table, current: Described | None) -> Described | None:

@@ -18,6 +18,8 @@ PARQUET = {
 # The part of GetTable's answer that UpdateTable takes back. It refuses the rest, such as the times.
 TABLE_INPUT = ("Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "TableType")
 DATABASE_INPUT = ("Description", "LocationUri", "Parameters", "TargetDatabase", "FederatedDatabase")
+MAX_COMMENT_CHARACTERS = 255  # Glue's limit of a column's comment
+MAX_DESCRIPTION_CHARACTERS = 2048  # and of a table's description
 STAGING = "etltctl_audit_"  # begins the name of every table that stands for a version under audit
 LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
 
@@ -33,6 +35,8 @@ class Table:
         partitions: The Hive types of the partition columns by their names.
         registered: The location of each partition by its values, for partitions that have to be registered one by
             one because Athena cannot compute them from the table's parameters.
+        description: What the table is; empty to keep what the catalog says.
+        comments: What the columns mean, by name. A column without one keeps the comment that the catalog has.
     """
 
     database: str
@@ -42,6 +46,8 @@ class Table:
     partitions: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     registered: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    description: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -132,6 +138,8 @@ class Catalog:
         try:
             self._write(table.database, new, current)
         except ServiceError as error:
+            # The database is created only here, so that a publish to an existing one needs no right to create
+            # databases.
             if current is None and error.code == "EntityNotFoundException":
                 self.ensure_database(table.database)
                 return self.put(table, current)
@@ -148,6 +156,8 @@ class Catalog:
             if current is None:
                 glue.create_table(DatabaseName=database, TableInput=new)
                 return
+            # Glue refuses the update if the table has another version by now. SkipArchive keeps its list of
+            # versions short, which has a quota of the account.
             version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
             glue.update_table(DatabaseName=database, TableInput=new, SkipArchive=True, **version)
 
@@ -168,6 +178,7 @@ class Catalog:
             answers = pages.paginate(DatabaseName=database, Expression=f"{STAGING}*")
             tables = [table for page in answers for table in page["TableList"]]
         for table in tables:
+            # Glue matches the expression as a pattern, which may let other names through.
             if table["Name"].startswith(STAGING) and table.get("CreateTime", than) < than:
                 self.unstage(database, table["Name"])
 
@@ -210,25 +221,42 @@ def table_input(table: Table, current: Described) -> dict[str, Any]:
     foreign = {
         name: value
         for name, value in current.get("Parameters", {}).items()
+        # Stale parameters of projection would make Athena compute partitions that the new version lacks.
         if not name.startswith(("projection.", "storage.location."))
     }
     described = kept.get("StorageDescriptor", {})
+    if table.description:
+        kept["Description"] = one_line(table.description, MAX_DESCRIPTION_CHARACTERS)
     return {
         **kept,
         "Name": table.name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {**foreign, "classification": "parquet", "EXTERNAL": "TRUE", **table.parameters},
-        "PartitionKeys": _columns(table.partitions, kept.get("PartitionKeys", [])),
+        "PartitionKeys": _columns(table.partitions, kept.get("PartitionKeys", []), table.comments),
         "StorageDescriptor": {
             **described,
             **PARQUET,
-            "Columns": _columns(table.columns, described.get("Columns", [])),
+            "Columns": _columns(table.columns, described.get("Columns", []), table.comments),
             "Location": table.location,
         },
     }
 
 
-def _columns(columns: Mapping[str, str], current: Sequence[Described]) -> list[dict[str, Any]]:
-    """Return the columns, each with the comment and the parameters that the catalog has for one of its name."""
+def _columns(
+    columns: Mapping[str, str], current: Sequence[Described], comments: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the columns with their comments, else with the comment that the catalog has for one of that name."""
     known = {column["Name"]: column for column in current}
-    return [{**known.get(name, {}), "Name": name, "Type": kind} for name, kind in columns.items()]
+    new = {
+        name: {"Comment": one_line(text, MAX_COMMENT_CHARACTERS)} for name, text in comments.items() if text
+    }
+    return [
+        {**known.get(name, {}), **new.get(name, {}), "Name": name, "Type": kind}
+        for name, kind in columns.items()
+    ]
+
+
+def one_line(text: str, limit: int = MAX_COMMENT_CHARACTERS) -> str:
+    """Return the text as Glue takes it: on one line, without control characters, and no longer than its limit."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
+        # Before the import of the commands: a shell asks at every press of Tab.
         if os.environ.get("_ETLTCTL_COMPLETE"):
             _complete()
         from etltctl.cli import app

@@ -14,13 +14,11 @@ from typing import Annotated
 import typer
 import typer.core
 
-from etltctl.cli import athena, config, connections, contract, govern, infra, local, run, runs, tableau
+from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
 from etltctl.cli.completion import Shell, current_shell, install, script
-from etltctl.cli.doctor import doctor
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
-from etltctl.cli.init import init
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
 from etltctl.console import Console, Output, is_terminal
@@ -58,12 +56,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100},
 )
+# The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
-app.command("doctor")(doctor)
-app.command("init")(init)
+app.command("doctor")(project.doctor)
+app.command("init")(project.init)
 app.add_typer(athena.app, name="athena")
 app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")
@@ -71,7 +70,7 @@ app.add_typer(govern.app, name="govern")
 app.add_typer(tableau.app, name="tableau")
 app.add_typer(connections.app, name="connections")
 app.add_typer(infra.app, name="infra")
-app.add_typer(config.app, name="config")
+app.add_typer(project.config, name="config")
 app.add_typer(local.app, name="local")
 
 
@@ -148,6 +147,7 @@ def set_up(
     ] = None,
 ) -> None:
     """Keep the global flags for the command."""
+    # Three spellings of one choice; two of them could contradict each other.
     if use_local + use_aws + (env is not None) > 1:
         raise WrongCommandLine("--env, --local and --aws exclude each other")
     session: Session = context.obj
@@ -156,11 +156,13 @@ def set_up(
     session.events = events
     console = session.console
     console.output = output or _output_of_environment()
+    # A document and a stream would be mixed on one stream, and no program could read either.
     if events == STDOUT and console.output is Output.JSON:
         raise WrongCommandLine("--events - and --output json both want standard output")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
+    # From here on every next step carries the flags that led this command to its lake.
     console.spell = Hints.leading_to(session.env, config_file).spell
     show_help(context)
 
@@ -180,8 +182,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     _open_streams()
     session = Session(Console())
+    # An exception and not an end at once: what runs remotely is detached or stopped on the way out.
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends no run
+    # A word that is not UTF-8 would break every message that quotes it.
     words = [os.fsencode(word).decode(errors="replace") for word in sys.argv[1:]]
     sys.exit(_run(hoisted(words if arguments is None else arguments), session))
 
@@ -201,6 +205,7 @@ def _run(arguments: list[str], session: Session) -> int:
     try:
         _require_values(arguments)
         _require_command(arguments)
+        # Built here, so that an error in a declaration is reported as any other error.
         run_command = built(app)
         result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
     except EtltctlError as error:
@@ -223,6 +228,7 @@ def _run(arguments: list[str], session: Session) -> int:
 
 def _say_whose(error: PermissionError, session: Session) -> int:
     """Report a file that this user may not use, with its owner: the operator can fix it, it is no bug of etltctl."""
+    # Without a file there is no owner to name, and it may be a bug.
     if error.filename is None:
         session.console.fault(error)
         return ExitCode.FAILED
@@ -236,6 +242,7 @@ def _say_whose(error: PermissionError, session: Session) -> int:
 def _require_values(arguments: list[str]) -> None:
     """Refuse an option whose value is empty, as an unset variable of the shell leaves it."""
     for option, value in zip_longest(arguments, arguments[1:]):
+        # Both spellings: `--env aws` and `--env=aws`.
         name, is_joined, joined = option.partition("=")
         if name in NEVER_EMPTY and (joined if is_joined else value) == "":
             hint = f"leave {name} out, or check the variable that it is taken from"
@@ -269,6 +276,7 @@ def hoisted(arguments: list[str]) -> list[str]:
             rest += [argument, *waiting]
         elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=", "--events=")):
             front.append(argument)
+        # click knows no option with an optional value, so a missing shell is filled in.
         elif argument in COMPLETION_FLAGS:
             front += [argument, next(waiting, "") or current_shell(os.environ)]
         elif argument in VALUE_FLAGS:

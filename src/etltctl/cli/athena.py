@@ -72,8 +72,9 @@ def query(
                 run_id=run_id,
                 parameters=parameters or [],
                 max_scan=max_scan,
-                on_look=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
+                on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
+        # A statement without a result, such as CREATE VIEW, has no columns to print.
         none = "" if answer.names else "Done."
         session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
     session.console.say(answer.summary())
@@ -96,13 +97,13 @@ def describe(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
-    """Columns, partitions and published versions of a table."""
+    """Columns with their meaning, partitions and published versions of a table."""
     from etltctl.querying import describe_table
 
     session: Session = context.obj
     with session.connected() as settings:
         rows = describe_table(table, settings)
-    session.console.rows("etltctl.describe/1", ("part", "name", "type"), rows)
+    session.console.rows("etltctl.describe/1", ("part", "name", "type", "description"), rows)
 
 
 def rollback_table(

@@ -49,6 +49,7 @@ class Context:
             files = [tomllib.loads(read_text(file)) for file in (own, project_file(FILE)) if file]
         except (OSError, ValueError):
             return []
+        # As the loader decides it: the user's file before the shipped one.
         default = next((str(data["default_env"]) for data in files if "default_env" in data), "local")
         env = self.env or self.environ.get("ETLTCTL_ENV", "") or default
         for data in files:
@@ -75,10 +76,12 @@ def candidates(
     node, awaited, takes_options = place
     if awaited is not None:
         return _matching(_values(awaited, context), incomplete)
+    # A word that begins with a dash is an option, unless `--` came before it.
     if takes_options and incomplete.startswith("-"):
         return _option_candidates(_options(tree, node), incomplete, context)
     if "commands" in node:
         return _matching([(name, below["help"]) for name, below in node["commands"].items()], incomplete)
+    # The last argument of a command may take several words.
     arguments, number = node["arguments"], len(context.arguments)
     if number >= len(arguments) and not (arguments and arguments[-1]["several"]):
         return []
@@ -97,6 +100,7 @@ def _walked(tree: Node, words: Sequence[str], context: Context) -> tuple[Node, N
             awaited = None
         elif takes_options and word == "--":
             takes_options = False
+        # A single dash is a value: standard input.
         elif takes_options and word.startswith("-") and word != "-":
             awaited = _met(_options(tree, node), word, context)
         elif "commands" not in node:
@@ -116,6 +120,7 @@ def _options(tree: Node, node: Node) -> list[Node]:
 def _met(options: Sequence[Node], word: str, context: Context) -> Node | None:
     """Return the option whose value comes next, if it takes a value that does not stand in the same word."""
     name, is_joined, value = word.partition("=")
+    # An option that is unknown takes no value here; the command will refuse it by name.
     option = next((each for each in options if name in each["names"]), None)
     if option is None:
         return None
@@ -176,6 +181,7 @@ def _texts(values: object) -> list[str]:
 def _steps(layers: Layers, context: Context) -> Iterable[str]:
     """Return the steps of the pipeline that the line names, or of every pipeline if it names none."""
     every = [name for layer in layers for name in _table(layer, "pipelines")]
+    # `run api --from` should offer the steps of api alone.
     named = [name for name in context.arguments if name in every] or every
     for name in dict.fromkeys(named):
         yield from next(
@@ -220,6 +226,7 @@ def _runs(layers: Layers, context: Context) -> Iterable[str]:
     except OSError:
         return []
     ids = [file.stem for _, file in sorted(files, reverse=True)[:MOST_RUNS]]
+    # The last part of an id is what people type; commands accept it.
     return [*ids, *(run_id.rpartition("-")[2] for run_id in ids)]
 
 

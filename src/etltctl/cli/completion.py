@@ -80,6 +80,7 @@ def install(shell: Shell, home: Path) -> Path:
     }
     path = places[shell]
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Written again each time: a newer etltctl may bring a newer script.
     path.write_text(SCRIPTS[shell], "utf-8")
     if shell in START_UP:
         name, line = START_UP[shell]
@@ -90,6 +91,7 @@ def install(shell: Shell, home: Path) -> Path:
 def _add_line(file: Path, line: str) -> None:
     text = file.read_text("utf-8") if file.exists() else ""
     if line not in text.splitlines():
+        # A file without a line feed at its end would have the line glued to its last one.
         parted = "" if text.endswith("\n") or not text else "\n"
         file.write_text(f"{text}{parted}{line}\n", "utf-8")
 
@@ -97,6 +99,7 @@ def _add_line(file: Path, line: str) -> None:
 def current_shell(environ: Mapping[str, str]) -> str:
     """Return the name of the shell that started this process, or of the login shell; empty for other shells."""
     try:
+        # The parent is the shell that asks; SHELL names the login shell, which may be another.
         parent = Path(f"/proc/{os.getppid()}/comm").read_text("utf-8").strip()
     except OSError:
         parent = ""
@@ -122,6 +125,7 @@ def answer(environ: Mapping[str, str], directory: Path) -> tuple[str, int]:
     words, incomplete, dropped = _bash_line(environ) if shell == "bash" else _line(environ)
     tree = json.loads(TREE.read_text("utf-8"))
     every = candidates(tree, words, incomplete, environ, directory)
+    # fish asks first whether there is anything to offer, and completes files if there is not.
     if environ.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":
         return "", 0 if every and every != FILES else 1
     return FORMATS[shell]([(value[dropped:], text) for value, text in every] if every != FILES else FILES), 0
@@ -140,9 +144,11 @@ def _bash_line(environ: Mapping[str, str]) -> tuple[list[str], str, int]:
 
     The last value is how much of the front of every candidate bash has on its line already.
     """
+    # bash hands over its words joined by line feeds.
     words = split(environ.get("COMP_WORDS", ""))
     place = int(environ.get("COMP_CWORD", "0"))
     last = words[place] if place < len(words) else ""
+    # bash breaks `glue:job` into three words at the colon; the commands know it as one.
     glued: list[str] = []
     for word in [*words[1:place], last]:
         if glued and word and (word in (":", "=") or glued[-1][-1:] in (":", "=")):
@@ -183,6 +189,7 @@ def _for_zsh(every: Sequence[Candidate]) -> str:
 
 
 def _quoted(text: str) -> str:
+    # zsh evaluates the text twice: once as a list of `value:meaning`, once as an argument.
     escaped = text.replace('"', '""').replace("'", "''").replace(":", r"\\:")
     return '"' + re.sub(r"([$`])", r"\\\1", escaped) + '"'
 

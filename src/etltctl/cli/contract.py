@@ -24,6 +24,7 @@ def diff(context: typer.Context, tables: Tables = None) -> int:
     with session.connected() as settings:
         rows, is_blocked = differences(settings, tables or [])
     session.console.rows("etltctl.contract-diff/1", COLUMNS, rows, none=AS_PROMISED)
+    # The same code as a run that stops at the difference, so that CI can ask beforehand.
     return ExitCode.BLOCKED if is_blocked else ExitCode.OK
 
 

@@ -19,21 +19,33 @@ app = group("Lake Formation: desired against actual.")
 def plan_changes(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
     """Show what must change for Lake Formation to be as the settings say; change nothing."""
     from etltctl.governance import plan
+    from etltctl.pipeline import changes_of_pipelines
 
-    return show_plan(context.obj, "govern", plan, detailed=detailed_exitcode)
+    return show_plan(
+        context.obj,
+        "govern",
+        lambda settings: plan(settings, changes_of_pipelines(settings)),
+        detailed=detailed_exitcode,
+    )
 
 
 @app.command("apply")
 def apply_changes(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
     """Make Lake Formation as the settings say: grants before revokes, and nothing that is not managed."""
     from etltctl.governance import apply
+    from etltctl.pipeline import changes_of_pipelines
     from etltctl.plans import outcome
 
     if dry_run:
         return plan_changes(context)
     session: Session = context.obj
     with session.connected() as settings, session.console.working("govern apply"):
-        number = apply(settings, confirm=confirmation(session, yes=yes), on_change=announcement(session))
+        number = apply(
+            settings,
+            changes_of_pipelines(settings),
+            confirm=confirmation(session, yes=yes),
+            on_change=announcement(session),
+        )
     document = {"schema": "etltctl.govern-apply/1", "changes": number}
     session.console.result(document, outcome("Lake Formation", number))
     return 0
@@ -64,12 +76,13 @@ def audit_accesses(
     ] = "7d",
 ) -> None:
     """Show who read governed tables, from CloudTrail's GetDataAccess events."""
-    from etltctl.governance import audit
+    from etltctl.governance import read_accesses
 
     session: Session = context.obj
     with session.connected() as settings, session.console.working("govern audit"):
-        accesses = audit(settings, table=table, since=since)
+        accesses = read_accesses(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
+    # Programs get UTC, as the ledger has it; people get their own zone.
     if session.console.output == "table":
         accesses = [replace(access, at=local_time(access.at)) for access in accesses]
     no_access = f"No access on record (--since {since})."

@@ -11,6 +11,7 @@ from typing import Any, cast, get_type_hints
 
 import typer
 
+# BadParameter's parents by position: the one place where every typer has them.
 UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 CommandLineError: Any = typer.BadParameter.__mro__[2]  # click's ClickException
 Abort = typer.Abort
@@ -44,11 +45,13 @@ def built(app: typer.Typer) -> Any:
     """Return the command that typer makes of the application, with complete help texts and cheap parameters."""
     command = typer.main.get_command(app)
     for each in _with_commands_below(command):
+        # click makes the help option late, and it would be missing from the parameters.
         help_option = each.get_help_option(typer.Context(each, help_option_names=HELP_NAMES))
         for param in [*each.params, help_option]:
             if param.param_type_name == "argument" and not param.help:
                 param.help = _declared_help(each.callback, param.name)
                 each.format_arguments = _write_nothing  # click's own list of arguments; typer writes one too
+            # Only the newest typer has it; the others need no help.
             if hasattr(param, "_runtime_param"):
                 param._runtime_param = _AsGiven()
     return command

@@ -32,10 +32,12 @@ class Hints:
     def spell(self, step: str | Command | NextStep) -> str:
         """Return the step as text, with the flags in every command that needs them. Plain text stays as it is."""
         if isinstance(step, NextStep):
+            # A step that names an environment anywhere means it for all its commands.
             names_a_place = any(_names_a_place(part) for part in step.parts)
             return str(step) if names_a_place else step.render(self.spell)
         if isinstance(step, str) or not self.flags or _names_a_place(step):
             return str(step)
+        # In front: the options of the program come before the name of a command.
         return str(Command((*self.flags, *step.words)))
 
 

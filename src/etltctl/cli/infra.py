@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, agreed, exit_code
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, confirmation, exit_code
 from etltctl.cli.session import Session
 from etltctl.errors import ConfigurationError, NextStep, command
 from etltctl.values import LOCAL
@@ -35,7 +35,7 @@ def plan_stack(context: typer.Context, detailed_exitcode: DetailedExitcode = Fal
     settings = _on_aws(session)
     with session.console.working("change set"):
         stack_plan = plan(settings, on_plan=lambda stack_plan: _show_plan(session, stack_plan))
-    return exit_code(has_changes=not stack_plan.is_empty, detailed=detailed_exitcode)
+    return exit_code(stack_plan, detailed=detailed_exitcode)
 
 
 @app.command("deploy")
@@ -51,7 +51,7 @@ def deploy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = Fal
     session: Session = context.obj
     settings = _on_aws(session)
     with session.console.working("deploying"):
-        done = deploy(settings, _watcher(session), yes=yes)
+        done = deploy(settings, _watcher(session, yes=yes))
     secret, sentence = SECRET[done.secret]
     text = (
         f"Stack {done.stack} is {done.status}: {done.changes} changes, {done.files} files uploaded.{sentence}"
@@ -81,13 +81,13 @@ def destroy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = Fa
     settings = _on_aws(session)
     if dry_run:
         removal = plan_removal(settings)
-        _print_removal(session, removal)
-        text = f"{len(removal.goes)} resources would go and {len(removal.stays)} would stay; nothing was changed."
-        session.console.result({"schema": "etltctl.infra-destroy-plan/1", **_resources(removal)}, text)
+        session.console.result(
+            {"schema": "etltctl.infra-destroy-plan/1", **removal.as_dict()}, removal.text()
+        )
         return
     with session.console.working("destroying"):
-        removal = destroy(settings, _watcher(session), yes=yes)
-    session.console.result({"schema": "etltctl.infra-destroy/1", **_resources(removal)}, _outcome(removal))
+        removal = destroy(settings, _watcher(session, yes=yes))
+    session.console.result({"schema": "etltctl.infra-destroy/1", **removal.as_dict()}, _outcome(removal))
 
 
 @app.command("export")
@@ -119,6 +119,7 @@ def test_alarm(context: typer.Context) -> None:
 
 def _on_aws(session: Session) -> Settings:
     settings = session.load()
+    # Refused before any call: the embedded server has no CloudFormation, and its answer would be hard to read.
     if settings.env == LOCAL:
         raise ConfigurationError(
             "the environment local has no AWS account to deploy to; its server makes everything it needs by itself",
@@ -132,22 +133,23 @@ def _on_aws(session: Session) -> Settings:
     return settings
 
 
-def _watcher(session: Session) -> Watcher:
+def _watcher(session: Session, *, yes: bool) -> Watcher:
     from etltctl.infrastructure import Watcher
 
     return Watcher(
-        on_plan=lambda stack_plan: _print_plan(session, stack_plan),
-        on_removal=lambda removal: _print_removal(session, removal),
+        on_plan=lambda plan: session.console.say(plan.text()),
+        on_removal=lambda removal: session.console.say(removal.text()),
         on_event=lambda event: _print_event(session, event),
-        confirm=lambda _: agreed(session),
+        confirm=confirmation(session, yes=yes, is_shown=True),
     )
 
 
 def _show_plan(session: Session, stack_plan: Plan) -> None:
     """Print the plan as the result of the command."""
     from etltctl.infrastructure.plan import COLUMNS
-    from etltctl.infrastructure.sizing import costs_text
+    from etltctl.infrastructure.sizes import costs_text
 
+    # A table and not the plan's text, because it has each resource's id and size as well.
     rows = [tuple(change.as_dict().values()) for change in stack_plan.changes]
     stack, files = stack_plan.blueprint.names.stack, list(stack_plan.missing_files)
     costs = {cost.part: cost.usd for cost in stack_plan.costs}
@@ -158,31 +160,6 @@ def _show_plan(session: Session, stack_plan: Plan) -> None:
     if rows:
         session.console.say(stack_plan.summary())
     session.console.say(costs_text(stack_plan.costs))
-
-
-def _print_plan(session: Session, stack_plan: Plan) -> None:
-    """Print the plan as progress, before it is carried out."""
-    from etltctl.plans import lines
-
-    for line in lines(stack_plan.changes):
-        session.console.say(line)
-    session.console.say(stack_plan.summary())
-
-
-def _print_removal(session: Session, removal: Removal) -> None:
-    for word, resources in (("goes", removal.goes), ("stays", removal.stays)):
-        for resource in resources:
-            session.console.say(
-                f"  {word:<5} {resource.logical_id:<28} {resource.type:<32} {resource.physical_id}"
-            )
-
-
-def _resources(removal: Removal) -> dict[str, object]:
-    return {
-        "stack": removal.stack,
-        "removed": [resource.logical_id for resource in removal.goes],
-        "kept": {resource.logical_id: resource.physical_id for resource in removal.stays},
-    }
 
 
 def _outcome(removal: Removal) -> str | NextStep:

@@ -27,6 +27,7 @@ def loopback_endpoints(environ: Mapping[str, str]) -> dict[str, str]:
     Returns:
         Such as {"AWS_ENDPOINT_URL": "127.0.0.1:4566"}; empty if AWS calls leave this machine.
     """
+    # The SDK's own switch: with it the variables lead nowhere.
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return {}
     names = sorted(name for name in environ if name == ENDPOINT or name.startswith(f"{ENDPOINT}_"))
@@ -34,6 +35,7 @@ def loopback_endpoints(environ: Mapping[str, str]) -> dict[str, str]:
     for name in names:
         with suppress(ValueError):  # not a URL: the SDK says so when it makes a client
             if is_loopback(environ[name]):
+                # Without a user and password, which an address may hold and a warning must not show.
                 places[name] = urlsplit(environ[name]).netloc.rpartition("@")[2]
     return places
 

@@ -23,6 +23,7 @@ def up(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
+    # The server is kept for all later commands, whatever their settings say of its lingering.
     kept = keep_server(session.load(), os.environ)
     server = kept.server
     for warning in kept.warnings:
@@ -45,21 +46,29 @@ def env(
     unset: Annotated[
         bool, typer.Option("--unset", help="Print the lines that take the variables out of this shell again.")
     ] = False,
+    dbt: Annotated[
+        bool, typer.Option("--dbt", help="Print a profile for dbt instead: the content of profiles.yml.")
+    ] = False,
 ) -> None:
     """Print the running server's address and keys as shell exports: eval "$(etltctl local env)"."""
     import shlex
 
     from etltctl.cli.leading import variables_to_unset
-    from etltctl.local.client import environ_of, misleading
+    from etltctl.local.client import as_yaml, dbt_profile, environ_of, misleading
 
     session: Session = context.obj
     session.env = LOCAL
+    if dbt:
+        profile = dbt_profile(session.load())
+        session.console.result({"schema": "etltctl.dbt-profile/1", "profile": profile}, as_yaml(profile))
+        return
     if unset:
         variables: Mapping[str, str] = {}
         gone = variables_to_unset(os.environ)
     else:
         variables, gone = environ_of(session.load(), os.environ), misleading(os.environ)
     document = {"schema": "etltctl.local-env/1", "environ": dict(variables), "unset": gone}
+    # Quoted for the shell, because the output is evaluated.
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     session.console.result(document, "\n".join([*(f"unset {name}" for name in gone), *lines]))
 
@@ -95,6 +104,7 @@ def status(context: typer.Context) -> None:
     session.env = LOCAL
     settings = session.load()
     server = find_server(settings)
+    # Without the server: it is a file, and the first Spark job is slow until it is there.
     archive, line = describe_class_archive()
     if server is None:
         document = {

@@ -33,36 +33,38 @@ def show_plan(
         make: Makes the plan.
         detailed: Whether a plan with changes exits 10.
     """
+    # The plan is printed after the block: a live line would stand between its lines.
     with session.connected() as settings, session.console.working(f"{command} plan"):
         plan = make(settings)
     session.console.result({"schema": f"etltctl.{command}-plan/1", **plan.as_dict()}, plan.text())
-    return exit_code(has_changes=bool(plan.changes), detailed=detailed)
+    return exit_code(plan, detailed=detailed)
 
 
-def exit_code(*, has_changes: bool, detailed: bool) -> int:
-    """Return the exit code of a plan: 10 for changes if the caller asked for it, else 0."""
-    return ExitCode.CHANGES if detailed and has_changes else ExitCode.OK
+def exit_code(plan: Plan[Change], *, detailed: bool) -> int:
+    """Return the exit code of a plan: 10 if there is something to do and the caller asked for it, else 0."""
+    return ExitCode.OK if plan.is_empty or not detailed else ExitCode.CHANGES
 
 
-def confirmation(session: Session, *, yes: bool) -> Callable[[Plan[Change]], bool]:
-    """Return the question that is asked before something is taken away.
+def confirmation(session: Session, *, yes: bool, is_shown: bool = False) -> Callable[[Plan[Change]], bool]:
+    """Return the question that is asked before changes that need consent are made.
 
     `--yes` answers it. Otherwise the plan is printed and the caller answers; where no terminal is attached, the answer
     is no.
+
+    Args:
+        session: The invocation.
+        yes: Whether the caller agreed to every change with `--yes`.
+        is_shown: Whether the plan is printed before the question is asked, with or without `--yes`.
     """
 
     def confirm(plan: Plan[Change]) -> bool:
         if yes:
             return True
-        session.console.say(plan.text())
-        return agreed(session)
+        if not is_shown:
+            session.console.say(plan.text())
+        return session.console.ask("Make these changes? [y/n]").lower().startswith("y")
 
     return confirm
-
-
-def agreed(session: Session) -> bool:
-    """Ask the caller about the changes that were printed; return no where no terminal is attached."""
-    return session.console.ask("Make these changes? [y/n]").lower().startswith("y")
 
 
 def announcement(session: Session) -> Callable[[Change], None]:

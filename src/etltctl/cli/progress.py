@@ -72,6 +72,7 @@ class RunProgress:
     def _step_line(self, event: Event) -> str:
         from etltctl.pipeline.kinds import line_of
 
+        # The pipeline's name stands in its first line alone, as in a table with merged cells.
         shown = "" if self._is_named else self.name
         self._is_named = True
         line = line_of(event)
@@ -86,12 +87,14 @@ class RunProgress:
         result = (
             "as before" if event["verb"] == "reused" and event["step"] not in self._switched else achieved
         )
+        # Costs of less than half a cent would be printed as nothing.
         usd = event.get("usd", 0.0)
         return f"{result} · {usd:.2f} USD" if usd >= SMALLEST_USD else result
 
 
 def _warning(event: Event) -> NextStep:
     """Return the warning of the event, which is text; the command that resumes its run is the one that it may name."""
+    # The event is text and knows no flags; the command is cut out and spelled with them.
     retry = command("retry", event["run_id"])
     before, is_named, after = str(event["message"]).partition(str(retry))
     return NextStep("warning: ", before, *((retry, after) if is_named else ()))
@@ -120,9 +123,11 @@ def event_stream(target: str, stdout: TextIO, warn: Callable[[str], None]) -> It
         yield lambda _: None
         return
     if target == STDOUT:
+        # Flushed a line at a time: the reader is another program that acts on each.
         yield _writer(target, lambda line: (stdout.write(line), stdout.flush()), warn)
         return
     try:
+        # Unbuffered: every event is in the file when the next one happens, even after a kill.
         file = Path(target).open("wb", buffering=0)  # noqa: SIM115 - closed below; an error of opening differs from one of writing
     except OSError as error:
         raise UsageError(f"cannot write the events to {target}: {error.strerror}") from error
@@ -143,6 +148,7 @@ def _writer(target: str, write: Callable[[str], object], warn: Callable[[str], N
         try:
             write(line)
         except (OSError, ValueError) as error:
+            # One warning and then silence: a full disk would else be reported at every event.
             is_open = False
             warn(f"warning: the events can no longer be written to {target}: {error}")
 

@@ -78,6 +78,7 @@ def run(
 
     def next_jobs(settings: Settings) -> list[str]:
         """Name the jobs whose JVM can be warmed while a sync runs."""
+        # Without a sync in front the job starts at once, and nothing is gained by a warm JVM.
         return names(GlueStep.name, settings) if names(SyncStep.name, settings) else []
 
     reach = session.following(pipeline, options, on_interrupt, check, next_jobs=next_jobs)
@@ -147,6 +148,7 @@ def run_glue(
 
     session: Session = context.obj
     step = GlueStep.step(job)
+    # The same step either way; the difference is whether this process waits for its end.
     go = run_alone if wait else start_job
     options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
 
@@ -154,6 +156,7 @@ def run_glue(
         check_exists(step, settings)
         session.require_ready(settings, [step], options.run_id, fresh=fresh)
 
+    # Without --wait the job run outlives this command, and so must the embedded server.
     reach = session.following("run-glue", options, on_interrupt, check, outlives=not wait)
     with reach as (settings, options):
         result = go(step, settings, options)

@@ -13,13 +13,19 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
-from etltctl.tabulating import local_time
+from etltctl.tabulating import folded, local_time
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
+FailedRunName = Annotated[
+    str,
+    typer.Argument(
+        help="the run, or the end of its id; of those that have not succeeded the one started last, if none is named"
+    ),
+]
 
 
 class Sum(StrEnum):
@@ -74,11 +80,13 @@ def show_run(
             (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
-        session.console.rows("etltctl.events/1", ("seq", "time", "step", "event", "facts"), rows)
+        text = "\n".join(folded(("seq", "time", "step", "event", "facts"), rows))
+        session.console.result({}, text)
         return
     if session.console.output == "ndjson":
         session.console.stream(run)
         return
+    # Events differ in their facts, and a CSV file needs one head for all.
     columns = tuple(dict.fromkeys(name for event in run for name in event))
     session.console.rows(
         "etltctl.events/1", columns, [[event.get(name) for name in columns] for event in run]
@@ -157,6 +165,7 @@ def logs(
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
+    # A stream is written line by line; a document must be whole before its first line.
     is_document = session.console.output in ("json", "csv")
     lines: list[LogLine] = []
     emit = lines.append if is_document else session.console.log_line
@@ -168,6 +177,7 @@ def logs(
             (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
         ]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
+    # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
     if (nothing := reading.note_if_empty()).parts:
         session.console.say(nothing)
@@ -184,7 +194,7 @@ def cost(
     is_table = session.console.output == "table"
     rows = [
         (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
-        for key, env, number, usd in costs(session.load(), by)
+        for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
     ]
     columns = (str(by), "env", "billed", "usd")
     session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
@@ -192,7 +202,7 @@ def cost(
 
 def retry(
     context: typer.Context,
-    run_id: RunName = "",
+    run_id: FailedRunName = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start all of its work again, whatever came of it.")
     ] = False,
@@ -200,14 +210,18 @@ def retry(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
-    from etltctl.history import Having, find_run
+    from etltctl.history import run_to_retry
     from etltctl.pipeline import RunOptions, Step, resume
 
     session: Session = context.obj
-    events = find_run(session.load(), run_id, Having.STEPS)
+    events = run_to_retry(session.load(), run_id)
     name = str(events[0].get("pipeline", ""))
+    if not run_id:
+        at = local_time(events[0]["ts"])
+        session.console.say(f"Run {events[0]['run_id']} of {name}, started at {at}, is the one to retry.")
 
     def check(settings: Settings) -> None:
+        # The steps as they were: the pipeline may have others in the settings by now.
         named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
         walk = [Step.parse(step) for step in named]
         session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
@@ -226,6 +240,7 @@ def facts_line(event: Mapping[str, Any]) -> str:
     Args:
         event: The event as the ledger has it.
     """
+    # They stand in separate columns, or are the same in every event of the run.
     common = {"ts", "seq", "run_id", "step", "env", "type"}
     if event["type"] != "publish.switched":
         common.add("tables")

@@ -65,6 +65,7 @@ class Session:
         from etltctl.history import run_to_resume
         from etltctl.pipeline import RunId
 
+        # The safe form, as the ledger's file is called.
         settings, run_id = self.load(), RunId(named).safe
         if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
             with self.connected() as settings:
@@ -151,6 +152,7 @@ class Session:
         """
         settings = self.load()
         if check is not None:
+            # Before the server starts: a mistake in the settings should cost no waiting.
             check(settings)
         if settings.env != LOCAL:
             yield settings
@@ -162,6 +164,7 @@ class Session:
         ) as embedded:
             for warning in embedded.warnings:
                 self.console.warn(NextStep.read(warning))
+            # Kept before the start of the job run: a crash after it must not end the server under it.
             if outlives and not embedded.server.kept:
                 self._keep(embedded)
             try:
@@ -218,6 +221,7 @@ class Session:
     def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
         if on_interrupt is not Interruption.ASK:
             return on_interrupt
+        # No one can answer in a pipe or a DAG, and work that costs money must not go on unseen.
         if not may_ask:
             return Interruption.STOP
         answer = ""

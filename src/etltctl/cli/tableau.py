@@ -33,10 +33,11 @@ def export(
 
     session: Session = context.obj
     selection = Selection(table, where, tuple(name.strip() for name in columns.split(",") if name.strip()))
+    # A name that is not a table is refused below, with the tables that there are.
     file = hyper or Path(f"{TableName.parse(table).name if TableName.is_one(table) else table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
         extract = write_table(
-            selection, file, settings, on_look=lambda run: describe(f"export {table} {run.status}")
+            selection, file, settings, on_poll=lambda run: describe(f"export {table} {run.status}")
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""
@@ -80,6 +81,7 @@ def refresh(
     with session.console.working(f"refresh {datasource}"):
         verb, job = refresh_datasource(datasource, settings, project, wait=wait)
     document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.status}
+    # Tableau does not list the job of a refresh that another user has queued.
     state = f"job {job.id}: {job.status}" if job.id else "already queued"
     session.console.result(document, f"Refresh of {job.name} {verb}, {state}.")
 

@@ -43,6 +43,7 @@ def open_workspace(settings: Settings) -> Workspace:
     aws = Aws.from_settings(settings)
     resources = Airbyte.from_settings(settings, aws.reveal).resources
     workspaces = resources.workspaces()
+    # An application of a company sees many workspaces; the wrong one would get a second set of everything.
     reference = settings.airbyte.workspace_id
     identifier = aws.reveal(reference, "airbyte.workspace_id") if reference else ""
     names = ", ".join(f"{each} ({name})" for each, name in workspaces.items()) or "none"

@@ -69,16 +69,19 @@ def _apply(
     recorded = workspace.state.read()
     plan = compare(desired, workspace.all_resources(), recorded)
     consent.require(plan)
+    # What the plan found by name counts as well: a link may lead to a resource that no apply recorded.
     ids = {**recorded.ids} | {change.key: change.actual.id for change in plan.changes if change.actual}
     done: list[str] = []
     for change in plan.changes:
         with _naming_what_is_done(change, done):
+            # Between two changes, not only at the start: a laptop that slept may have lost the lease meanwhile.
             if is_lost():
                 raise AlreadyRunningError(
                     "another process has taken over, while this one slept or was cut off"
                 )
             _make(workspace, change, ids, recorded)
         on_change(change)
+    # Airbyte answers a change with success before it shows it; only a second read proves it.
     _require_nothing_left(compare(desired, workspace.all_resources(), workspace.state.read()))
     return plan
 
@@ -110,6 +113,7 @@ def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: R
     """Make one change and record it."""
     if change.actual is not None and change.action in (Action.DELETE, Action.REPLACE):
         workspace.resources.delete(change.actual, workspace.id)
+        # Recorded before the new one is made: a crash in between must not leave the id of what is gone.
         workspace.state.record(recorded, change.key, "")
     if change.desired is None:
         return
@@ -119,6 +123,7 @@ def _make(workspace: Workspace, change: Change, ids: dict[str, str], recorded: R
         resource = workspace.resources.create(change.kind, workspace.id, body)
     elif change.differences:
         resource = workspace.resources.change(change.actual, workspace.id, body)
+        # A proxy's stored answer would otherwise lead the record to a stranger's resource.
         _require_same(change.actual, resource)
     else:
         resource = change.actual
@@ -181,6 +186,7 @@ def _streams(desired: Desired, actual: Resource | None) -> list[dict[str, Any]]:
     for path, mode in desired.fields.items():
         if path[0] == "streams":
             namespace = desired.fields.get(("namespace", path[1]))
+            # The settings win over what others have set, but only for what the settings speak of.
             own = {"name": path[1], "syncMode": mode, **({"namespace": namespace} if namespace else {})}
             streams.append({**set_there.get(path[1], {}), **own})
     return streams

@@ -69,6 +69,7 @@ class Change:
     @property
     def details(self) -> tuple[str, ...]:
         """The fields that differ, and the reasons why it is breaking."""
+        # Every field of a new resource differs, which says nothing.
         differences = () if self.action is Action.CREATE else tuple(map(str, self.differences))
         return (*differences, *(f"! {reason}" for reason in self.breaking))
 
@@ -84,6 +85,7 @@ class Change:
             "kind": str(self.kind),
             "name": self.name,
             "id": self.actual.id if self.actual else None,
+            # Secrets stand in no difference: their values are masked before one is made.
             "differences": [
                 {"path": each.path, "before": each.before, "after": each.after} for each in self.differences
             ],

@@ -106,6 +106,7 @@ def _http_source(name: str, settings: Settings, reveal: Reveal) -> Desired:  # n
     source = settings.sources[name]
     fields: dict[Path_, Any] = {
         ("configuration", "base_url"): source.base_url,  # type: ignore[union-attr]
+        # The connector takes whole requests a second, and none would never end.
         ("configuration", "requests_per_second"): max(int(float(source.rate.partition("/")[0])), 1),  # type: ignore[union-attr]
     }
     # No list of seasons means all of them; sent as an empty list, so that one that was there goes.
@@ -145,6 +146,7 @@ def _connection(name: str, settings: Settings) -> Desired:
     fields: dict[Path_, Any] = {
         ("schedule",): source.schedule,
         ("status",): "active",
+        # The database's name becomes the namespace, which Airbyte's path in bronze holds.
         ("namespaceDefinition",): "source",
         ("prefix",): "",
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
@@ -180,6 +182,7 @@ def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
     Raises:
         ConfigurationError: It is not a MongoDB URI. The error does not show it: it may hold a password.
     """
+    # The embedded server's own data, which is no address of a database.
     if uri == "sample:":
         return uri, "", "", ""
     try:
@@ -193,6 +196,7 @@ def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     options = dict(option.partition("=")[::2] for option in parts.query.split("&") if option)
+    # Airbyte's connector wants it as a field and refuses an address that repeats it.
     auth_source = options.pop("authSource", "") or parts.path.strip("/") or "admin"
     query = "&".join(f"{name}={value}" for name, value in options.items())
     address = urlunsplit((parts.scheme, hosts, "/", query, ""))

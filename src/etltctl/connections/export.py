@@ -76,6 +76,7 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
     modes = {stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams}
     schedule = schedule_of(connection)
     common: dict[str, Any] = {"connection_id": connection.id}
+    # The settings have one mode for a source; several are left for a person to decide.
     if len(modes) == 1 and modes <= set(SYNC_MODES):
         common["sync_mode"] = modes.pop()
     if schedule.startswith("cron "):
@@ -84,6 +85,7 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
     database = configuration.get("database_config")
     if isinstance(database, Mapping):
         databases = optional_list(database, "databases", call_of(source)) or [""]
+        # Airbyte shows stars for the address, so the variable is a place to fill in.
         variable = f"{name.upper()}_URI"
         return {
             "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
@@ -102,6 +104,7 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
 def _key(text: str, taken: Mapping[str, Any]) -> str:
     name = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_") or "source"
     number = 2
+    # Two names of Airbyte may differ only in signs that a key of TOML cannot have.
     while name in taken:
         name, number = f"{name.rstrip('0123456789_')}_{number}", number + 1
     return name

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from etltctl import plans
 from etltctl.airbyte.resources import Kind, Resource
 from etltctl.connections.actual import (
+    Workspace,
     configuration_of,
     link_of,
     open_workspace,
@@ -17,7 +20,7 @@ from etltctl.connections.actual import (
 from etltctl.connections.changes import Action, Change, Difference
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
-from etltctl.errors import BlockedError, NextStep, command
+from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -39,8 +42,31 @@ def make_plan(settings: Settings) -> Plan:
         ConfigurationError: A secret has no value, or no single workspace is meant.
     """
     workspace = open_workspace(settings)
-    desired = desired_resources(settings, workspace.aws.reveal)
-    return compare(desired, workspace.all_resources(), workspace.state.read())
+    desired, actual = desired_resources(settings, workspace.aws.reveal), workspace.all_resources()
+    plan = compare(desired, actual, workspace.state.read())
+    return replace(plan, warnings=tuple(_second_connections(plan, workspace, actual)))
+
+
+def _second_connections(plan: Plan, workspace: Workspace, actual: Sequence[Resource]) -> Iterator[str]:
+    """Yield a warning for each source whose new connection no sync would use: its `connection_id` names another one.
+
+    So it is on the embedded server, which makes a connection for every source and leads the settings to it.
+    """
+    connections = {each.id: each for each in actual if each.kind is Kind.CONNECTION}
+    for change in plan.changes:
+        if change.kind is not Kind.CONNECTION or change.action is not Action.CREATE:
+            continue
+        source = change.key.partition(":")[2]
+        setting = f"sources.{source}.connection_id"
+        reference = workspace.settings.sources[source].connection_id
+        identifier = ""
+        with suppress(ConfigurationError):  # a reference without a value names no connection
+            identifier = workspace.aws.reveal(reference, setting) if reference else ""
+        if used := connections.get(identifier):
+            yield (
+                f"syncs of {source} use connection {used.name} ({used.id}), which {setting} leads to: "
+                f"connection {change.name} would be a second one, and unused while that setting has a value"
+            )
 
 
 def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Recorded) -> Plan:
@@ -53,6 +79,7 @@ def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Re
         BlockedError: Two resources have the name that the settings give to one.
         ServiceError: Airbyte shows a desired resource without a link that it must have, or in another shape.
     """
+    # Resources come after those that they need, so a link's target is matched before the link is compared.
     matches: dict[str, Resource | None] = {}
     changes: list[Change] = []
     for each in desired:
@@ -88,12 +115,14 @@ def _match(
 ) -> Resource | None:
     """Return the resource that an apply recorded, else the only one with the desired name."""
     same_kind = [each for each in actual if each.kind is desired.kind]
+    # The record comes first: a person may rename a resource in Airbyte's own pages.
     known = next((each for each in same_kind if each.id == recorded.ids.get(desired.key)), None)
     if known is not None:
         return known
     same_name = [
         each for each in same_kind if each.name == desired.name and _is_of_type(each, desired, matches)
     ]
+    # Airbyte allows equal names. To take one of them at random could delete the other's history later.
     if len(same_name) > 1:
         raise BlockedError(
             f"{len(same_name)} {desired.kind}s in Airbyte are called {desired.name}; nothing was changed",
@@ -127,6 +156,7 @@ def _change(desired: Desired, matches: Mapping[str, Resource | None], recorded: 
         reason = f"{' and '.join(moved)} cannot be changed: it is deleted and created again, with a new id"
         breaking = (*breaking, reason)
         action = Action.REPLACE
+    # An adoption without differences stays a change: it records the id.
     if action is Action.UPDATE and not differences:
         return None
     return Change(action, desired.kind, desired.key, desired.name, desired, actual, differences, breaking)
@@ -143,14 +173,18 @@ def _differences(desired: Desired, actual: Resource, recorded: Recorded) -> Iter
         yield Difference("name", actual.name, desired.name)
     shown = _flat(actual)
     streams = {path for path in shown if path[0] == "streams"}
+    # A stream that the settings no longer name is a difference too: Airbyte would sync it still.
     for path in [*desired.fields, *(streams - desired.fields.keys())]:
         before, after = shown.get(path), desired.fields.get(path)
         if path[0] == "namespace" and before is None:
             continue  # the stream is new, or Airbyte does not say
+        # Airbyte leaves out what is empty, so empty and missing are the same.
         if before != after and not (before is None and after in ("", [])):
             if path == ("manifest",):
+                # A manifest has hundreds of lines; the digest says that it changed.
                 before, after = _digest_of(before), _digest_of(after)
             yield Difference(".".join(path), before, after)
+    # Airbyte shows stars, so the only sign of a changed secret is the hash of what was sent last.
     if not recorded.has_secrets(desired.key, desired.secrets):
         for path in desired.secrets:
             yield Difference(".".join(path), MASKED, f"{MASKED} (of the settings)")

@@ -20,12 +20,12 @@ from etltctl.errors import (
     UnreachableError,
     command,
 )
+from etltctl.infrastructure.change_set import way_out
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.planning import way_out
 from etltctl.infrastructure.roles import job_statements
 from etltctl.inspection import GREETINGS
 from etltctl.permissions import OPERATOR
-from etltctl.values import LOCAL, S3Location
+from etltctl.values import S3Location
 
 # AWS refuses a signature that is more than five minutes off (Signature Version 4).
 REFUSED_SKEW_S, ADVISED_SKEW_S = 300.0, 60.0
@@ -44,6 +44,7 @@ def check_caller(probe: Probe) -> Iterator[Finding]:
 
 def check_clock(probe: Probe) -> Iterator[Finding]:
     """Compare this machine's clock with that of AWS."""
+    # The middle of the request is compared: the answer was stamped somewhere between its start and its end.
     before = probe.now()
     theirs = probe.inspection.their_time()
     if theirs is None:
@@ -64,6 +65,7 @@ def check_reach(probe: Probe) -> Iterator[Finding]:
     """Check that each service answers, and report its URL."""
     for service in GREETINGS:
         try:
+            # The address is made without a call, so it is known even if the service does not answer.
             url = probe.inspection.url(service)
         except ConfigurationError as error:  # no profile, no region: no address either
             yield skip("services", f"no address to call: {shortened(error.message)}")
@@ -74,6 +76,7 @@ def check_reach(probe: Probe) -> Iterator[Finding]:
         except UnreachableError as error:
             fix = "check the network, a proxy, and AWS_ENDPOINT_URL and aws.region, which make the address"
             yield fail(service, f"{url}: {shortened(error.message)}", fix, ExitCode.FAILED)
+        # A refusal proves that the service was reached, which is all that this check asks.
         except (AccessError, ServiceError) as error:
             yield ok(service, f"{url} answers, and refuses: {shortened(error.message)}")
         else:
@@ -107,7 +110,7 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
 
 def check_stack(probe: Probe) -> Iterator[Finding]:
     """Check whether the last change of the environment's CloudFormation stack went through."""
-    if probe.settings.env == LOCAL:
+    if probe.settings.is_embedded:
         return
     name = probe.settings.stack_name
     subject = f"stack {name}"
@@ -126,6 +129,7 @@ def check_stack(probe: Probe) -> Iterator[Finding]:
         yield fail(
             subject, evidence, NextStep(command("infra", "plan"), " says what failed first"), ExitCode.BLOCKED
         )
+    # Such a stack can be updated, so nothing is broken, but what runs is not what the settings say.
     elif stack.status.endswith("ROLLBACK_COMPLETE"):
         evidence = f"its last update was rolled back ({stack.status}), so it is older than the settings"
         yield warn(subject, evidence, NextStep(command("infra", "plan"), " shows what is left to deploy"))
@@ -146,6 +150,7 @@ def check_roles(probe: Probe) -> Iterator[Finding]:
                 probe.provision_command, " makes it; or name the role your jobs have in glue.jobs.NAME.role"
             )
             yield fail(f"role {role}", "there is no such role", fix)
+        # The trust policy may name the service in a text or in a list; a search in its JSON finds both.
         elif "glue.amazonaws.com" not in json.dumps(_trust(definition)):
             fix = NextStep(
                 "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
@@ -165,6 +170,7 @@ def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
     catalog = [
         f"arn:aws:glue:{at}:catalog",
         *(f"arn:aws:glue:{at}:database/{name}" for name in databases),
+        # The simulation compares resources literally: any name stands for every table of a database.
         *(f"arn:aws:glue:{at}:table/{name}/any" for name in databases),
     ]
     workgroup = [f"arn:aws:athena:{at}:workgroup/{settings.athena.workgroup}"]
@@ -191,6 +197,7 @@ def check_role_permissions(probe: Probe) -> Iterator[Finding]:
     """
     account = probe.caller.account
     for role in _roles(probe):
+        # The settings may name a role without its account.
         principal = role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"
         try:
             yield from _check_role(probe, role, principal)
@@ -202,6 +209,7 @@ def _check_role(probe: Probe, role: str, principal: str) -> Iterator[Finding]:
     jobs = [name for name, job in probe.settings.glue.jobs.items() if job.role == role]
     region = probe.settings.aws.region or probe.aws.client("glue").meta.region_name
     known = {"AWS::Partition": "aws", "AWS::Region": region, "AWS::AccountId": probe.caller.account}
+    # The same statements that a deployment writes, so that the check and the stack cannot differ.
     for statement in job_statements(Names(probe.settings), jobs):
         resources = [_resolved(resource, known) for resource in statement["Resource"]]
         if "Condition" in statement or not all(resources):
@@ -224,6 +232,7 @@ def _allowed(
     try:
         denied = probe.inspection.denied(principal, actions, resources)
     except AccessError as error:
+        # A caller that may not ask may still be allowed everything else: a warning, and no failure.
         fix = "allow iam:SimulatePrincipalPolicy to the caller, or believe that it is as it should be"
         return warn(subject, shortened(error.message), fix)
     if denied:
@@ -249,6 +258,7 @@ def _buckets(probe: Probe) -> dict[str, str]:
         "athena.output_location": settings.athena.output_location,
         **({"state": settings.state} if S3Location.is_one(settings.state) else {}),
     }
+    # Reversed, so that the first setting of a shared bucket is the one that is named.
     return {S3Location.parse(place).bucket: setting for setting, place in reversed(places.items())}
 
 

@@ -27,7 +27,11 @@ def complaints(error: EtltctlError) -> Iterator[Finding]:
 
 def check_file(probe: Probe) -> Iterator[Finding]:
     """Which settings are in force."""
+    from etltctl.pipeline import unknown_steps
+
     settings = probe.settings
+    for problem in unknown_steps(settings):
+        yield fail("file", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
     own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
     files = (
         ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"
@@ -54,6 +58,7 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
 def check_state(probe: Probe) -> Iterator[Finding]:
     """Check that the runs' events can be kept."""
     state = probe.settings.state
+    # Whether a bucket can be written is a question for AWS, which may not be reached from here.
     if "://" in state:
         yield ok("state", f"{state}; its bucket is among the buckets")
         return
@@ -68,6 +73,7 @@ def check_state(probe: Probe) -> Iterator[Finding]:
 
 
 def _revealed(probe: Probe, key: str, reference: str) -> Finding:
+    # `sample:` names data and no secret.
     if reference in (SAMPLE, ""):
         return ok(key, "the sample that comes with etltctl")
     try:

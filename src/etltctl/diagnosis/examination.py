@@ -9,11 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.diagnosis import account, config, governance, jobs, machine, sources, tables
+from etltctl.diagnosis import account, config, governance, jobs, machine, sources
 from etltctl.diagnosis.findings import Area, Finding, Status, fail, failed, ok, shortened, skip
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, EtltctlError, ExitCode
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -35,6 +34,7 @@ class Check:
         """Return the findings. A check that breaks off keeps those that it has, and its error is one more."""
         findings: list[Finding] = []
         try:
+            # Extended one by one, so that the findings before an error are kept.
             findings.extend(self.examine(probe))
         except EtltctlError as error:
             findings.append(failed(self.subject, error))
@@ -70,7 +70,7 @@ SERVICES = (
     Check(Area.BUCKETS, "buckets", account.check_buckets),
     Check(Area.GLUE, "jobs", jobs.check_jobs),
     Check(Area.GLUE, "databases", jobs.check_databases),
-    Check(Area.GLUE, "published files", tables.check_published_files),
+    Check(Area.GLUE, "published files", jobs.check_published_files),
     Check(Area.ATHENA, "workgroup", jobs.check_workgroup),
     Check(Area.AIRBYTE, "api", sources.check_api),
     Check(Area.AIRBYTE, "connections", sources.check_connections),
@@ -106,7 +106,8 @@ def examine(
     except EtltctlError as error:
         results += [(Area.SETTINGS, finding) for finding in config.complaints(error)]
         return results + list(_skipped((*EMBEDDED, *SERVICES), area, "the settings cannot be read"))
-    is_local = settings.env == LOCAL
+    # The checks of the machine matter only where the embedded server does the work.
+    is_local = settings.is_embedded
     results += _run_all((*HERE, *(EMBEDDED if is_local else ())), area, Probe(settings, now))
     checks = [
         check for check in SERVICES if _is_in(area, check.area) and (check.area is not Area.LOCAL or is_local)
@@ -116,7 +117,9 @@ def examine(
     if area is Area.LOCAL and not is_local:
         finding = skip("embedded server", f"the environment {settings.env} does without one")
         results.append((Area.LOCAL, finding))
+    # A failure of another area is shown as well: it may be why this one could not be checked.
     results = [pair for pair in results if pair[1].status is Status.FAIL or _is_in(area, pair[0])]
+    # The sort is stable: within an area the findings keep the order of the checks.
     return sorted(results, key=lambda pair: list(Area).index(pair[0]))
 
 
@@ -146,6 +149,7 @@ def _examine_services(
             results += _run_on_services(checks, Probe(settings, now))
     except EtltctlError as error:
         results.append((place, failed("embedded server" if place is Area.LOCAL else "services", error)))
+        # After a failed connection the checks would all report the same error once more.
         if not is_reached:
             results += _skipped(checks, None, "the services are not within reach")
     return results
@@ -154,6 +158,7 @@ def _examine_services(
 def _run_on_services(checks: list[Check], probe: Probe) -> Findings:
     """Run the checks. Without credentials, one failure replaces one for every call."""
     behind = [check for check in checks if check.area in BEHIND_AWS]
+    # STS is asked once, before threads start: each of them would ask again and wait for its own timeout.
     barred = _barred(probe) if behind else None
     if barred is None:
         return _run_all(checks, None, probe)

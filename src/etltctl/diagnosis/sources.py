@@ -25,6 +25,7 @@ def check_api(probe: Probe) -> Iterator[Finding]:
         yield failed("address", error)
     else:
         yield ok("address", f"{url} answers: {shortened(answer)}")
+    # A token that opens no workspace is valid and of no use, so they are counted.
     workspaces = probe.airbyte.resources.workspaces()
     yield ok("credentials", f"the token is good for {len(workspaces)} workspace(s)")
 
@@ -53,6 +54,7 @@ def _check_status(subject: str, connection: Mapping[str, Any]) -> Finding:
     if status != ACTIVE:
         fix = "look at the connection in Airbyte: re-enabling one may clear what it has synced"
         return fail(subject, f"{connection.get('name')} is {status}{reason}: no sync can start", fix)
+    # etltctl starts every sync; one that Airbyte starts as well could replace files while a job reads them.
     schedule = (connection.get("schedule") or {}).get("scheduleType", "manual")
     if schedule != "manual":
         evidence = f"{connection.get('name')} is active, and Airbyte starts it by itself as well ({schedule})"
@@ -74,6 +76,7 @@ def _check_destination(subject: str, name: str, connection: Mapping[str, Any], p
     lands = f"s3://{bucket}/{path}".rstrip("/")
     streams = list(probe.settings.stream_locations(name).values())
     expected_bucket = S3Location.parse(probe.settings.lake.bronze).bucket
+    # Destinations of other kinds keep their place under other names.
     if bucket is None:
         return skip(subject, f"destination {destination.get('name')} does not tell its bucket")
     if bucket != expected_bucket or not all(place.startswith(f"{lands}/") for place in streams):

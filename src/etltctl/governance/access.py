@@ -65,6 +65,7 @@ def _opened(
     elif resource.kind == "column" and resource.key[:2] == (table.database, table.name):
         yield (resource.key[2],), ""
     elif resource.kind == "except" and resource.key[:2] == (table.database, table.name):
+        # Computed from the present columns: a column that is added later is open as well.
         yield tuple(name for name in table.columns if name not in resource.key[2:]), ""
     elif resource.kind == "filter" and resource.key[:2] == (table.database, table.name):
         row_filter = state.filters.get(resource)
@@ -73,6 +74,7 @@ def _opened(
             yield (row_filter.columns or (rest if row_filter.excluded else None)), row_filter.rows
     elif resource.kind == "tables":
         columns = tagged_columns(resource, state, table)
+        # No column satisfies the expression: then the grant opens nothing, which is not the same as everything.
         if columns:
             yield (None if columns == table.columns else columns), ""
 
@@ -88,6 +90,7 @@ def tagged_columns(policy: Resource, state: State, table: TableView) -> tuple[st
 
 def satisfies(tags: Mapping[str, str], policy: Resource) -> bool:
     """Return whether the tags have one of the values of every key of the expression."""
+    # An empty expression would satisfy `all` and open every table.
     return bool(policy.expression) and all(tags.get(key) in values for key, values in policy.expression)
 
 
@@ -113,6 +116,7 @@ def holds(state: State, principal: str, permission: str, target: TableView | str
 
 def _is_whole(resource: Resource, state: State, table: TableView, permission: str) -> bool:
     if resource.kind == "tables":
+        # A single column with another tag is enough to break a query that reads the whole table.
         if permission == "SELECT":
             return tagged_columns(resource, state, table) == table.columns
         return satisfies(effective_tags(state.assigned, table.resource), resource)
@@ -127,6 +131,7 @@ def _joined(reaches: Sequence[Reach]) -> list[Reach]:
     """Return them with the columns that were granted one by one joined into one."""
     joined: dict[tuple[str, str, str], Reach] = {}
     for reach in reaches:
+        # Lake Formation lists a grant on three columns as three rows; a reader wants to see one.
         is_single = reach.columns is not None and len(reach.columns) == 1 and not reach.rows
         key = (reach.principal, reach.rows, "columns" if is_single else reach.through)
         before = joined.get(key)

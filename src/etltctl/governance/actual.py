@@ -65,8 +65,10 @@ def read_catalog(settings: Settings, catalog: Catalog) -> CatalogView:
 
 def table_view(database: str, table: Mapping[str, Any]) -> TableView:
     """Return a table of the catalog, from Glue's shape of it."""
+    # Partition columns carry LF-tags and count for filters like all others.
     columns = [*table.get("StorageDescriptor", {}).get("Columns", []), *(table.get("PartitionKeys") or [])]
     types = {column["Name"].lower(): column.get("Type", "") for column in columns}
+    # CreatedBy is the ARN of a session for roles; grants name the role.
     creator = Identity("", table.get("CreatedBy", "")).principal
     is_view = table.get("TableType") == "VIRTUAL_VIEW"
     return TableView(database, table["Name"], tuple(types), is_view, creator, types)
@@ -76,6 +78,7 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
     """Return what etltctl manages, what of it must be left alone, and the grants of other principals."""
     account = AccountSettings.of(service.settings())
     tags = service.tags()
+    # Before the permissions: which tables have filters decides what has to be listed.
     filters = read_filters(service, scope.databases)
     grants = grants_of(explicit_permissions(service, (resource.key[:2] for resource in filters)))
     state = State(
@@ -90,6 +93,7 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
         grants=frozenset(grant for grant in grants if grant.principal in scope.principals),
         opt_ins=read_opt_ins(service),
     )
+    # The creator of a table holds everything on it implicitly, as an administrator does on the account.
     creators = {(table.creator, resource) for resource, table in catalog.tables.items() if table.creator}
     unmanaged = grants - state.grants
     used = frozenset(grant.resource for grant in unmanaged)
@@ -105,6 +109,7 @@ def with_tags_in_use(reading: Reading, desired: State, service: LakeFormation) -
         for key, values in desired.tags.items()
         for value in sorted(reading.state.tags.get(key, frozenset()) - values)
     ]
+    # One call a value, so only values that the plan would delete are searched for.
     outside = {pair for pair in extra if _is_tagged_outside(pair, service, reading.scope)}
     in_use = reading.scope.in_use | outside
     return replace(reading, scope=replace(reading.scope, in_use=in_use))
@@ -128,6 +133,7 @@ def read_tags(
         assigned[table.resource] = _pairs(shown.get("LFTagsOnTable"))
         for column in shown.get("LFTagsOnColumns") or ():
             assigned[column_of(table.database, table.name, column["Name"])] = _pairs(column.get("LFTags"))
+    # The service shows inherited tags on every column, as if each were assigned.
     return without_inherited(assigned)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import NextStep, UnverifiedError, command
 from etltctl.governance.changes import Change
+from etltctl.governance.needs import CatalogChanges
 from etltctl.governance.plan import Governor, Plan
 from etltctl.governance.writer import Writer
 from etltctl.lakeformation import BATCH
@@ -25,11 +26,18 @@ ROUNDS = 4
 OnChange = Callable[[Change], None]
 
 
-def apply(settings: Settings, *, confirm: Callable[[Plan], bool], on_change: OnChange) -> int:
+def apply(
+    settings: Settings,
+    steps: Sequence[CatalogChanges] = (),
+    *,
+    confirm: Callable[[Plan], bool],
+    on_change: OnChange,
+) -> int:
     """Make Lake Formation as the settings say. If nothing is to change, no write call is made.
 
     Args:
         settings: The settings.
+        steps: What the steps of the pipelines change in the catalog, as for `plan`.
         confirm: Asked before access is taken away, or before any change of a protected environment. Asked again for
             what turns up while changes are made.
         on_change: Called with every change that was made.
@@ -44,20 +52,22 @@ def apply(settings: Settings, *, confirm: Callable[[Plan], bool], on_change: OnC
     governor = Governor.of(settings)
     consent = Consent[Plan](confirm, "govern", settings.protected)
     writer = Writer(governor.service, governor.catalog, governor.identity.principal)
-    first = governor.plan()
+    first = governor.plan(steps)
     if not first.changes:
         return 0
+    # Asked before the loop, because the first plan is the one that the caller has seen.
     consent.require(first)
     done = 0
     # The first round plans again: an answer may take minutes, and what is made must follow from what is there then.
     for _ in range(ROUNDS):
-        plan = governor.plan()
+        plan = governor.plan(steps)
         if not plan.changes:
             return done
         consent.require(plan, done)
         make(plan.changes, writer, on_change)
         done += len(plan.changes)
-    if left := governor.plan().changes:
+    # More rounds would repeat the same calls: the service and the settings do not agree on something.
+    if left := governor.plan(steps).changes:
         raise UnverifiedError(
             f"Lake Formation accepted every change and still differs in {len(left)}",
             hint=NextStep(command("govern", "plan"), "  # shows the difference; apply may be run again"),
@@ -69,6 +79,7 @@ def apply(settings: Settings, *, confirm: Callable[[Plan], bool], on_change: OnC
 def make(changes: Sequence[Change], writer: Writer, on_change: OnChange) -> None:
     """Make the changes in their order; raise the error of the first that fails."""
     for change in changes:
+        # All are asked before the first is made: a plan that is bound to fail changes nothing.
         if refusal := change.refusal():
             raise refusal
     for batch in _batches(changes):

@@ -55,6 +55,7 @@ def desired_locations(settings: Settings, identity: Identity) -> dict[str, Locat
     return {
         location_arn(root): Location(role, governance.zones[governance.layers[layer]].hybrid)
         for layer, root in roots.items()
+        # A location inside a registered one is governed through it already.
         if not any(root.startswith(f"{other}/") for other in roots.values())
     }
 
@@ -126,6 +127,7 @@ def _admins(settings: Settings, identity: Identity, actual: frozenset[str]) -> f
     admins = settings.governance.admins
     if admins is None:
         return None
+    # With the ARN as Lake Formation lists it, so that the comparison finds no difference.
     caller = frozenset(name for name in actual if is_same_principal(name, identity.principal))
     return frozenset(map(identity.arn_of, admins)) | caller
 
@@ -134,6 +136,7 @@ def is_same_principal(one: str, other: str) -> bool:
     """Return whether two ARNs name the same principal; the path of a role may be missing."""
 
     def bare(arn: str) -> str:
+        # STS leaves the path of a role out of a session's ARN, and Lake Formation has it.
         kind, _, rest = arn.rpartition(":")[2].partition("/")
         return f"{kind}/{rest.rpartition('/')[2]}" if kind == "role" else arn
 
@@ -167,10 +170,12 @@ def _filters(settings: Settings, catalog: CatalogView) -> Iterator[tuple[Resourc
 
 
 def _grants(settings: Settings, identity: Identity, catalog: CatalogView) -> frozenset[Grant]:
+    # Gathered first, because two grants of the settings may add up to ALL.
     gathered: dict[tuple[str, Resource, bool], set[str]] = {}
     for grant in settings.governance.grants:
         principal = identity.arn_of(grant.principal)
         for resource in grant_resources(grant, settings):
+            # A grant on a table that a pipeline has yet to make waits for the next plan.
             if resource.database and not _is_there(resource, catalog):
                 continue
             for names, grantable in ((grant.permissions, False), (grant.grantable, True)):

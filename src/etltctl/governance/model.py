@@ -39,6 +39,7 @@ class Resource:
     def parents(self) -> tuple[Resource, ...]:
         """The resources that it inherits LF-tags from, the nearest first."""
         if self.kind == "column":
+            # The nearest first: a tag of the table hides the same key of the database.
             return table_of(*self.key[:2]), database_of(self.key[0])
         return (database_of(self.key[0]),) if self.kind == "table" else ()
 
@@ -154,13 +155,16 @@ class Scope:
         if resource.kind == "location":
             return resource.key[0] in self.locations
         if resource.kind in {"tables", "databases"}:
+            # An expression with a foreign key is another program's, even if etltctl manages its other keys.
             return bool(resource.expression) and {key for key, _ in resource.expression} <= self.tag_keys
         return resource.database in self.databases
 
     def may_revoke(self, grant: Grant) -> bool:
         """Return whether the grant is managed, and one that can be revoked."""
+        # In a hybrid zone IAM stays in force: revoking this grant would close the tables for every job.
         if grant.principal == EVERYBODY and grant.resource.database in self.hybrid:
             return False
+        # The service lists implicit grants as if they were made, and refuses to revoke them.
         is_implicit = not self.protected.isdisjoint({grant.principal, (grant.principal, grant.resource)})
         return grant.principal in self.principals and self.covers(grant.resource) and not is_implicit
 

@@ -40,10 +40,12 @@ def ordered(changes: Sequence[Change], actual: State, scope: Scope) -> tuple[Cha
     Without a change that makes existing grants open something else, adding before removing is enough, and the phases
     say that. Only otherwise is the plan simulated, which is the expensive part.
     """
+    # The sort is stable: within a phase the changes keep the order of `difference`, such as columns before databases.
     by_phase = sorted(changes, key=lambda change: PHASES.index(change.phase))
     first = [change for change in by_phase if change.phase in FIRST]
     last = [change for change in by_phase if change.phase in LAST]
     moving = [change for change in by_phase if change.phase not in FIRST | LAST]
+    # Most plans only grant and revoke. For them the phases are a proof already, and no simulation is paid for.
     if any(change.moves_rights for change in moving):
         moving = _harmless_first(moving, actual, scope)
     return (*first, *moving, *last)
@@ -55,13 +57,17 @@ def _harmless_first(pending: list[Change], actual: State, scope: Scope) -> list[
     This greedy walk solves nearly every plan in a few passes. It ends, because a pass that makes nothing is followed by
     the search, which orders all that is left, or by the least harmful change, which shortens what is left.
     """
+    # The settings, locations and tag values of `FIRST` move no right, so the simulation begins at the actual state.
     simulation, done = Simulation(pending, actual, scope.hybrid), list[Change]()
     while pending:
+        # A change that does harm now may be harmless after a later one: what is left is tried again in the next pass.
         left = _one_pass(pending, simulation, done)
         if len(left) == len(pending):
+            # A dead end. Only now the expensive search: it may undo what the greedy walk did too early.
             reordered = _search_again(simulation, actual, done, left)
             if reordered is not None:
                 return reordered
+            # No order avoids all harm, or the search gave up. The plan must end in the desired state all the same.
             _make_least_harmful(left, simulation, done)
         pending = left
     return done
@@ -71,6 +77,7 @@ def _one_pass(pending: Sequence[Change], simulation: Simulation, done: list[Chan
     """Make every change that is harmless when its turn comes, and return the others."""
     left: list[Change] = []
     for number, change in enumerate(pending, 1):
+        # What was left in this pass still has to come before those that wait for it, so both lists are searched.
         if simulation.harm(change) or _waits(change, (*left, *pending[number:])):
             left.append(change)
         else:
@@ -90,7 +97,9 @@ def _search_again(
     """
     if not done or len(left) >= MOST_SEARCHED:
         return None
+    # The newest changes are taken back first: the mistake lies near the dead end more often than at the start.
     kept = list(done[: max(0, len(done) + len(left) - MOST_SEARCHED)])
+    # Simulated again from the start: a simulation cannot go backwards.
     state = reduce(after, kept, actual)
     tail = _Search(simulation).order(state, (*done[len(kept) :], *left))
     return None if tail is None else [*kept, *tail]
@@ -98,6 +107,7 @@ def _search_again(
 
 def _make_least_harmful(left: list[Change], simulation: Simulation, done: list[Change]) -> None:
     """Move the change that does the least harm from those that are left to those that are made."""
+    # At least one does not wait: `waits_for` holds between kinds of change and has no circle.
     least = min((change for change in left if not _waits(change, left)), key=simulation.harm)
     left.remove(least)
     simulation.make(least)
@@ -127,10 +137,12 @@ class _Search:
         """Return the changes in an order in which none does harm; None if none is found."""
         if not pending:
             return []
+        # By identity: changes are nested values, and hashing them costs more than the search saves.
         members = frozenset(map(id, pending))
         if members in self.dead_ends:
             return None
         for number, change in enumerate(pending):
+            # Pending changes keep their order, so the search tries the order of the phases first.
             others = pending[:number] + pending[number + 1 :]
             # Cheap question first: whether it waits is a comparison, whether it harms is a simulation.
             if _waits(change, others) or self._is_harmful(change, state):
@@ -138,6 +150,7 @@ class _Search:
             rest = self.order(after(state, change), others)
             if rest is not None:
                 return [change, *rest]
+        # Remembered only after every choice has failed; an early return above means that an order exists.
         self.dead_ends.add(members)
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from etltctl.catalog import Catalog
 from etltctl.errors import ConfigurationError, UsageError
 from etltctl.governance.actual import Reading, read_catalog, read_state, with_tags_in_use
 from etltctl.governance.changes import Change
+from etltctl.governance.contradictions import contradictions, warnings
 from etltctl.governance.desired import desired_state, scope_of
+from etltctl.governance.missing_permissions import MissingPermission, missing_after
 from etltctl.governance.model import State
-from etltctl.governance.needs import Finding, lacking
+from etltctl.governance.needs import CatalogChanges, needs_of
 from etltctl.governance.order import ordered_changes
-from etltctl.governance.problems import problems, warnings
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -28,19 +30,18 @@ HINT = "add [governance.zones.NAME] to etltctl.toml; docs/governance.md has an e
 class Plan(plans.Plan[Change]):
     """The changes of Lake Formation, and what the pipelines' own principals would lack after them."""
 
-    findings: tuple[Finding, ...] = ()
+    missing: tuple[MissingPermission, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """The warnings, and the permissions that would be lacking."""
-        return (*self.warnings, *map(str, self.findings))
+        return (*self.warnings, *map(str, self.missing))
 
     def as_dict(self) -> dict[str, object]:
         """Return plain data, as printed by `-o json`."""
         return {
             **super().as_dict(),
-            "warnings": list(self.warnings),
-            "findings": [finding.as_dict() for finding in self.findings],
+            "findings": [permission.as_dict() for permission in self.missing],
         }
 
 
@@ -69,33 +70,45 @@ class Governor:
             ConfigurationError: The catalog contradicts the settings. The error names every place.
         """
         view = read_catalog(self.settings, self.catalog)
-        if contradictions := tuple(dict.fromkeys(problems(self.settings, view))):
-            number = len(contradictions)
+        # Before Lake Formation is read: the settings must be corrected whatever it holds.
+        if problems := tuple(dict.fromkeys(contradictions(self.settings, view))):
+            number = len(problems)
             raise ConfigurationError(
                 f"{number} {'problem' if number == 1 else 'problems'} in the governance settings",
-                problems=contradictions,
+                problems=problems,
             )
+        # The whole account is read, because grants of other principals decide what may be dropped.
         reading = read_state(self.service, view, scope_of(self.settings, self.identity))
         admins = reading.state.admins or frozenset()
         desired = desired_state(self.settings, self.identity, view, admins)
         return desired, with_tags_in_use(reading, desired, self.service)
 
-    def plan(self) -> Plan:
-        """Return the changes from actual to desired, with warnings and findings."""
+    def plan(self, steps: Iterable[CatalogChanges]) -> Plan:
+        """Return the changes from actual to desired, with warnings and the permissions that the steps would lack.
+
+        Args:
+            steps: What the steps of the pipelines change in the catalog.
+        """
         desired, reading = self.read()
+        needs = needs_of(steps, self.settings, self.identity.principal)
         return Plan(
             "Lake Formation",
             ordered_changes(desired, reading.state, reading.scope),
             tuple(dict.fromkeys(warnings(self.settings, reading, desired, self.identity))),
-            tuple(lacking(self.settings, self.identity, desired, reading)),
+            tuple(missing_after(needs, self.settings, desired, reading)),
         )
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings, steps: Sequence[CatalogChanges] = ()) -> Plan:
     """Return what must change for Lake Formation to be as the settings say. Nothing is written.
+
+    Args:
+        settings: The settings.
+        steps: What the steps of the pipelines change in the catalog. The plan warns of permissions that the caller
+            would lack for them.
 
     Raises:
         ConfigurationError: The catalog contradicts the settings. The error names every place.
         UsageError: No layer is governed.
     """
-    return Governor.of(settings).plan()
+    return Governor.of(settings).plan(steps)

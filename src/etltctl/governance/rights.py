@@ -32,6 +32,7 @@ class Right(NamedTuple):
 
 def things(resources: Iterable[Resource]) -> tuple[Resource, ...]:
     """Return every database, table, column and location that these resources name, and one for all others of a kind."""
+    # Rights on things that no state names are equal for all of them, so one stand-in is compared for each kind.
     named: set[Resource] = set()
     for resource in resources:
         if resource.kind == "location":
@@ -60,6 +61,7 @@ def rights_on(thing: Resource, state: State, principals: frozenset[str] | None =
     """Return the rights on the thing, of these principals or of all."""
     tags = effective_tags(state.assigned, thing)
     return frozenset(
+        # ALL and SELECT give the same on a column, and would otherwise count as two rights.
         Right(grant.principal, "SELECT" if thing.kind == "column" else grant.permission, rows)
         for grant in state.grants
         if not grant.grantable
@@ -89,11 +91,13 @@ def gives(rights: frozenset[Right], right: Right, *, counts_everybody: bool) -> 
 
 def is_held(grants: frozenset[Grant], row: Grant) -> bool:
     """Return whether the grant is among these, by itself or within ALL."""
+    # A held ALL shows as one row, whichever single permission is asked for.
     return row in grants or Grant(row.principal, row.resource, "ALL", row.grantable) in grants
 
 
 def _rows(resource: Resource, thing: Resource, tags: dict[str, str], state: State) -> str | None:
     """Return the rows of the thing that a grant on the resource opens; None if it opens nothing of it."""
+    # A filter that is granted and does not exist opens nothing: that is a moment within a plan.
     if resource.kind == "filter":
         row_filter = state.filters.get(resource)
         if row_filter is None or thing.key[:2] != resource.key[:2]:
@@ -108,6 +112,7 @@ def _is_open(resource: Resource, thing: Resource, tags: dict[str, str]) -> bool:
             return thing.kind in {"table", "column"} and satisfies(tags, resource)
         case "databases":
             return thing.kind == "database" and satisfies(tags, resource)
+        # A grant on a table opens its columns as well; one on a database opens no table.
         case "table" if thing.kind in {"table", "column"}:
             return resource.key[0] == thing.key[0] and resource.key[1] in {thing.key[1], ALL_TABLES}
         case "except":

@@ -54,6 +54,7 @@ class AccountSettings:
         openers = [row for member in DEFAULT_PERMISSIONS for row in shape.get(member) or ()]
         return cls(
             frozenset(admin["DataLakePrincipalIdentifier"] for admin in admins),
+            # Either default that is open leaves new data open, so both count as one setting.
             any(row["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY for row in openers),
             (shape.get("Parameters") or {}).get("SET_SOURCE_IDENTITY", "").upper() == "TRUE",
             dict(shape),
@@ -62,6 +63,7 @@ class AccountSettings:
     def shape(self) -> Shape:
         """Return the settings for PutDataLakeSettings: what differs from the answer, and all else as it was read."""
         before, shown = AccountSettings.of(self._read), self._read.get("Parameters") or {}
+        # Put refuses parameters that Get shows; only those that both know are sent back.
         parameters = {name: shown[name] for name in PARAMETERS if name in shown}
         shape: Shape = {**self._read, "Parameters": parameters}
         if self.admins != before.admins:
@@ -170,6 +172,7 @@ def filter_shape(resource: Resource, row_filter: RowFilter) -> Shape:
 def filter_of(shape: Mapping[str, Any]) -> tuple[Resource, RowFilter]:
     """Return a listed data cells filter in canonical form."""
     resource = Resource("filter", (shape["DatabaseName"], shape["TableName"], shape["Name"]))
+    # A filter of all rows may be listed as the expression `true`, which is the empty one here.
     rows = (shape.get("RowFilter") or {}).get("FilterExpression") or ""
     excluded = (shape.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or ()
     columns = () if shape.get("ColumnWildcard") is not None else shape.get("ColumnNames") or ()
@@ -192,6 +195,7 @@ def _parts(part: Mapping[str, Any]) -> list[Resource]:
 
 
 def _table_name(shape: Mapping[str, Any]) -> str:
+    # The wildcard is listed in either form, by the kind of call.
     is_wildcard = "TableWildcard" in shape or shape.get("Name") in {None, WILDCARD_NAME}
     return ALL_TABLES if is_wildcard else str(shape["Name"])
 

@@ -44,21 +44,25 @@ class Simulation:
     """
 
     def __init__(self, changes: Sequence[Change], start: State, hybrid: frozenset[str]) -> None:
+        # The end does not depend on the order of the changes, so any order gives it.
         self._state, end = start, reduce(after, changes, start)
         self._hybrid = hybrid
         self._ends = {
             thing: _Ends.of(thing, start, end) for thing in things((*named_in(start), *named_in(end)))
         }
+        # Rows and not rights: a revoke of a row that the end holds would have to be granted again.
         self._kept_rows = frozenset(
             row
             for row in start.grants | end.grants
             if is_held(start.grants, row) and is_held(end.grants, row)
         )
+        # Computed once: which things a change may alter follows from its resource alone.
         self._touched = {
             id(change): frozenset(thing for thing in self._ends if change.touches(thing))
             for change in changes
         }
         self._pending = {id(change): change for change in changes}
+        # Nothing is known at first. `harm` fills in answers, and `make` forgets those that may have changed.
         self._unknown = {key: set(touched) for key, touched in self._touched.items()}
         self._harms: dict[int, dict[Resource, Harm]] = {id(change): {} for change in changes}
 
@@ -67,11 +71,14 @@ class Simulation:
         self._state = after(self._state, change)
         del self._pending[id(change)]
         for key, other in self._pending.items():
+            # Grants of two principals leave each other's answers valid; without this nearly every answer would be
+            # forgotten.
             if _may_share_rights(change, other):
                 self._unknown[key] |= self._touched[id(change)] & self._touched[key]
 
     def harm(self, change: Change) -> Harm:
         """Return what the change does in the present state."""
+        # First, because it compares sets of rows and reads no rights.
         if self._takes_row(self._state, change):
             return Harm.TAKES
         harms, unknown = self._harms[id(change)], self._unknown[id(change)]
@@ -94,6 +101,7 @@ class Simulation:
 
     def _harms_on(self, touched: Iterable[Resource], state: State, change: Change) -> dict[Resource, Harm]:
         later = after(state, change)
+        # A change of one principal alters its rights alone; EVERYBODY is compared with it because it may give the same.
         principals = frozenset({change.principal, EVERYBODY}) if change.principal else None
         return {thing: self._harm_on(thing, state, later, principals) for thing in touched}
 
@@ -101,14 +109,17 @@ class Simulation:
         self, thing: Resource, state: State, later: State, principals: frozenset[str] | None
     ) -> Harm:
         ends = self._ends[thing]
+        # A tag counts as a right for programs that read it, and for grants that etltctl does not manage.
         if ends.loses_tag(effective_tags(state.assigned, thing), effective_tags(later.assigned, thing)):
             return Harm.TAKES
         now, then = rights_on(thing, state, principals), rights_on(thing, later, principals)
         has = partial(gives, counts_everybody=thing.database not in self._hybrid)
         if now - then:
+            # Only rights of both ends count: one that the plan takes anyway may go at any time.
             kept = (right for right in ends.rights if has(ends.start, right) and has(ends.end, right))
             if any(has(now, right) and not has(then, right) for right in kept):
                 return Harm.TAKES
+        # Measured against both ends together: what one of them gives is either still there or on its way.
         is_opened = any(not has(ends.rights, right) and not has(now, right) for right in then - now)
         return Harm.OPENS if is_opened else Harm.NONE
 

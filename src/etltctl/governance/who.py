@@ -50,6 +50,7 @@ def who(table: str, settings: Settings) -> list[Seen]:
     view = _view(table, settings, Catalog(aws))
     service = LakeFormation(aws, aws.identity().account)
     grants = grants_of(explicit_permissions(service, [view.resource.key]))
+    # Tags cost one call a table, and matter only if some grant is on tags.
     is_tagged = any(grant.resource.kind == "tables" for grant in grants)
     state = State(
         grants=grants,
@@ -60,6 +61,7 @@ def who(table: str, settings: Settings) -> list[Seen]:
         _seen(reach.principal, reach.columns, reach.rows, reach.through) for reach in reaches(state, view)
     ]
     named = {seen.principal for seen in readers}
+    # Administrators can give themselves access to every table, and no grant on record shows that.
     admins = sorted(AccountSettings.of(service.settings()).admins - named)
     return readers + [Seen(name, EVERYTHING, EVERYTHING, "being an administrator") for name in admins]
 

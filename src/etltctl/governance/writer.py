@@ -35,6 +35,7 @@ class Writer:
 
     def flush(self) -> None:
         """Write what was gathered. A batch of which the service refused a part raises an error that names the part."""
+        # Emptied before the calls: after an error a second flush must not send the same entries again.
         edits, grants, revokes = self._edits, self._grants, self._revokes
         self._edits, self._grants, self._revokes = [], [], []
         if edits:
@@ -43,6 +44,7 @@ class Writer:
             for edit in edits:
                 settings = edit(settings)
             self.service.put_settings(settings.shape())
+        # Grants before revokes, so that a principal that gets one permission for another never has neither.
         if grants:
             self.service.grant([entry.shape(self.service.account) for entry in grants])
         if revokes:

@@ -7,17 +7,19 @@ another stack, and CloudFormation could only fail on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from etltctl.aws import Aws, translated
+from etltctl.aws import Aws
 from etltctl.cloudformation import StackResource
-from etltctl.errors import BlockedError, NextStep, ServiceError, command
-from etltctl.infrastructure.holdings import BUCKET, CHECKED, Holding, holdings
+from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
+from etltctl.infrastructure.holdings import ADOPTABLE, BUCKET, CHECKED, Holding, holdings
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.secret import TYPE as SECRET
 from etltctl.infrastructure.secret import Secret
-from etltctl.infrastructure.sizing import name_of
+from etltctl.infrastructure.sizes import name_of
+from etltctl.inspection import Inspection
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY, LOCATION = "AWS::KMS::Key", "AWS::LakeFormation::Resource"
 REGISTERS = frozenset({"add", "replace"})
+PLAN = command("infra", "plan")
 MANAGED_BY_AWS = "alias/aws/"  # every role of the account may use such a key through its service
 
 
@@ -65,6 +68,42 @@ def require_room(
     _require_free(names, taken, _most_used(keys))
     _require_earlier_key(keys)
     return bool(taken)
+
+
+def require_adoptable(
+    names: Names, resources: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, str]
+) -> None:
+    """Refuse a name in `infra.adopt` that nothing of the stack has: a mistyped one would adopt nothing, in silence.
+
+    Args:
+        names: The stack's names.
+        resources: The template's resources by logical id.
+        parameters: The template's parameters.
+
+    Raises:
+        ConfigurationError: There is such a name. Each is listed with the names that are near to it.
+    """
+    adopted = names.settings.infra.adopt
+    if adopted == "all":
+        return
+    known = {name_of(each, parameters) for each in resources.values() if each["Type"] in ADOPTABLE}
+    known.add(names.airbyte_secret)
+    place = names.settings.place_of("infra", "adopt")
+    problems = [
+        f"{place}: infra.adopt: {name!r}{_guess(name, known)}" for name in adopted if name not in known
+    ]
+    if problems:
+        raise ConfigurationError(
+            f"infra.adopt names what no bucket, database, log group or secret of stack {names.stack} is called; "
+            "nothing was changed",
+            problems=tuple(problems),
+            hint=NextStep("write the names as they are on AWS, or leave them out; then: ", PLAN),
+        )
+
+
+def _guess(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, sorted(known), n=3)
+    return f": did you mean {' or '.join(near)}?" if near else f": known are {', '.join(sorted(known))}"
 
 
 def _plain(physical_id: str) -> str:
@@ -109,7 +148,7 @@ def _hint(names: Names, refused: list[Holding], key: str) -> NextStep:
             f"if they are this project's, write into etltctl.toml under [env.{names.settings.env}.infra]: "
             f"adopt = [{quoted}]{with_key}"
         )
-    return NextStep(f"{'; '.join(hints)}; then: ", command("infra", "plan"))
+    return NextStep(f"{'; '.join(hints)}; then: ", PLAN)
 
 
 def _earlier_keys(aws: Aws, names: Names, taken: Iterable[Holding], secret: Secret) -> Mapping[str, str]:
@@ -143,7 +182,7 @@ def _require_earlier_key(keys: Mapping[str, str]) -> None:
         return
     key = _most_used(keys)
     hint = (
-        NextStep(f'set infra.key_arn = "{key}" in etltctl.toml, then: ', command("infra", "plan"))
+        NextStep(f'set infra.key_arn = "{key}" in etltctl.toml, then: ', PLAN)
         if ":key/" in key
         else "set infra.key_arn in etltctl.toml to what this prints: "
         f"aws kms describe-key --key-id {key} --query KeyMetadata.Arn"
@@ -158,12 +197,8 @@ def _require_earlier_key(keys: Mapping[str, str]) -> None:
 
 def _key_of_bucket(aws: Aws, bucket: str) -> str:
     """Return the key of a bucket's default encryption; empty if it has none of KMS."""
-    try:
-        with translated("s3", bucket=bucket):
-            answer = aws.client("s3").get_bucket_encryption(Bucket=bucket)
-    except ServiceError as error:
-        if error.code != "ServerSideEncryptionConfigurationNotFoundError":
-            raise
+    answer = Inspection(aws).read("s3", "get_bucket_encryption", {"Bucket": bucket}, bucket=bucket)
+    if answer is None:
         return ""
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
@@ -202,7 +237,7 @@ def require_unregistered(aws: Aws, template: Mapping[str, Any], changes: Iterabl
         "nothing was changed",
         hint=NextStep(
             f"{' && '.join(commands)} && ",
-            command("infra", "plan"),
+            PLAN,
             "  # the data stays; Lake Formation opens it to no reader until infra deploy has registered it again",
         ),
         **{arn: f"registered with {role}" for arn, role in roles.items()},

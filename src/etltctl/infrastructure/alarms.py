@@ -59,6 +59,7 @@ def _job_failures(names: Names) -> Resource:
     pattern = {
         "source": ["aws.glue"],
         "detail-type": ["Glue Job State Change"],
+        # A run that a person stopped is no alarm: STOPPED is left out on purpose.
         "detail": {"jobName": list(names.jobs.values()), "state": ["FAILED", "TIMEOUT"]},
     }
     return {
@@ -73,6 +74,8 @@ def _job_failures(names: Names) -> Resource:
 
 def _machine_alarms(names: Names) -> Resources:
     machine = [{"Name": "InstanceId", "Value": ref("AirflowMachine")}]
+    # EC2 moves the machine to other hardware; its volume and its address come along. It acts on a fault of the host,
+    # so only the alarm of the system check has it, not the one of a silent operating system.
     recover = filled("arn:${AWS::Partition}:automate:${AWS::Region}:ec2:recover")
     broken = {
         "Namespace": "AWS/EC2",
@@ -105,6 +108,7 @@ def _scanned_too_much(names: Names) -> Resource:
         Statistic="Sum",
         Period=DAY_S,
         EvaluationPeriods=1,
+        # The workgroup cancels one query above the limit; only a sum over a day shows many queries below it.
         Threshold=SCANS_A_DAY * athena.max_scan_bytes,
         ComparisonOperator="GreaterThanThreshold",
     )
@@ -114,6 +118,7 @@ def _alarm(names: Names, name: str, actions: list[Any], **metric: Any) -> Resour
     properties = {
         "AlarmName": f"{names.settings.project}-{name}",
         "AlarmActions": [*actions, ref("AlarmTopic")],
+        # A machine that was replaced and a workgroup without queries report nothing, which is no fault.
         "TreatMissingData": "notBreaching",
         **metric,
     }
@@ -122,6 +127,7 @@ def _alarm(names: Names, name: str, actions: list[Any], **metric: Any) -> Resour
 
 def _budget(names: Names) -> Resource:
     reader = [{"SubscriptionType": "SNS", "Address": ref("AlarmTopic")}]
+    # The forecast comes while there is time to act; the actual amount comes when the money is spent.
     limits = (("FORECASTED", 80), ("ACTUAL", 100))
     notifications = [
         {

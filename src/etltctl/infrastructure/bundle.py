@@ -59,12 +59,14 @@ def bundle_of(settings: Settings) -> bytes:
     contents[STACK_ENV] = ("\n".join([*environment(settings), ""]).encode(), 0)
     packed = io.BytesIO()
     with (
+        # No time in gzip's header, and sorted names: the bytes depend on the files alone, and so does their key.
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name, (content, is_program) in sorted(contents.items()):
             member = tarfile.TarInfo(name)
             member.size = len(content)
+            # Only the bit that makes a program counts: the umask of a checkout must not make another bundle.
             member.mode = 0o755 if is_program else 0o644
             archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()

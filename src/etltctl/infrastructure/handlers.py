@@ -167,6 +167,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
         "SSM": [arn("ssm", f"parameter/{project}/*")],
     }
     has_machine = names.settings.infra.machine
+    # What is allowed on a tag, or for one service only, must not be allowed again here without it.
     apart = NOWHERE_IN_PARTICULAR | TAGGED_KEY | TAGGED_MACHINE | {"iam:PassRole", "ec2:CreateTags"}
     statements = [
         _allow(part.replace("::", ""), _actions(part) - apart, resources)
@@ -175,6 +176,7 @@ def handler_statements(names: Names) -> list[dict[str, Any]]:
     ]
     network = _actions("EC2") if has_machine else set()
     anywhere = (network | _actions("LakeFormation") | NOWHERE_IN_PARTICULAR) - (apart - NOWHERE_IN_PARTICULAR)
+    # These calls know no resources; the region is what still limits them.
     region = {"aws:RequestedRegion": {"Ref": "AWS::Region"}}
     return [
         *statements,
@@ -243,6 +245,7 @@ def _allow(sid: str, actions: Iterable[str], resources: list[Any], **condition: 
         "Sid": f"CloudFormation{sid}",
         "Effect": "Allow",
         "Action": sorted(actions),
+        # One text is shorter than a list of one; the whole policy may have 10,240 characters.
         "Resource": resources[0] if resources == ["*"] else resources,
     }
     return statement | ({"Condition": condition} if condition else {})

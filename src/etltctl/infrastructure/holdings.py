@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AccessError, ServiceError
+from etltctl.errors import AccessError
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.secret import TYPE as SECRET
+from etltctl.inspection import Inspection
 
 BUCKET, DATABASE = "AWS::S3::Bucket", "AWS::Glue::Database"
 JOB, ROLE, WORKGROUP = "AWS::Glue::Job", "AWS::IAM::Role", "AWS::Athena::WorkGroup"
 LOGS, TOPIC, ALIAS = "AWS::Logs::LogGroup", "AWS::SNS::Topic", "AWS::KMS::Alias"
 ADOPTABLE = frozenset({BUCKET, DATABASE, LOGS, SECRET})
-# How each service says that it has nothing of a name. Athena has no special code for it.
-NOT_THERE = frozenset(
-    {
-        "EntityNotFoundException", "InvalidRequestException", "NoSuchBucket", "NoSuchEntity", "NotFound",
-        "NotFoundException", "404", "ResourceNotFoundException",
-    }
-)  # fmt: skip
 # The call that reads one thing by its name.
 READS = {
     JOB: ("glue", "get_job", "JobName"),
@@ -97,16 +90,13 @@ def _is_there(aws: Aws, kind: str, name: str) -> bool | None:
     """Return whether the account has a thing of this name; None for a bucket that may not be read."""
     service, operation, argument = READS[kind]
     try:
-        with translated(service, name=name):
-            answer = getattr(aws.client(service), operation)(**{argument: name})
+        answer = Inspection(aws).read(service, operation, {argument: name}, name=name)
     except AccessError:
         if kind == BUCKET:
             return None
         raise
-    except ServiceError as error:
-        if error.code in NOT_THERE:
-            return False
-        raise
+    if answer is None:
+        return False
     # Some services answer without the thing instead of refusing.
     return kind == BUCKET or any(value for key, value in answer.items() if key != "ResponseMetadata")
 
@@ -134,18 +124,11 @@ def _topics(aws: Aws, every: Iterable[str]) -> set[str]:
     caller, client = aws.identity(), aws.client("sns")
     partition = caller.arn.split(":")[1]
     place = f"arn:{partition}:sns:{client.meta.region_name}:{caller.account}"
-    return {name for name in every if _has_topic(client, f"{place}:{name}")}
+    return {name for name in every if _has_topic(aws, f"{place}:{name}")}
 
 
-def _has_topic(client: Any, arn: str) -> bool:
-    try:
-        with translated("sns", topic=arn):
-            client.get_topic_attributes(TopicArn=arn)
-    except ServiceError as error:
-        if error.code in NOT_THERE:
-            return False
-        raise
-    return True
+def _has_topic(aws: Aws, arn: str) -> bool:
+    return Inspection(aws).read("sns", "get_topic_attributes", {"TopicArn": arn}, topic=arn) is not None
 
 
 def _parameters(aws: Aws, every: Iterable[str]) -> set[str]:

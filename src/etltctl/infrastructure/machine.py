@@ -23,6 +23,7 @@ def machine(names: Names) -> Resources:
     return {
         **_network(names),
         "AirflowVolume": {
+            # Airflow's database lies on it: a volume that goes leaves a snapshot to restore from.
             "Type": "AWS::EC2::Volume",
             "DeletionPolicy": "Snapshot",
             "UpdateReplacePolicy": "Snapshot",
@@ -36,6 +37,7 @@ def machine(names: Names) -> Resources:
         },
         "AirflowMachine": {
             "Type": "AWS::EC2::Instance",
+            # cloud-init downloads packages at the first start and would fail without a way out.
             "DependsOn": "DefaultRoute",
             "Properties": _instance(names),
         },
@@ -78,6 +80,7 @@ def _instance(names: Names) -> dict[str, Any]:
         # Two hops: the containers are one further away from the machine's credentials than the machine.
         "MetadataOptions": {
             "HttpEndpoint": "enabled",
+            # Version 2 of the metadata service only: a request that is tricked out of a container cannot get a token.
             "HttpTokens": "required",
             "HttpPutResponseHopLimit": 2,
         },

@@ -106,6 +106,7 @@ class Names:
         buckets: dict[str, str] = {}
         for purpose, place in places.items():
             bucket = bucket_of(place)
+            # CloudFormation fails on a second resource of the same bucket name.
             if bucket not in buckets.values():
                 buckets[purpose] = bucket
         return buckets
@@ -137,6 +138,7 @@ def bucket_of(place: str | S3Location) -> str:
 
 def logical(*parts: str) -> str:
     """Return a logical id made of words: `bronze_to_silver`, `Job` → `BronzeToSilverJob`."""
+    # A logical id takes letters and digits only. Two names that differ in signs alone would give the same id.
     words = "_".join(parts).replace("-", "_").replace(".", "_").replace("/", "_").split("_")
     return "".join(word[:1].upper() + word[1:] for word in words)
 
@@ -148,6 +150,7 @@ def ref(name: str) -> dict[str, str]:
 
 def attribute(name: str, member: str) -> dict[str, list[str]]:
     """Return a reference to an attribute of another resource."""
+    # A list and not `name.member`: CloudFormation takes the text form only in YAML's short tags.
     return {"Fn::GetAtt": [name, member]}
 
 

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from etltctl import plans
 from etltctl.cloudformation import Stack, StackResource
 from etltctl.errors import BlockedError
 from etltctl.infrastructure.names import logical
 from etltctl.infrastructure.secret import SecretState
-from etltctl.infrastructure.sizing import Cost, monthly_costs
+from etltctl.infrastructure.sizes import Cost, monthly_costs
 from etltctl.infrastructure.template import Blueprint
 from etltctl.settings.project_names import LAYERS
 
 # Types that hold data, or without which data cannot be read. No deployment replaces or removes them.
 DATABASE = "AWS::Glue::Database"
 PROTECTED = frozenset({"AWS::S3::Bucket", DATABASE, "AWS::Glue::Table", "AWS::KMS::Key"})
-SIGNS = {"add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-"}
+SIGNS = {
+    "add": "+", "import": "+", "modify": "~", "replace": "±", "may replace": "±", "remove": "-", "keep": "=",
+}  # fmt: skip
 COLUMNS = ("change", "resource", "type", "id", "size", "because")
 
 
 @dataclass(frozen=True)
 class Change:
     """The change of one resource: `add`, `import`, `modify`, `replace`, `may replace` or `remove`, and why.
-
-    It is a change in the terms of `etltctl.plans`.
 
     `id` is the physical id, or the name that a new resource will have; `size` is how large it will be.
     """
@@ -55,8 +56,7 @@ class Change:
     @property
     def text(self) -> str:
         """The resource, its type, and what causes the change."""
-        because = f"  {', '.join(self.because)}" if self.because else ""
-        return f"{self.resource:<28} {self.type}{because}"
+        return f"{self.resource:<28} {self.type}{'  ' if self.because else ''}{', '.join(self.because)}"
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -69,8 +69,8 @@ class Change:
         return dict(zip(COLUMNS, values, strict=True))
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(plans.Plan[Change]):
     """What a deployment would do. `was_made` is set if the same plan was made before.
 
     `secret` is the state of Airbyte's secret, which is not part of the stack.
@@ -79,7 +79,6 @@ class Plan:
     blueprint: Blueprint
     stack: Stack | None
     change_set: str
-    changes: tuple[Change, ...]
     missing_files: tuple[str, ...]
     was_made: bool = False
     secret: SecretState = SecretState.THERE
@@ -128,14 +127,49 @@ class Plan:
         )
 
 
-@dataclass(frozen=True)
-class Removal:
-    """What goes with the stack and what stays; `was_there` is unset if there is no such stack."""
+@dataclass(frozen=True, kw_only=True)
+class Removal(plans.Plan[Change]):
+    """What goes with the stack, as its changes, and what stays; `was_there` is unset if there is no such stack."""
 
-    stack: str
-    goes: tuple[StackResource, ...] = ()
-    stays: tuple[StackResource, ...] = ()
+    stays: tuple[Change, ...] = ()
     was_there: bool = True
+
+    @classmethod
+    def of(cls, stack: str, goes: Iterable[StackResource], stays: Iterable[StackResource]) -> Removal:
+        """Return the removal of a stack's resources."""
+        return cls(
+            subject=stack,
+            changes=tuple(_change("remove", each) for each in goes),
+            stays=tuple(_change("keep", each) for each in stays),
+        )
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.subject
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain data, as printed by `-o json`."""
+        return {
+            "stack": self.stack,
+            "removed": [change.resource for change in self.changes],
+            "kept": {change.resource: change.id for change in self.stays},
+        }
+
+    def text(self) -> str:
+        """Return every resource that goes or stays, with its id, and how many there are of each."""
+        return "\n".join([*plans.lines((*self.changes, *self.stays)), self.summary()])
+
+    def summary(self) -> str:
+        """Return how many resources would go and stay."""
+        if not self.was_there:
+            return f"There is no stack {self.stack}."
+        return f"{len(self.changes)} resources would go and {len(self.stays)} would stay."
+
+
+def _change(action: str, resource: StackResource) -> Change:
+    """Return what a removal does with a resource; its id takes the place of a cause."""
+    return Change(action, resource.logical_id, resource.type, resource.physical_id, (resource.physical_id,))
 
 
 def _hint_to_keep(harmful: Sequence[Change]) -> str:

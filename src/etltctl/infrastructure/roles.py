@@ -32,6 +32,7 @@ Places = Sequence[str]
 def roles(names: Names) -> Resources:
     """Return every role of the stack, and the profile that gives the operator's role to the Airflow machine."""
     account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
+    # People of the account assume the operator's role too; whether they may is decided by their own policies.
     machine = [{"Service": "ec2.amazonaws.com"}] if names.settings.infra.machine else []
     profile = {
         "Type": "AWS::IAM::InstanceProfile",
@@ -67,6 +68,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("Logs", table["logs"], _log_arns(names)),
         *_on_objects("Lake", table["lake"], lake),
         *_on_objects("State", table["state"], kept),
+        # Secrets Manager ends the ARN of a secret with six random characters.
         _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
         _allow("Parameters", table["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
         _allow("Preflight", table["preflight"], [filled(OWN_ROLE.format(names.operator))]),
@@ -122,6 +124,7 @@ def job_statements(names: Names, jobs: Iterable[str]) -> list[Statement]:
     writes = _roots(names, (table for job in facts for table in job.writes))
     both = sorted({*reads, *writes})
     metrics = _allow("Metrics", calls.GLUE_METRICS, ["*"])
+    # PutMetricData knows no resources; the namespace is the only thing that limits it.
     metrics["Condition"] = {"StringLike": {"cloudwatch:namespace": ["Glue", "/aws-glue/*"]}}
     return [
         _allow("Scripts", ["s3:GetObject"], [objects_arn(f"{settings.lake.scripts}/glue_jobs")]),
@@ -148,6 +151,7 @@ def _registrar_statements(names: Names) -> list[Statement]:
 def _roots(names: Names, tables: Iterable[str]) -> list[str]:
     lake = names.settings.lake
     layers = {TableName.parse(table).layer for table in tables}
+    # Rejected rows lie in the bucket of the layer that rejected them.
     return sorted({getattr(lake, layer.removesuffix("_rejects")) for layer in layers})
 
 
@@ -182,6 +186,7 @@ def _allow(sid: str, table: Iterable[str], resources: Sequence[Any]) -> Statemen
 
 
 def _unique(values: Iterable[dict[str, str]]) -> list[Any]:
+    # Two layers may share a bucket, and a policy counts every character twice that stands there twice.
     return list({str(value): value for value in values}.values())
 
 

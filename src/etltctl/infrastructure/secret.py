@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import ServiceError
 from etltctl.infrastructure.names import Names
+from etltctl.inspection import Inspection
 
 SERVICE = "secretsmanager"
 TYPE = "AWS::SecretsManager::Secret"
@@ -42,13 +42,11 @@ class Secret:
 
 def read_secret(aws: Aws, names: Names) -> Secret:
     """Return the secret as it stands now."""
-    try:
-        with translated(SERVICE, secret=names.airbyte_secret):
-            answer = aws.client(SERVICE).describe_secret(SecretId=names.airbyte_secret)
-    except ServiceError as error:
-        if error.code != "ResourceNotFoundException":
-            raise
+    name = names.airbyte_secret
+    answer = Inspection(aws).read(SERVICE, "describe_secret", {"SecretId": name}, secret=name)
+    if answer is None:
         return Secret(SecretState.MISSING)
+    # A secret that waits for its deletion is still described, and its name is still taken.
     state = SecretState.DELETED if answer.get("DeletedDate") else SecretState.THERE
     return Secret(state, str(answer.get("KmsKeyId") or ""))
 

@@ -57,6 +57,7 @@ def _key(names: Names) -> Resources:
     account = {"AWS": filled("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
     statements = [
         {
+            # Without this statement IAM policies could grant nothing on the key, and a mistake would lock everyone out.
             "Sid": "TheAccountDecidesThroughItsRoles",
             "Effect": "Allow",
             "Principal": account,
@@ -106,6 +107,7 @@ def _bucket(names: Names, purpose: str, bucket: str) -> Resource:
             "BucketName": bucket,
             "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
             "LifecycleConfiguration": {"Rules": _rules(purpose)},
+            # Objects that another account writes belong to the bucket's owner, and ACLs are off.
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
             "PublicAccessBlockConfiguration": {
                 "BlockPublicAcls": True,
@@ -126,6 +128,7 @@ def _rules(purpose: str) -> list[dict[str, Any]]:
         "NoncurrentVersionExpiration": {"NoncurrentDays": ref("OldVersionDays")},
         "ExpiredObjectDeleteMarker": True,  # else every object that was ever deleted leaves one for ever
     }
+    # Results can be asked for again, so they expire; data and scripts never do.
     if purpose == "results":
         return [tidy, {"Id": "results", "Status": "Enabled", "ExpirationInDays": ref("ResultDays")}]
     if purpose == "state":
@@ -134,6 +137,7 @@ def _rules(purpose: str) -> list[dict[str, Any]]:
 
 
 def _policy(bucket: str) -> Resource:
+    # Both ARNs: actions on the bucket and actions on its objects are matched apart.
     everything = [attribute(bucket, "Arn"), filled(f"${{{bucket}.Arn}}/*")]
     refused = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": everything}
     statements = [

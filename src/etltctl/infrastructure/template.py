@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.alarms import alarms
+from etltctl.infrastructure.analytics import analytics, scripts_parameter
 from etltctl.infrastructure.machine import machine
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.processing import processing, scripts_parameter
 from etltctl.infrastructure.roles import roles
-from etltctl.infrastructure.sizing import policy_characters
+from etltctl.infrastructure.sizes import policy_characters
 from etltctl.infrastructure.storage import key_arn, storage
 from etltctl.infrastructure.uploads import HASH_DIGITS, TEMPLATES, Uploads, uploads_of
 
@@ -54,6 +54,7 @@ class Blueprint:
     @property
     def location(self) -> str:
         """Where in S3 a template that is too large for a call is put, under a key made of its content."""
+        # The same template has the same key, so planning twice uploads one object.
         digest = hashlib.sha256(self.body.encode()).hexdigest()[:HASH_DIGITS]
         return f"{self.names.settings.lake.scripts}/{TEMPLATES}/{digest}.json"
 
@@ -80,6 +81,7 @@ class Blueprint:
         )
 
     def _require_short_policies(self) -> None:
+        # The region stands in most ARNs. Where it is not set, the longest name leaves room for any.
         region = self.names.settings.aws.region or LONG_REGION
         for resource in self.template["Resources"].values():
             if resource["Type"] != "AWS::IAM::Role":
@@ -120,7 +122,7 @@ def template_of(names: Names) -> dict[str, Any]:
         "Parameters": _parameters(names),
         "Resources": {
             **storage(names),
-            **processing(names),
+            **analytics(names),
             **roles(names),
             **(machine(names) if names.settings.infra.machine else {}),
             **alarms(names),
@@ -158,6 +160,7 @@ def _parameters(names: Names) -> dict[str, dict[str, Any]]:
     infra = names.settings.infra
     of_machine: dict[str, dict[str, Any]] = {
         "InstanceType": _text(r"[a-z0-9-]+\.[a-z0-9]+", infra.instance_type),
+        # A separate type: CloudFormation checks that the account sees the image before it makes anything.
         "ImageId": {
             "Type": "AWS::EC2::Image::Id",
             "Description": f"Ubuntu 24.04, such as {NEWEST_IMAGE} names",
@@ -170,6 +173,7 @@ def _parameters(names: Names) -> dict[str, dict[str, Any]]:
         "LogDays": _number(infra.log_days),
         "ResultDays": _number(infra.result_days),
         "OldVersionDays": _number(infra.old_version_days),
+        # The hash of the scripts is a parameter, so a changed script is a changed job and the template stays the same.
         **{scripts_parameter(job): _text("[0-9a-f]+") for job in names.settings.glue.jobs},
     }
     if not infra.key_arn:

@@ -80,6 +80,7 @@ def job_files(settings: Settings, job: str) -> dict[str, bytes]:
     """Return a job's script first, then the modules next to it in one archive, then the data files."""
     script = settings.require_script(job)
     extra = settings.extra_files(job)
+    # Glue imports modules from an archive; data files it puts into the working directory, one by one.
     modules = [path for path in extra if path.suffix == ".py"]
     archive = {"modules.zip": _zipped(modules)} if modules else {}
     data = {path.name: path.read_bytes() for path in extra if path not in modules}
@@ -92,6 +93,7 @@ def _zipped(modules: Iterable[Path]) -> bytes:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in modules:
             member = zipfile.ZipInfo(path.name, NO_TIME)
+            # The mode of a regular file in the high half, as Unix tools of zip write it.
             member.external_attr = 0o644 << 16
             archive.writestr(member, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
@@ -100,5 +102,6 @@ def _zipped(modules: Iterable[Path]) -> bytes:
 def _digest(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name, content in files.items():
+        # The name and the length stand first: two files cannot be cut so that they look like two others.
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:HASH_DIGITS]

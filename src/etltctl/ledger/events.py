@@ -86,10 +86,13 @@ class Ledger:
                 "type": type_,
                 **facts,
             }
+            # Facts may be dates or decimals of a service. As text they are still worth a line.
             line = json.dumps(event, default=str) + "\n"
             return line if before else VERSION_LINE + line
 
         with self._lock:
+            # The store calls `compose` under its lock, and again after a conflict: the number follows what is
+            # written by then.
             self.store.add(self.run_id, compose)
             self._events.append(event)
         self._notify(event)
@@ -190,6 +193,7 @@ def newest_event(events: Sequence[Event], step: str, *types: str) -> Event | Non
             continue
         if event["type"] in types:
             return event
+        # A result from before a fresh start does not count: the retry is to replace it.
         if event["type"] == "step.planned" and event.get("fresh"):
             return None
     return None

@@ -48,6 +48,7 @@ def lock_file(path: Path, run_id: str) -> Iterator[IsLost]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Not truncated by the open: the text of a lease that is held must stay readable for the error.
         file = path.open("a+")
     except OSError as error:
         raise ConfigurationError(
@@ -96,6 +97,7 @@ class LeaseObject:
             yield hold.is_lost
         finally:
             ended.set()
+            # A renewal under way would change the ETag that the deletion below needs.
             renewing.join()
             # The condition spares a lease that another process has taken over meanwhile.
             with suppress(EtltctlError), translated("s3", bucket=self.bucket):
@@ -107,6 +109,7 @@ class LeaseObject:
         if etag := self._put(mine, IfNoneMatch="*"):
             return etag
         first, owner = self._read()
+        # The owner's text has microseconds, so that two takes of one process differ.
         if owner == mine:  # the first answer was lost, and the put was sent again
             return first
         if first and is_gone(owner) and (etag := self._put(mine, IfMatch=first)):
@@ -120,6 +123,7 @@ class LeaseObject:
                 raise _driven_by(self.run_id, owner, self.held_for)
             if not now:
                 break
+        # The condition decides between two processes that have both waited for the same dead owner.
         etag = self._put(mine, IfMatch=first) if now else self._put(mine, IfNoneMatch="*")
         if not etag:
             raise _driven_by(self.run_id, owner, self.held_for)
@@ -180,6 +184,8 @@ class _Hold:
             mine = _owner()
             # The last two owners that were sent: a put whose answer was lost may have been the one that counted.
             self._sent = (*self._sent[-1:], mine)
+            # The time before the call, not after: others count from when S3 took the put, which may be long before
+            # the answer.
             sent_at = self.lease.watch.clock()
             etag = self.lease._put(mine, IfMatch=self.etag)
             if not etag:
@@ -211,6 +217,7 @@ def is_gone(owner: str) -> bool:
         mine = _process()
         if not mine["space"] or (process["host"], process["space"]) != (mine["host"], mine["space"]):
             return False
+        # Signal 0 only asks whether the process exists. PermissionError, an OSError, says that it does.
         os.kill(int(process["pid"]), 0)
     except ProcessLookupError:
         return True

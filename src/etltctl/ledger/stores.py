@@ -61,6 +61,7 @@ class DiskStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with open(self._file(run_id), "ab+", buffering=0, opener=self._open) as stream:
+                # The lock covers the reading too: numbers of events must not be given twice.
                 fcntl.flock(stream, fcntl.LOCK_EX)
                 stream.seek(0)
                 before = stream.readall()
@@ -142,6 +143,7 @@ class S3Store:
             paginator = self.aws.client("s3").get_paginator("list_objects_v2")
             pages = list(paginator.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"))
         objects = [entry for page in pages for entry in page.get("Contents", [])]
+        # LastModified has whole seconds. The key orders the runs that share one.
         objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
         names = [entry["Key"].rsplit("/", 1)[1] for entry in objects]
         return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]

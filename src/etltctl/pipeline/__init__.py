@@ -6,8 +6,8 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     runner.py             run a pipeline, run one step: the story
     model.py              steps and results; options.py run_ids.py step_run.py what a run and a step carry
     run_record.py         the events of a run from its first to its last; one process drives it
-    readiness.py          checks without a service before a run; preflight.py the caller's permissions
-    remote.py             what a kind of step offers; kinds.py the registry
+    preflight.py          the checks before a run: settings that must fail it, the caller's permissions
+    step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
     step_wait.py          wait for a remote run, within its budget.py
     lost_starts.py        a start without an answer on record
@@ -22,10 +22,10 @@ from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
-from etltctl.pipeline.kinds import line_of, title_of
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, steps
+from etltctl.pipeline.kinds import changes_of_pipelines, line_of, steps, title_of, unknown_steps
+from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.readiness import require_ready, unstarted
+from etltctl.pipeline.preflight import require_ready, unstarted
 from etltctl.pipeline.rebuild import rebuild
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.run_logs import read_logs
@@ -54,6 +54,7 @@ __all__ = [
     "StepResult",
     "SyncStep",
     "cancel_run",
+    "changes_of_pipelines",
     "check_exists",
     "describe_failure",
     "finish_step",
@@ -76,6 +77,7 @@ __all__ = [
     "steps",
     "stop_step",
     "title_of",
+    "unknown_steps",
     "unstarted",
     "wait_for_step",
     "watch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class Budget:
 
     def overrun(self, run: Run) -> str:
         """Return why the run has to be stopped; empty while it may go on, and for a run that has ended."""
+        # A run that has ended is paid for already: stopping it would only hide its result.
         if run.state is not State.RUNNING or self.seconds_left(run):
             return ""
         return f"{self.usd_of(run):.2f} USD so far, and {self.limit} leaves {self.usd:.2f} USD"
@@ -47,6 +49,7 @@ class Budget:
 
 def dollars(dpu_seconds: float, dpu_hour_usd: float) -> float:
     """Return the price of DPU seconds in US dollars."""
+    # Four digits: Glue bills by the second, and a second of two DPU costs 0.0002 USD.
     return round(dpu_seconds / 3600 * dpu_hour_usd, 4)
 
 
@@ -58,34 +61,70 @@ def glue_budget(step_run: StepRun) -> Budget | None:
     Returns:
         The budget; None without a limit.
     """
+    # The job's limit counts this step alone, and the run's limit counts every step and every earlier try.
     job, ledger = step_run.settings.glue.jobs[step_run.step.name], step_run.ledger
     price = step_run.services.prices.glue_dpu_hour_usd
     limits = {
         f"glue.jobs.{step_run.step.name}.max_usd": (job.max_usd, ledger.usd(str(step_run.step))),
-        "--max-usd": (_run_limit(step_run), ledger.usd()),
+        "max_usd of the run": (_run_limit(step_run), ledger.usd()),
     }
     # Both limits hold, so the run may cost what the smaller of the two leaves.
     left = {name: limit - spent for name, (limit, spent) in limits.items() if limit is not None}
     if not left:
         return None
     smallest = min(left, key=left.__getitem__)
+    # The price while all workers run. Autoscaling only makes it less, so the check is never too late.
     a_second = job.workers * DPU_A_WORKER[job.worker_type] / 3600 * price
     return Budget(max(left[smallest], 0.0), a_second, price, smallest)
 
 
 def _run_limit(step_run: StepRun) -> float | None:
     """Return the most that the whole run may cost, as its options on record say; None without a limit."""
+    # Read from the record and not from the command line, so that it also binds a task of a scheduler.
     limit = step_run.ledger.options.get("max_usd")
     return limit if isinstance(limit, int | float) else None
 
 
 def require_budget(step_run: StepRun) -> None:
     """Raise BudgetError before a start that, by the job's own history, costs more than is left."""
+    usd = _estimated_usd(step_run)
+    if usd:
+        # A job without a history has no estimate; its budget is enforced while it runs.
+        step_run.note("cost.estimate", usd=usd)
+    _require_enough(step_run, usd)
+
+
+def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
+    """Refuse a run whose jobs, by their own history, cost more than is left: what is paid for before would be lost.
+
+    Args:
+        step_runs: The steps of Glue jobs that are still to start.
+
+    Raises:
+        BudgetError: One of them, or all together, cost more than is left. Nothing was started.
+    """
+    limited = [step_run for step_run in step_runs if glue_budget(step_run) is not None]
+    estimates = {step_run.step.name: _estimated_usd(step_run) for step_run in limited}
+    for step_run in limited:
+        _require_enough(step_run, estimates[step_run.step.name])
+    limit = _run_limit(limited[0]) if limited else None
+    whole = sum(estimates.values())
+    if limit is not None and whole > (left := limit - limited[0].ledger.usd()):
+        raise BudgetError(
+            f"nothing was started: the latest runs of {', '.join(estimates)} cost up to {whole:.2f} USD together, and "
+            f"max_usd of the run leaves {left:.2f} USD",
+            hint="raise --max-usd, or run fewer steps with --to",
+        )
+
+
+def _estimated_usd(step_run: StepRun) -> float:
+    """Return what the job's next run is expected to cost; 0.0 if Glue knows no earlier run."""
     # The dearest of the latest runs, not their mean: a start that is refused is cheaper than one that is stopped.
     estimate = max(step_run.services.glue.dpu_seconds(step_run.step.name), default=0.0)
-    usd = dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
-    if usd:
-        step_run.note("cost.estimate", usd=usd)
+    return dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
+
+
+def _require_enough(step_run: StepRun, usd: float) -> None:
     budget = glue_budget(step_run)
     if budget is not None and (usd > budget.usd or budget.usd == 0.0):
         raise BudgetError(
@@ -106,8 +145,9 @@ def bill_job_runs(step_run: StepRun) -> None:
     """
     for remote_id in step_run.ledger.unbilled(str(step_run.step)):
         with suppress(EtltctlError):  # a bill that Glue does not show yet is recorded by the next try
-            run = step_run.services.glue.look_at(step_run.step.name, remote_id)
+            run = step_run.services.glue.poll(step_run.step.name, remote_id)
             usd = dollars(run.dpu_seconds, step_run.services.prices.glue_dpu_hour_usd)
+            # Glue may report no DPU seconds for some time after the end. It then stays unbilled, and is read again.
             if run.state is not State.RUNNING and usd:
                 step_run.note("cost.actual", usd=usd, dpu_seconds=run.dpu_seconds, remote_id=remote_id)
 
@@ -117,5 +157,6 @@ def bill_query(step_run: StepRun, verb: Verb, execution: QueryExecution) -> None
     facts = {"remote_id": execution.id, "scanned_bytes": execution.scanned_bytes}
     step_run.note(QUERY_EVENTS[verb], **facts, state=execution.status)
     usd = cost_usd(execution.scanned_bytes, step_run.services.prices.athena_tb_usd)
+    # A query that is adopted or reused was paid for once, by the try that started it.
     if usd and not step_run.ledger.is_billed(str(step_run.step), execution.id):
         step_run.note("cost.actual", usd=round(usd, 6), **facts)

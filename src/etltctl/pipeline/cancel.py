@@ -48,13 +48,16 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
     ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
     intended = dict.fromkeys(event["step"] for event in events if event["type"] == "remote.intended")
     steps = [StepRun(ledger.pipeline, Step.parse(step), services, ledger) for step in intended]
+    # Before anything is stopped: a start without an answer may have started the run that costs most.
     lost = [step for step in steps if unanswered_start(step) and adopt_lost_start(step) is None]
     events = read_events(
         services.store, ledger.run_id
     )  # again, with the lost starts that were adopted just now
+    # Stopping the run of another caller would fail that caller's work, so it is only reported.
     foreign = {event["remote_id"] for event in events if event.get("ours") is False}
     cancelled = []
     for step, remote_id in remote_runs(events):
+        # The service is asked, because the record may end before the run did.
         remote_run = remote_run_of(step, services, remote_id)
         run, done = remote_run.poll(), ""
         if run.state is State.RUNNING and remote_id in foreign:
@@ -64,6 +67,7 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
             stop_on_record(step_run, remote_run, run, by="runs cancel", reason=reason)
             done = "stopped"
         cancelled.append(Cancelled(run.name, done, run.service, run.id, run.status))
+    # Listed last and without an id: whether there is a run at all is not known.
     return cancelled + [Cancelled(step.step.name, open_start_text(ledger.run_id)) for step in lost]
 
 
@@ -95,6 +99,7 @@ def stop_step(
     if started is None or not started.is_ours or started.run.state is not State.RUNNING:
         return None
     run = started.run
+    # The process that waits may have decided a moment ago; two decisions would contradict each other.
     if decision_on_record(step_run, run) is not None:
         return None
     if detach:

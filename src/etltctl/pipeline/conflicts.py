@@ -20,14 +20,17 @@ def require_no_reader(step_run: StepRun) -> None:
         AlreadyRunningError: A job run still reads the files. It names the run that began it.
     """
     source, settings = step_run.step.name, step_run.settings
+    # An append leaves the files alone that a reader has open.
     if settings.sources[source].sync_mode != "full_refresh_overwrite":
         return
     replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
+    # A job that reads other tables only is no obstacle.
     for job in (name for name, job in settings.glue.jobs.items() if replaced & set(job.reads)):
         try:
             live = step_run.services.glue.live_runs(job)
         except ConfigurationError:
             continue  # the job is not deployed, so it has no runs
+        # A sync must not fail because a check that only protects a reader could not be made.
         except EtltctlError as error:
             text = f"whether Glue job {job} still reads what a sync of {source} replaces is not known"
             step_run.warn(f"{text}: {error.message}")
@@ -42,7 +45,8 @@ def with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunnin
     if "job" not in error.facts:
         return error
     with suppress(EtltctlError):  # the error is right without the holder, too
-        live = services.glue.look_at(str(error.facts["job"]), str(error.facts["run"]))
+        live = services.glue.poll(str(error.facts["job"]), str(error.facts["run"]))
+        # Every run that etltctl started carries its id. A run without one was started by hand.
         holder = live.arguments.get("--run_id", "")
         if holder and holder in services.store.run_ids():
             facts = error.facts | {"held by": f"run {holder}"}

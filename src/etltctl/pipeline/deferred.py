@@ -42,6 +42,7 @@ def start_step(
     """
     options = RunOptions(run_id, fresh, fresh_for=fresh_for, max_usd=max_usd, on_event=on_event)
     with scheduled_step(pipeline, step, options, settings, is_finished=False) as step_run:
+        # The remote run itself does not cross the border: the process that continues polls for it by its id.
         return start(step_run, options)[0]
 
 
@@ -55,6 +56,7 @@ async def wait_for_step(handle: StepHandle, settings: Settings | None = None) ->
     Raises:
         EtltctlError: The remote run could not be polled, or the deadline passed. `finish_step` would raise the same.
     """
+    # A step without a remote run does its whole work in `finish_step`: there is nothing to wait for.
     if handle.remote_id:
         step_run = await asyncio.to_thread(_step_run_of, handle, settings)
         await wait_for_handle(step_run, handle, kind_of(step_run.step))
@@ -67,6 +69,7 @@ def _step_run_of(handle: StepHandle, settings: Settings | None) -> StepRun:
 
         settings = load_settings()
     services = Services(settings)
+    # No lease is taken. The process that drives the run may hold it, and this one writes nothing.
     ledger = Ledger(services.store, RunId(handle.run_id).safe, settings.env)
     return StepRun(handle.pipeline, Step.parse(handle.step), services, ledger)
 
@@ -83,4 +86,5 @@ def finish_step(
     """
     options = RunOptions(handle.run_id, on_event=on_event)
     with scheduled_step(handle.pipeline, handle.step, options, settings, is_started=True) as step_run:
-        return finish(replace(step_run, waited=handle.waited), handle).as_dict()
+        # The time in the triggerer belongs to the same wait, so the step's deadline does not begin again.
+        return finish(replace(step_run, waited=handle.elapsed), handle).as_dict()

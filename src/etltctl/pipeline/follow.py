@@ -76,6 +76,7 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
         return _result(events)
     # The services are the truth: the record may end early because its process was killed.
     run = _newest_run(events, step["step"], services)
+    # A step that failed here may still run there: then the result is not known yet, whatever the record says.
     if run is not None and run.state is State.RUNNING:
         return None
     if outcome not in MAY_RESUME:
@@ -83,6 +84,7 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
         raise error(
             f"run {events[0]['run_id']} ended {outcome}: {step.get('error', 'no reason given')}", hint=hint
         )
+    # Nothing drives the run and its remote run has failed: `watch` reports that, and starts nothing again.
     if run is not None and run.state is State.FAILED:
         raise failed(run, hint=hint)
     return None
@@ -91,6 +93,7 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
 def _newest_run(events: Sequence[Event], step: str, services: Services) -> Run | None:
     """Return the step's newest remote run as its service sees it now, or the retry that the service made of it."""
     newest = {str(started): remote_id for started, remote_id in remote_runs(events)}
+    # Followed from retry to retry: the one on record may be an attempt that the service has repeated since.
     remote_id, run = newest.get(step, ""), None
     while remote_id:
         remote_run = remote_run_of(Step.parse(step), services, remote_id)
@@ -101,6 +104,7 @@ def _newest_run(events: Sequence[Event], step: str, services: Services) -> Run |
 
 
 def _result(events: Sequence[Event]) -> PipelineResult:
+    # The last result of each step: an earlier try of the run may have ended otherwise.
     finished = {event["step"]: event for event in events if event["type"] == "step.finished"}
     steps = [
         StepResult(step, event["verb"], event["remote_id"], event["seconds"])

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
 from etltctl.pipeline.catalog_step import table_facts
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
-from etltctl.pipeline.model import StepHandle, StepResult, known
-from etltctl.pipeline.problems import rules_without_column
-from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.settings_faults import rules_without_column
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
-from etltctl.publishing import Finding
+from etltctl.publishing import Violation
 from etltctl.runs import JobRun, Run, State, Verb
 from etltctl.values import layer_of
 from etltctl.waiting import Waiter
@@ -45,7 +46,7 @@ class GlueRun:
 
     def poll(self) -> JobRun:
         """Return the run as Glue sees it now."""
-        return self.services.glue.look_at(self.job, self.id)
+        return self.services.glue.poll(self.job, self.id)
 
     def waiter(self) -> Waiter:
         """Return how to wait for the run; it learns from earlier runs of the job."""
@@ -68,12 +69,13 @@ class GlueStep(StepKind):
     """The step kind `glue:JOB`."""
 
     name: ClassVar[str] = "glue"
+    thing: ClassVar[str] = "Glue job"
     has_log: ClassVar[bool] = True
     is_checked_at_once: ClassVar[bool] = True
 
-    def require_known(self, name: str, settings: Settings) -> None:
-        """Raise UsageError if the settings have no such Glue job."""
-        known(settings.glue.jobs, name, "Glue job")
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names of the Glue jobs."""
+        return settings.glue.jobs
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield syntax errors of the job's script and problems of the rules for its tables."""
@@ -88,6 +90,17 @@ class GlueStep(StepKind):
     def tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the job writes."""
         return settings.glue.jobs[name].writes
+
+    def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the job writes: each run publishes a version of all of them."""
+        return self.tables(name, settings)
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield what it takes to run the job, stop it, and check and publish the tables that it writes."""
+        yield from required.running(name)
+        yield from required.publishing(self.tables(name, required.settings))
 
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what a job run of the step may still cost; None without a limit."""
@@ -133,6 +146,7 @@ class GlueStep(StepKind):
             stopped=stopped_by(step_run, ended),
             log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
         )
+        # Published where the job run got its arguments from, not where this try would write now.
         facts = _publish_once(step_run, json.loads(ended.arguments["--outputs"]))
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
@@ -156,17 +170,17 @@ class GlueStep(StepKind):
         if follow and run.state is State.RUNNING:
             timeout = services.settings.glue.jobs[name].timeout_minutes * 60
             waiter = Waiter(timeout=timeout, longest=FOLLOW_EVERY_S)
-            waiter.wait(run, remote_run.poll, on_look=emit_new_lines)
+            waiter.wait(run, remote_run.poll, on_poll=emit_new_lines)
 
     def title(self, name: str) -> str:
         """Return the job's name, which says enough."""
         return name
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
-        """Return the line with the published tables and what the job's audits add up to."""
+        """Return the line with the published tables and what the job's row counts add up to."""
         tables = event.get("tables", {})
         result = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
-        return StepLine(name, rows_text(event.get("rows")), result + _audit_text(tables.values()))
+        return StepLine(name, rows_text(event.get("rows")), result + _row_counts_text(tables.values()))
 
 
 def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
@@ -184,12 +198,14 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     # Called again for each try, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
+    # Last of the checks that cost calls, and before the start: a publish that may not read would waste the run.
     lake.require_visible(outputs)
     return {
         "--run_id": step_run.ledger.run_id,
+        # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
         "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
         "--outputs": json.dumps(outputs),
-        "--audits": json.dumps({table: lake.audit_location(table, version) for table in job.writes}),
+        "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),
     }
 
@@ -200,6 +216,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
     try:
         ended = wait_for_end(step_run, run, remote_run, is_ours=True, budget=glue_budget(step_run))
     except BudgetError:
+        # The bill is final only once Glue has stopped the workers.
         await_stop(run, remote_run)
         bill_job_runs(step_run)
         raise
@@ -214,6 +231,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
 def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
     """Publish the versions, unless this very run did so before: a newer run may have published since."""
     layer = layer_of(next(iter(outputs), ""))
+    # The newest switch since the step was last started fresh; an older one belongs to work that is done again.
     before = step_run.last("publish.switched")
     if before is not None:
         return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
@@ -221,7 +239,7 @@ def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, An
         step_run.services.lake,
         run_key=step_run.run_key,
         on_query=partial(bill_query, step_run),
-        on_finding=partial(_note_finding, step_run),
+        on_violation=partial(_note_violation, step_run),
     )
     published = table_facts(lake.publish(outputs, step_run.ledger.run_id))
     step_run.append("publish.switched", **published)
@@ -230,23 +248,28 @@ def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, An
     return {"layer": layer, **published}
 
 
-def _note_finding(step_run: StepRun, finding: Finding) -> None:
+def _note_violation(step_run: StepRun, violation: Violation) -> None:
     """Record which rule a version breaks, how often, and some of the rows."""
-    facts = {"table": finding.table, "rule": finding.rule, "count": finding.count, "rows": finding.rows}
-    step_run.note("check.result", **facts, reaction=finding.reaction)
+    facts = {
+        "table": violation.table,
+        "rule": violation.rule,
+        "count": violation.count,
+        "rows": violation.rows,
+    }
+    step_run.note("check.result", **facts, reaction=violation.reaction)
 
 
-def _audit_text(tables: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sums of the job's own audits: rows in, if every row is accounted for; then each other count."""
-    audits = [audit for table in tables if "rows_in" in (audit := table.get("audit", {}))]
+def _row_counts_text(tables: Iterable[Mapping[str, Any]]) -> str:
+    """Return the sums of what the job counted: rows in, if every row is accounted for; then each other count."""
+    counted = [counts for table in tables if "rows_in" in (counts := table.get("audit", {}))]
     counts = {
-        name: sum(audit.get(name, 0) for audit in audits)
+        name: sum(one.get(name, 0) for one in counted)
         for name in ("rows_in", "rows_out", "merged", "rejected")
     }
     rows_in, rows_out = counts.pop("rows_in"), counts.pop("rows_out")
     flags: dict[str, int] = {}
-    for audit in audits:
-        for flag, count in audit.get("flags", {}).items():
+    for one in counted:
+        for flag, count in one.get("flags", {}).items():
             flags[flag] = flags.get(flag, 0) + count
     is_conserved = rows_in and rows_in == rows_out + sum(counts.values())
     parts = [f"{rows_in:,} in"] if is_conserved else []

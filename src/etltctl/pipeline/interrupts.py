@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from etltctl.errors import DetachedError, EtltctlError, ExitCode, NextStep, command
 from etltctl.ledger import Event
 from etltctl.pipeline.options import DETACH
-from etltctl.pipeline.remote import RemoteRun
+from etltctl.pipeline.step_kind import RemoteRun
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import Run
 
@@ -33,6 +33,7 @@ def interruptible(step_run: StepRun, run: Run, remote_run: RemoteRun[Run] | None
     except BaseException as interrupt:
         if not is_interrupt(interrupt):
             raise
+        # Another caller started the run and waits for it: an interrupt of this process is none of its business.
         if remote_run is None:
             step_run.warn(f"{run.id} goes on: it is not of this run")
         else:
@@ -52,11 +53,13 @@ def _stop_or_detach(
     if before is not None:
         step_run.warn(f"{run.id} is being stopped already, by {before['stopped_by']}")
         return
+    # Only a person at the keyboard can be asked. A signal from a supervisor gets the decision of the options.
     if step_run.on_interrupt(run, isinstance(interrupt, KeyboardInterrupt)) == DETACH:
         detach_on_record(step_run, run, by=by)
         raise _detached(step_run, run, interrupt) from interrupt
     try:
         stop_on_record(step_run, remote_run, run, by=by)
+    # The process ends in any case. A run that could not be stopped must not go on unnoticed.
     except EtltctlError as error:
         step_run.warn(f"{run.id} may go on: {error.message}")
 
@@ -76,10 +79,12 @@ def decision_on_record(step_run: StepRun, run: Run) -> Event | None:
 
     A decision from before the run was last started or adopted does not count.
     """
+    # Another process may have written since: only the file, not this process's memory, has its decision.
     step_run.ledger.catch_up()
     newest = step_run.last("remote.stopping", "remote.detached", "remote.started", "remote.adopted")
     if newest is None or newest["type"] not in {"remote.stopping", "remote.detached"}:
         return None
+    # A retry that the service made is another run, which no one has decided about yet.
     return newest if newest["remote_id"] == run.id else None
 
 
@@ -99,6 +104,7 @@ def stop_on_record(
     facts = {name: value for name, value in facts.items() if value}
     # Recorded first: the process that waits for the run sees it end, and then looks up who stopped it.
     step_run.note("remote.stopping", **facts)
+    # If this raises, `remote.stopping` stands alone on record: the stop was sent and its effect is not known.
     remote_run.stop()
     step_run.note("remote.stopped", **facts)
 
@@ -112,6 +118,7 @@ def _user_and_host() -> str:
     """Return the user and the machine of this process."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
+    # A container may run under a user id that no account has.
     except KeyError:
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
@@ -119,6 +126,7 @@ def _user_and_host() -> str:
 
 def is_interrupt(error: BaseException) -> bool:
     """Return whether the error came from outside, such as a signal or a scheduler's time limit."""
+    # GeneratorExit ends a generator that is no longer read, and means no interrupt by a person or a scheduler.
     return not isinstance(error, Exception | GeneratorExit)
 
 

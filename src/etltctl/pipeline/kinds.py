@@ -1,18 +1,27 @@
-"""The registry of step kinds. A new kind is one file, and its class in the tuple below."""
+"""The registry of step kinds. A new kind is one file, and its class in the tuple below.
+
+The layers below the pipeline know no kind. What they need of a step is handed to them as values: the permissions that
+it requires of IAM, and the tables of the catalog that it changes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from etltctl.pipeline.catalog_step import CatalogStep
 from etltctl.pipeline.glue_step import GlueStep
-from etltctl.pipeline.model import Step, known
-from etltctl.pipeline.remote import RemoteRun, StepKind, StepLine
+from etltctl.pipeline.model import Step, known, steps_as_written
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.step_kind import RemoteRun, StepKind, StepLine
 from etltctl.pipeline.sync_step import SyncStep
 from etltctl.pipeline.tableau_step import TableauStep
 from etltctl.runs import Run
+
+if TYPE_CHECKING:
+    from etltctl.governance import CatalogChanges
+    from etltctl.settings import Settings
 
 KINDS: dict[str, StepKind] = {}
 # The catalog step asks every kind for its tables, so it gets the registry itself.
@@ -22,6 +31,69 @@ KINDS |= {kind.name: kind for kind in (SyncStep(), GlueStep(), CatalogStep(KINDS
 def kind_of(step: Step) -> StepKind:
     """Return the kind of the step; raise UsageError with the nearest kind if there is no such kind."""
     return known(KINDS, step.kind, "kind of step")
+
+
+def steps(pipeline: str, settings: Settings) -> list[Step]:
+    """Return the steps of the pipeline, in their order.
+
+    Raises:
+        ConfigurationError: A pipeline of the settings has a step that does not exist. It lists every one with its
+            place.
+    """
+    from etltctl.settings.complaints import complaint
+
+    if problems := list(unknown_steps(settings)):
+        raise complaint(problems)
+    return steps_as_written(pipeline, settings)
+
+
+def unknown_steps(settings: Settings) -> Iterator[str]:
+    """Yield a problem, with its place, for each step of a pipeline that no kind has."""
+    known_steps = dict.fromkeys(
+        str(kind.step(name)) for kind in KINDS.values() for name in kind.names(settings)
+    )
+    for pipeline in settings.pipelines:
+        for step in settings.pipelines[pipeline].steps:
+            if step not in known_steps:
+                # Compared as a whole: the kind may be misspelt as well as the name.
+                near = difflib.get_close_matches(step, known_steps, n=1)
+                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(known_steps)}"
+                place = settings.place_of("pipelines", pipeline, "steps")
+                yield f"{place}: pipeline {pipeline} has the unknown step {step}, {guess}"
+
+
+def refreshed_by(step: Step, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
+    """Return the tables whose catalog entry the step brings in line, as one of the steps of its pipeline."""
+    return kind_of(step).refreshed_tables(walk, settings)
+
+
+def changes_of(chosen: Iterable[Step], walk: Sequence[Step], settings: Settings) -> list[CatalogChanges]:
+    """Return what steps change in the catalog; a step that changes nothing there is left out.
+
+    Args:
+        chosen: The steps.
+        walk: All steps of their pipeline.
+        settings: The settings.
+    """
+    from etltctl.governance import CatalogChanges
+
+    changes = (
+        CatalogChanges(
+            str(step),
+            tuple(kind_of(step).published_tables(step.name, settings)),
+            tuple(refreshed_by(step, walk, settings)),
+        )
+        for step in chosen
+    )
+    return [each for each in changes if each]
+
+
+def changes_of_pipelines(settings: Settings) -> list[CatalogChanges]:
+    """Return what the steps of all pipelines change in the catalog, in the order of their names."""
+    walks = [steps(pipeline, settings) for pipeline in settings.pipelines]
+    # A step may be part of several pipelines. What is needed twice is reported once by the check itself.
+    changes = (each for walk in walks for each in changes_of(walk, walk, settings))
+    return sorted(changes, key=lambda each: each.step)
 
 
 def remote_run_of(step: Step, services: Services, remote_id: str) -> RemoteRun[Run]:

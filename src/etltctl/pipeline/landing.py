@@ -40,12 +40,14 @@ def prove_landing(step_run: StepRun, job: SyncJob, connection: str) -> int:
     locations = step_run.settings.stream_locations(name)
     landed = _landed_in_all(locations, job, step_run.services)
     doubt = _doubt(name, landed, job.rows, source.least_rows)
+    # The footers of the last publish are read only if nothing else is wrong, because that costs a call a table.
     if doubt is None and source.max_drop_pct is not None:
         before = sum(lake.published_rows(f"bronze.{table}") for table in locations)
         doubt = _drop(name, landed, before, source.max_drop_pct)
     # A verdict against the sync is on record as well: `runs show` has the counts behind the error.
     step_run.append("verify.result", job=job.id, proven=doubt is None, landed=landed, reported=job.rows)
     surplus = _surplus(name, landed, job.rows)
+    # Any difference is explained by a later sync first: its files are counted in place of this one's.
     if doubt is not None or surplus:
         _require_latest(step_run, job, connection)
     if doubt is not None:
@@ -59,6 +61,7 @@ def prove_landing(step_run: StepRun, job: SyncJob, connection: str) -> int:
 def _require_latest(step_run: StepRun, job: SyncJob, connection: str) -> None:
     """Raise AlreadyRunningError if a later sync of the source replaces, or has replaced, what this one wrote."""
     name, run_id = step_run.step.name, step_run.ledger.run_id
+    # Airbyte lists the newest first, so one entry is enough.
     later = step_run.services.airbyte.jobs(connection, name, limit=1)
     if later and later[0].id != job.id:
         raise AlreadyRunningError(
@@ -71,6 +74,7 @@ def _require_latest(step_run: StepRun, job: SyncJob, connection: str) -> None:
 
 def _doubt(name: str, landed: int, reported: int | None, least: int) -> tuple[str, str] | None:
     """Return why a sync that reports success is not believed, and what to do; None if it is believed."""
+    # Before the comparison with Airbyte: a source that sends nothing reports 0 rows, and 0 of 0 would be proven.
     if landed < least:
         return (
             f"sync of {name} succeeded, but {landed} rows landed in bronze and at least {least} are expected",

@@ -25,9 +25,11 @@ INTERRUPT_PATIENCE_S = 3.0  # a person who interrupts does not wait longer
 def unanswered_start(step_run: StepRun) -> Event | None:
     """Return the event of a start that was about to be sent and has neither an answer nor an error on record."""
     intended = step_run.last("remote.intended", "remote.started", "remote.adopted", "remote.reused")
+    # Compared by sequence number and not by time: two events of one process can have the same timestamp.
     ended = step_run.last("step.finished")
     if intended is None or intended["type"] != "remote.intended":
         return None
+    # An interrupt or a killed process says nothing of the start; only a failure that follows the intent is an answer.
     if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
         return intended
     # A failure after the intent is an answer, because the service refused and started nothing. It is none if the
@@ -38,6 +40,7 @@ def unanswered_start(step_run: StepRun) -> Event | None:
 def wait_until_listed(step_run: StepRun) -> None:
     """Wait until the run of an unanswered start must be listed, so that the start that follows finds it."""
     intended = unanswered_start(step_run)
+    # Counted from the intent on record, so a retry an hour later waits for nothing.
     left = LISTED_WITHIN_S - (now() - datetime.fromisoformat(intended["ts"]).timestamp()) if intended else 0.0
     if left <= 0 or _find_lost_run(
         step_run, within=0.0
@@ -46,6 +49,7 @@ def wait_until_listed(step_run: StepRun) -> None:
     step_run.warn(
         f"an earlier try may have started it: its run is searched for, up to {left:.0f} s, before another is started"
     )
+    # The result is not needed: the start that follows lists the runs again and adopts the one that is there now.
     _find_lost_run(step_run, within=min(left, LISTED_WITHIN_S))
 
 
@@ -62,10 +66,13 @@ def interruptible_start(step_run: StepRun) -> Iterator[None]:
             started = find_remote_run(step_run)
         except EtltctlError as error:
             _warn_of_open_start(step_run, error.message)
+            # The interrupt decides how the process ends; what went wrong while it was handled is its cause.
             raise interrupt from error
+        # Nothing runs that could be stopped: either the start never went out, or its run has ended meanwhile.
         if started is None or started.run.state is not State.RUNNING:
             raise
         remote_run = remote_run_of(step_run.step, step_run.services, started.run.id)
+        # Raised again inside the block, so that stop and detach are decided by the same code as during the wait.
         with interruptible(step_run, started.run, remote_run if started.is_ours else None):
             raise
 
@@ -88,6 +95,7 @@ def adopt_lost_start(step_run: StepRun) -> StartedRun | None:
         _warn_of_open_start(step_run, "no run of it is listed")
         return None
     started = StartedRun(Verb.ADOPTED, run)
+    # From here on the start has an answer on record, and no later try searches for it again.
     step_run.note(f"remote.{started.verb}", **started.facts)
     return started
 

@@ -52,7 +52,7 @@ class StepHandle:
     is_running: bool = False
 
     @property
-    def waited(self) -> float:
+    def elapsed(self) -> float:
         """How long ago the step was started, in seconds."""
         return max(now() - self.began, 0.0)
 
@@ -109,8 +109,8 @@ def ran_s(run: Run) -> float:
     return max(now() - run.began.timestamp(), 0.0) if run.began else 0.0
 
 
-def steps(pipeline: str, settings: Settings) -> list[Step]:
-    """Return the steps of the pipeline, in their order."""
+def steps_as_written(pipeline: str, settings: Settings) -> list[Step]:
+    """Return the steps of the pipeline in their order, whether a kind of step has them or not."""
     no_file = "no etltctl.toml was found, so the shipped defaults are used"
     hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
     return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline", hint).steps]

@@ -65,7 +65,9 @@ class RunOptions:
         """
         if self.only:
             if self.first or self.last:
-                raise UsageError("--only names one step; --from and --to do not go with it")
+                raise UsageError(
+                    "one step alone was named, so no first and no last step can be named as well"
+                )
             return [_step_named(self.only, walk)]
         first = walk.index(_step_named(self.first, walk)) if self.first else 0
         last = walk.index(_step_named(self.last, walk)) if self.last else len(walk) - 1

@@ -15,7 +15,7 @@ from etltctl.glue import RUN_KEY
 from etltctl.ledger import Ledger, read_events
 from etltctl.pipeline.budget import dollars
 from etltctl.pipeline.glue_step import GlueStep
-from etltctl.pipeline.model import Step, steps
+from etltctl.pipeline.model import Step, steps_as_written
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.sync_step import SyncStep, connection_of
@@ -90,7 +90,7 @@ def _trace_of(settings: Settings, run: JobRun) -> _Trace | None:
     run_id, key, step = run.arguments.get("--run_id", ""), run.arguments.get(RUN_KEY), GlueStep.step(run.name)
     if not key:
         return None
-    pipelines = [name for name in settings.pipelines if step in steps(name, settings)]
+    pipelines = [name for name in settings.pipelines if step in steps_as_written(name, settings)]
     for pipeline in (*pipelines, run.name):
         for generation in range(FRESH_STARTS):
             if key == RunId(run_id, generation).key(step, env=settings.env, pipeline=pipeline):
@@ -101,7 +101,7 @@ def _trace_of(settings: Settings, run: JobRun) -> _Trace | None:
 def _rebuild_run(services: Services, run_id: str, traces: Sequence[_Trace]) -> Rebuilt:
     settings, pipeline = services.settings, traces[0].pipeline
     in_order = sorted(traces, key=lambda trace: trace.run.started or datetime.now(UTC))
-    walk = steps(pipeline, settings) if pipeline in settings.pipelines else [traces[0].step]
+    walk = steps_as_written(pipeline, settings) if pipeline in settings.pipelines else [traces[0].step]
     began = in_order[0].run.started
     with services.store.lease(run_id) as is_lost:
         ledger = Ledger(services.store, run_id, settings.env, is_lost=is_lost)

@@ -37,6 +37,7 @@ class RunId:
             UsageError: The id has no letter and no digit.
         """
         safe = re.sub(r"[^A-Za-z0-9._-]+", "-", self.original).strip("-.")
+        # Airflow's ids are left without a digest, so that they stay readable in paths and in `runs list`.
         if safe != self.original and safe and not AIRFLOW_RUN_ID.fullmatch(self.original):
             safe += "-" + hashlib.sha256(self.original.encode(errors="surrogatepass")).hexdigest()[:8]
         if self.original and not safe:
@@ -61,6 +62,7 @@ class RunId:
         """Return the run key of a step: the same for every try of the run, another one after a fresh start."""
         # Generation 0 adds nothing, so that keys of runs from before generations existed stay the same.
         generation = f"#{self.generation}" if self.generation else ""
+        # Joined by NUL, which no part can hold: "a" + "bc" and "ab" + "c" give different keys.
         parts = (env, pipeline, str(step), f"{self.safe}{generation}")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
@@ -72,6 +74,7 @@ class RunId:
         Args:
             tries: How many earlier tries of this generation failed.
         """
+        # Part of the name as well: a fresh start must not write into the version of the run before it.
         generation = f".g{self.generation}" if self.generation else ""
         return f"{self.safe}{generation}" + (f".{tries + 1}" if tries else "")
 
@@ -83,5 +86,6 @@ def new_run_id(pipeline: str, at: datetime | None = None) -> str:
         pipeline: What the run is of.
         at: When the run begins; now if it is None.
     """
+    # No letters or digits that look alike, because people read the id from a screen and type it.
     tail = "".join(random.SystemRandom().choices("abcdefghjkmnpqrstuvwxyz23456789", k=4))
     return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y%m%d-%H%M}-{pipeline.replace('_', '-')}-{tail}"

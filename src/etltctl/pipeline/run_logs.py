@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.errors import Command, NextStep, ServiceError, UsageError, command
+from etltctl.errors import Command, EtltctlError, NextStep, ServiceError, UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
 from etltctl.pipeline.kinds import kind_of
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LogRead:
-    """What was read: of which remote run of which step, how many lines; and the run's other steps with a log.
+    """What was read: of which remote run of which step, and how many lines.
 
-    `unread` names the log groups that were not read to their end.
+    If there was no line, `others` are the run's other steps whose log may have one, and `silent` those whose log has
+    none either. `unread` names the log groups that were not read to their end.
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class LogRead:
     is_errors_only: bool = False
     others: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     def require_whole(self) -> None:
         """Raise ServiceError unless the log was read to its end: lines may be missing from what was shown."""
@@ -50,9 +52,11 @@ class LogRead:
             return NextStep()
         errors = ("--errors",) if self.is_errors_only else ()
         others = [command("runs", "logs", self.run_id, name, *errors) for name in self.others]
-        nothing = (
-            f"{self.step.name} ({self.remote_id}) wrote {'no error' if self.is_errors_only else 'nothing'}"
-        )
+        what = "no error" if self.is_errors_only else "nothing"
+        nothing = f"{self.step.name} ({self.remote_id}) wrote {what}"
+        if self.silent and not others:
+            names = " and ".join(self.silent)
+            nothing += f", and neither did {names}: there is no other log of this run to read"
         after: list[str | Command] = [nothing]
         for other in others:
             after += ["\n  next: ", other]
@@ -105,5 +109,31 @@ def read_logs(
     services = Services(settings)
     kind_of(this).read_log(services, this.name, remote_id, emit_lines, follow=follow)
     unread = tuple(sorted(services.logs.unread))
-    others = tuple(other.name for other, _ in every if kind_of(other).has_log and other != this)
-    return LogRead(str(events[0]["run_id"]), this, remote_id, lines_read, is_errors_only, others, unread)
+    further = [one for one in every if kind_of(one[0]).has_log and one[0] != this and not lines_read]
+    # Only a step that wrote something is named: two empty logs would send the reader from one to the other.
+    may_speak = {other.name: _may_have_lines(services, other, of, is_errors_only) for other, of in further}
+    return LogRead(
+        str(events[0]["run_id"]),
+        this,
+        remote_id,
+        lines_read,
+        is_errors_only,
+        others=tuple(name for name, may in may_speak.items() if may),
+        unread=unread,
+        silent=tuple(name for name, may in may_speak.items() if not may),
+    )
+
+
+def _may_have_lines(services: Services, step: Step, remote_id: str, is_errors_only: bool) -> bool:
+    """Return whether the log of another step has a line to show; also if it cannot be read now."""
+    errors, has_lines = ErrorLines(), False
+
+    def stop_at_first(lines: Iterable[LogLine]) -> None:
+        nonlocal has_lines
+        has_lines = any(not is_errors_only or line.is_failure or errors.has(line) for line in lines)
+
+    try:
+        kind_of(step).read_log(services, step.name, remote_id, stop_at_first, follow=False)
+    except EtltctlError:
+        return True
+    return has_lines

@@ -11,11 +11,10 @@ from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownEr
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
-from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps, steps_hint
+from etltctl.pipeline.kinds import kind_of, steps
+from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.preflight import require_permissions
-from etltctl.pipeline.readiness import require_ready, unstarted
+from etltctl.pipeline.preflight import require_budget_ahead, require_permissions, require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -65,13 +64,14 @@ def recorded_run(
         if is_pipeline and ledger.pipeline not in ("", name):
             raise UsageError(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
-                hint=NextStep("leave out --run-id to start a new run, or: ", command("retry", ledger.run_id)),
+                hint=NextStep("name no run id to start a new run, or: ", command("retry", ledger.run_id)),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
             require_permissions(step_runs, fresh=options.fresh)
+            require_budget_ahead(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -127,6 +127,7 @@ def scheduled_step(
             if not is_started:
                 step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
                 require_permissions(step_runs, fresh=is_fresh)
+                require_budget_ahead(step_runs, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)
@@ -188,7 +189,7 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
             name_refusal(error, str(step_run.step), step_run.services)
         if is_interrupt(error) and not _is_decided(step_run):
             step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
-        seconds = round(handle.waited, 2)
+        seconds = round(handle.elapsed, 2)
         start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
         step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)
         raise

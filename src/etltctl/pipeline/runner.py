@@ -16,12 +16,11 @@ from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables, table_facts
 from etltctl.pipeline.failures import refusals_named
-from etltctl.pipeline.kinds import kind_of, remote_run_of
+from etltctl.pipeline.kinds import kind_of, remote_run_of, steps
 from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, steps
+from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now
 from etltctl.pipeline.options import Listener, RunOptions
-from etltctl.pipeline.preflight import require_permissions
-from etltctl.pipeline.readiness import require_ready, unstarted
+from etltctl.pipeline.preflight import require_permissions, require_ready, unstarted
 from etltctl.pipeline.run_record import (
     driven,
     failure_ends,
@@ -194,7 +193,7 @@ def finish(step_run: StepRun, handle: StepHandle, run: Run | None = None) -> Ste
         if run is None and handle.remote_id:
             run = remote_run_of(step, step_run.services, handle.remote_id).poll()
         result = kind_of(step).finish(step_run, handle, run)
-    result = replace(result, seconds=round(handle.waited, 2))
+    result = replace(result, seconds=round(handle.elapsed, 2))
     facts = {name: value for name, value in result.as_dict().items() if name != "step"}
     step_run.ledger.append("step.finished", result.step, outcome="succeeded", **facts)
     return result

@@ -16,7 +16,7 @@ from etltctl.errors import BudgetError, EtltctlError, NextStep, command
 from etltctl.pipeline.budget import Budget
 from etltctl.pipeline.interrupts import interruptible, stop_on_record
 from etltctl.pipeline.model import StepHandle, ran_s
-from etltctl.pipeline.remote import RemoteRun, StepKind
+from etltctl.pipeline.step_kind import RemoteRun, StepKind
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.runs import Run, State
 from etltctl.waiting import Waiter
@@ -62,6 +62,7 @@ def wait_for_end(
     def stop(polled: Run, reason: str) -> None:
         stop_on_record(step_run, remote_run, polled, by="max_usd", reason=reason)
 
+    # One check for both drivers, so that the limit means the same in a process and in a triggerer.
     check = _budget_check(budget, stop, step_run.ledger.run_id)
     record = _progress_record(step_run)
 
@@ -70,8 +71,9 @@ def wait_for_end(
         record(polled)
 
     with interruptible(step_run, run, remote_run if is_ours else None):
+        # Made inside the block: it asks the service for earlier durations, and an interrupt may come meanwhile.
         waiter = _waiter(remote_run, run, step_run.waited, budget)
-        return waiter.wait(run, remote_run.poll, on_look=on_poll)
+        return waiter.wait(run, remote_run.poll, on_poll=on_poll)
 
 
 async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind) -> None:
@@ -79,7 +81,7 @@ async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind)
 
     It returns as well when the budget is spent: `finish_step` then stops the run and says why.
     """
-    remote_id, waited = handle.remote_id, handle.waited
+    remote_id, waited = handle.remote_id, handle.elapsed
     while remote_id:
         remote_run = kind.remote_run(step_run.services, step_run.step.name, remote_id)
         # Every SDK call blocks, so each one goes to a thread: a triggerer runs thousands of waits in one loop.
@@ -89,10 +91,13 @@ async def wait_for_handle(step_run: StepRun, handle: StepHandle, kind: StepKind)
             waiter = await asyncio.to_thread(_waiter, remote_run, run, waited, budget)
             check = _budget_check(budget, _leave, step_run.ledger.run_id)
             try:
-                run = await waiter.wait_async(run, remote_run.poll, on_look=check)
+                run = await waiter.wait_async(run, remote_run.poll, on_poll=check)
+            # This process has no right to stop the run. `finish_step` polls again, sees the same overrun, and stops it.
             except BudgetError:
                 return
+        # Glue starts a retry under a new id: without this the wait would end with the first attempt.
         successor = await asyncio.to_thread(remote_run.successor, run)
+        # The retry has its own timeout at the service, so the deadline counts from its start.
         remote_id, waited = (successor.id if successor else ""), 0.0
 
 
@@ -104,8 +109,9 @@ def await_stop(run: Run, remote_run: RemoteRun[Run]) -> None:
 
 def _waiter(remote_run: RemoteRun[Run], run: Run, waited: float, budget: Budget | None) -> Waiter:
     """Return how to wait for the run: polls come no later than when its budget is spent."""
+    # A long pause near the limit would let the run spend more than it may.
     within = budget.seconds_left if budget else None
-    return replace(remote_run.waiter(), waited=waited, ran=ran_s(run), look_within=within)
+    return replace(remote_run.waiter(), waited=waited, ran=ran_s(run), poll_within=within)
 
 
 def _budget_check(
@@ -116,6 +122,7 @@ def _budget_check(
     def check(run: Run) -> None:
         if budget is None or not (reason := budget.overrun(run)):
             return
+        # Stopped before the error is raised: the error alone would leave the run going on.
         on_overrun(run, reason)
         raise BudgetError(
             f"{run.service} run {run.id} of {run.name} was stopped: {reason}",
@@ -131,6 +138,7 @@ def _leave(run: Run, reason: str) -> None:
 
 def _progress_record(step_run: StepRun) -> Callable[[Run], None]:
     """Return a function that records each new status once, and warns of a status that etltctl does not know."""
+    # Per wait and not per run: a wait that is resumed records the status that it finds.
     seen: set[str] = set()
 
     def record(run: Run) -> None:

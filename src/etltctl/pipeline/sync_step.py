@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,17 +12,17 @@ from etltctl.connections import connection_id
 from etltctl.errors import RETRY, NextStep
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.conflicts import require_no_reader
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.landing import prove_landing, rows_proven_before
-from etltctl.pipeline.model import StepHandle, StepResult, known
-from etltctl.pipeline.problems import rules_without_column, secrets_without_value
-from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.settings_faults import rules_without_column, secrets_without_value
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import Run, State, SyncJob
-from etltctl.values import LOCAL
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SyncRun:
 
     def poll(self) -> SyncJob:
         """Return the job as Airbyte sees it now."""
-        return self.services.airbyte.look_at(self.id, self.source)
+        return self.services.airbyte.poll(self.id, self.source)
 
     def waiter(self) -> Waiter:
         """Return how to wait for the job; it learns from earlier syncs of the connection."""
@@ -63,20 +63,21 @@ class SyncStep(StepKind):
     """The step kind `sync:SOURCE`."""
 
     name: ClassVar[str] = "sync"
+    thing: ClassVar[str] = "source"
 
-    def require_known(self, name: str, settings: Settings) -> None:
-        """Raise UsageError if the settings have no such source."""
-        known(settings.sources, name, "source")
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names of the sources."""
+        return settings.sources
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield problems of the secrets and of the rules for the tables that the sync writes.
 
-        In the local environment the embedded Airbyte reads the source, so the source's own secrets are checked.
+        Where the embedded Airbyte reads the source, the source's own secrets are checked.
         Elsewhere Airbyte has the source's secrets, and etltctl needs those of Airbyte's API.
         """
         if name not in settings.sources:
             return  # the start refuses it by name
-        if settings.env == LOCAL:
+        if settings.is_embedded:
             values = settings.sources[name].model_dump()
             secrets = {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
         else:
@@ -90,6 +91,12 @@ class SyncStep(StepKind):
         """Return the bronze tables of the source's streams."""
         return [f"bronze.{table}" for table in settings.stream_locations(name)]
 
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield what it takes to count the rows that landed; Airbyte writes them with its own credentials."""
+        yield from required.reading(required.settings.stream_locations(name).values())
+
     def start(self, step_run: StepRun) -> StartedRun:
         """Start the source's sync once, or find the one that belongs to this run."""
         source, airbyte = step_run.step.name, step_run.services.airbyte
@@ -97,6 +104,7 @@ class SyncStep(StepKind):
         is_started = before is not None and "remote_id" in before
 
         def before_start(newest: int) -> None:
+            # Checked in the moment before the start: a job may have started while the sync was looked up.
             require_no_reader(step_run)
             # A sync job carries no run key: a lost start is found as a job newer than this one.
             step_run.append("remote.intended", newest_before=newest)
@@ -143,7 +151,7 @@ class SyncStep(StepKind):
         self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
     ) -> None:
         """Emit what Airbyte reports of the sync; its API has no log."""
-        emit(lines_of_sync(services.airbyte.look_at(remote_id, name)))
+        emit(lines_of_sync(services.airbyte.poll(remote_id, name)))
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the proof of the rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from etltctl.errors import NextStep, command
 from etltctl.extracting import Selection, write_table
 from etltctl.logs import LogLine
+from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.failures import require_success
-from etltctl.pipeline.model import StepHandle, StepResult, known
-from etltctl.pipeline.problems import secrets_without_value
-from etltctl.pipeline.remote import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.settings_faults import secrets_without_value
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import RefreshJob, Run, State, Verb
@@ -37,7 +38,7 @@ class RefreshRun:
 
     def poll(self) -> RefreshJob:
         """Return the job as Tableau sees it now."""
-        return self.services.tableau.look_at(self.id, self.datasource)
+        return self.services.tableau.poll(self.id, self.datasource)
 
     def waiter(self) -> Waiter:
         """Return how to wait for the job."""
@@ -55,16 +56,24 @@ class TableauStep(StepKind):
     """The step kind `tableau:DATASOURCE`."""
 
     name: ClassVar[str] = "tableau"
+    thing: ClassVar[str] = "data source"
 
-    def require_known(self, name: str, settings: Settings) -> None:
-        """Raise UsageError if the settings have no such data source."""
-        known(settings.tableau.datasources, name, "data source")
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names of the data sources."""
+        return settings.tableau.datasources
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield a problem for each half of the site's token that has no value."""
         site = settings.tableau
         secrets = {"tableau.token_name": site.token_name, "tableau.token_secret": site.token_secret}
         yield from secrets_without_value(settings, secrets)
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield what it takes to query the table of an extract; a refresh on the server needs nothing of AWS."""
+        if table := required.settings.tableau.datasources[name].table:
+            yield from required.querying(table)
 
     def start(self, step_run: StepRun) -> StartedRun | None:
         """Start a refresh, unless an earlier try of this run started one that runs or succeeded.
@@ -79,7 +88,7 @@ class TableauStep(StepKind):
         datasource = tableau.find(*name_and_project(step_run.step.name, step_run.settings))
         before = step_run.last("remote.started", "remote.adopted")
         if before is not None:
-            job = tableau.look_at(before["remote_id"], datasource.name)
+            job = tableau.poll(before["remote_id"], datasource.name)
             if job.state is not State.FAILED:
                 verb = Verb.ADOPTED if job.state is State.RUNNING else Verb.REUSED
                 return StartedRun(verb, job, before.get("ours", True))
@@ -118,7 +127,7 @@ class TableauStep(StepKind):
         self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
     ) -> None:
         """Emit the state of the refresh; Tableau's API has no log."""
-        job = services.tableau.look_at(remote_id, name)
+        job = services.tableau.poll(remote_id, name)
         text = f"state {job.status} {job.reason}".rstrip()
         emit([LogLine(datetime.now(UTC), "output", f"job {job.id}", text, job.state is State.FAILED)])
 
@@ -157,7 +166,7 @@ def refresh_datasource(
     tableau = Services(settings).tableau
     verb, job = tableau.refresh(tableau.find(*name_and_project(name, settings, project)))
     if wait and job.id:
-        job = _waiter(settings).wait(job, lambda: tableau.look_at(job.id, job.name))
+        job = _waiter(settings).wait(job, lambda: tableau.poll(job.id, job.name))
         require_success(
             job, hint="the data source shows what it showed before; fix the cause, then refresh again"
         )
@@ -177,6 +186,7 @@ def _publish_once(step_run: StepRun) -> StepResult:
     settings, name = step_run.settings, step_run.step.name
     before = step_run.last("publish.switched")
     if before is not None:
+        # A publish replaces the data source as a whole, so a second one of the same run would only cost time.
         return _publish_result(step_run, Verb.REUSED, before)
     datasource = settings.tableau.datasources[name]
     selection = Selection(str(datasource.table), datasource.where, tuple(datasource.columns))

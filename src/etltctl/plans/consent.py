@@ -11,6 +11,8 @@ from etltctl.plans.plan import Change, Plan, count
 
 P = TypeVar("P", bound=Plan[Change])
 Key = tuple[str, ...]
+TAKES_AWAY = "the plan takes something away, and it was not confirmed"
+PROTECTED = "the environment is protected, and the plan was not confirmed"
 
 
 @dataclass
@@ -24,11 +26,17 @@ class Consent(Generic[P]):
         confirm: Asks the caller about a plan.
         command: The command group in whose words the next step is given, such as `govern`.
         is_protected: Whether every change needs consent, also one that takes nothing away.
+        reason: Why every change needs consent, whatever it does and wherever it is made; empty if not every one does.
+        review: The words of the command that shows the plan, after the group's name.
+        make: The words of the command that makes its changes without a question.
     """
 
     confirm: Callable[[P], bool]
     command: str
     is_protected: bool = False
+    reason: str = ""
+    review: tuple[str, ...] = ("plan",)
+    make: tuple[str, ...] = ("apply", "--yes")
     _agreed: set[Key] = field(default_factory=set)
 
     def require(self, plan: P, done: int = 0) -> None:
@@ -41,28 +49,27 @@ class Consent(Generic[P]):
         Raises:
             BlockedError: The caller did not agree. No change of this plan was made.
         """
-        new = {
-            _key(change) for change in plan.changes if change.takes_away or self.is_protected
-        } - self._agreed
+        asks_always = self.is_protected or bool(self.reason)
+        # Only what is new is asked about: a second round must not ask for what the caller has agreed to.
+        new = {_key(change) for change in plan.changes if change.takes_away or asks_always} - self._agreed
         if not new:
             return
         if not self.confirm(plan):
             raise self._refusal(plan, done)
+        # After the question: a caller that says no must be asked again the next time.
         self._agreed |= new
 
     def _refusal(self, plan: P, done: int) -> BlockedError:
         so_far = f"{count(done)} made before it, and no more" if done else "nothing was changed"
-        why = "the environment is protected, and the plan was not confirmed"
-        if plan.takes_away:
-            why = "the plan takes something away, and it was not confirmed"
+        why = self.reason or (TAKES_AWAY if plan.takes_away else PROTECTED)
         reasons = [reason for change in plan.changes for reason in _reasons(change)]
         return BlockedError(
             f"{why}; {so_far}",
             hint=NextStep(
                 "review it with ",
-                command(self.command, "plan"),
+                command(self.command, *self.review),
                 ", then: ",
-                command(self.command, "apply", "--yes"),
+                command(self.command, *self.make),
             ),
             because="\n".join(reasons) + "\n" if reasons else "",
         )
@@ -70,6 +77,7 @@ class Consent(Generic[P]):
 
 def _key(change: Change) -> Key:
     """Return what identifies a change between two plans: another round makes new objects."""
+    # Details are part of it: consent to replace a thing for one reason is no consent for another.
     return (change.label, change.text, *change.details)
 
 

@@ -34,6 +34,7 @@ class Change(Protocol):
         """Return plain data without secrets, as printed by `-o json`."""
 
 
+# Covariant, so that a plan of one service's changes can be printed by code that knows `Change` alone.
 C_co = TypeVar("C_co", bound=Change, covariant=True)
 
 
@@ -54,13 +55,19 @@ class Plan(Generic[C_co]):
         return any(change.takes_away for change in self.changes)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.changes
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know besides the changes."""
         return self.warnings
 
     def as_dict(self) -> dict[str, object]:
         """Return plain data, as printed by `-o json`."""
-        return {"changes": [change.as_dict() for change in self.changes]}
+        changes = [change.as_dict() for change in self.changes]
+        return {"changes": changes, "warnings": list(self.warnings)}
 
     def text(self) -> str:
         """Return the plan as people read it: the changes, the notes, and how many changes there are."""
@@ -68,7 +75,7 @@ class Plan(Generic[C_co]):
 
     def summary(self) -> str:
         """Return how much there is to do."""
-        if not self.changes:
+        if self.is_empty:
             return outcome(self.subject, 0)
         return f"{count(len(self.changes))}, nothing touched."
 
@@ -85,6 +92,7 @@ def lines(changes: Sequence[Change], width: int = 0) -> list[str]:
         changes: The changes.
         width: The least width of the labels' column, for changes that are printed one by one.
     """
+    # The text of a change may be long, so only the first columns are aligned.
     width = max((width, *(len(change.label) for change in changes)))
     return [
         line

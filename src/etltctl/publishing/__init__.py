@@ -5,7 +5,7 @@ makes a version current, and only it knows that a version is a folder of Parquet
 """
 
 from etltctl.places import Places, version_of
-from etltctl.publishing.audit import Finding, Staged
+from etltctl.publishing.audit import Staged, Violation
 from etltctl.publishing.catalog_refresh import GONE, NOT_PUBLISHED, combined
 from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
@@ -17,12 +17,12 @@ __all__ = [
     "ROWS",
     "VERSION",
     "VERSIONS",
-    "Finding",
     "History",
     "Lake",
     "Places",
     "Published",
     "Staged",
+    "Violation",
     "combined",
     "version_of",
 ]

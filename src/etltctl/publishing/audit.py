@@ -35,7 +35,7 @@ class Staged:
         table: The table as the catalog shall hold it.
         rows: The rows of the version's files.
         footers: The footers of its files.
-        audit: Its job's account of the rows: in, out, merged, rejected.
+        row_counts: What its job reported of the rows: in, out, merged, rejected.
         base: The table in the catalog when the audit began; None if it was not there.
     """
 
@@ -43,12 +43,12 @@ class Staged:
     table: Table
     rows: int
     footers: Sequence[Footer]
-    audit: Mapping[str, Any]
+    row_counts: Mapping[str, Any]
     base: Described | None
 
 
 @dataclass(frozen=True)
-class Finding:
+class Violation:
     """A rule that a version breaks: how often, some of the rows, and what the settings do about it."""
 
     table: str
@@ -58,82 +58,86 @@ class Finding:
     reaction: str = "freeze"
 
     def __str__(self) -> str:
-        """Return the finding on one line, as a warning shows it."""
+        """Return the violation on one line, as a warning shows it."""
         return f"{self.table}: {self.rule}" + (f" ({self.count:,})" if self.count else "")
 
 
-OnFinding = Callable[[Finding], None]
+OnViolation = Callable[[Violation], None]
 
 
 @dataclass(frozen=True)
 class Auditor:
-    """The checks that the settings declare: of the job's account, of row counts, and of rows on Athena.
+    """The checks that the settings declare: of the job's report, of row counts, and of rows on Athena.
 
     Attributes:
         context: The lake.
         inspector: Reads the files of tables.
         athena: Runs the queries.
         run_key: Queries are started once for this key.
-        on_finding: Called with every rule that a version breaks, whatever becomes of the version.
+        on_violation: Called with every rule that a version breaks, whatever becomes of the version.
     """
 
     context: LakeContext
     inspector: Inspector
     athena: Athena
     run_key: str = ""
-    on_finding: OnFinding | None = None
+    on_violation: OnViolation | None = None
 
-    def audit(self, staged: Sequence[Staged]) -> list[Finding]:
-        """Check versions, and return the findings that the settings let pass; none if all versions are good.
+    def audit(self, staged: Sequence[Staged]) -> list[Violation]:
+        """Check versions, and return the violations that the settings let pass; none if all versions are good.
 
         Raises:
             UnverifiedError: Files and job contradict each other.
             BlockedError: A rule is broken. The error names every such rule and some of the rows that break it.
         """
         for version in staged:
+            # Before any query is paid for: files that contradict their job are wrong whatever their rows say.
             require_accounted(version)
-        counted = [finding for version in staged for finding in self._from_counts(version)]
-        findings = counted + self._from_queries(staged)
-        if self.on_finding:
-            for finding in findings:
-                self.on_finding(finding)
-        if any(finding.reaction not in NOTED for finding in findings):
-            raise _blocked([finding for finding in findings if finding.reaction not in NOTED])
-        return findings
+        counted = [violation for version in staged for violation in self._from_counts(version)]
+        violations = counted + self._from_queries(staged)
+        # Every broken rule goes on record, those that the settings let pass included.
+        if self.on_violation:
+            for violation in violations:
+                self.on_violation(violation)
+        if any(violation.reaction not in NOTED for violation in violations):
+            raise _blocked([violation for violation in violations if violation.reaction not in NOTED])
+        return violations
 
-    def _from_counts(self, version: Staged) -> Iterator[Finding]:
-        """Yield the findings that counting alone shows."""
-        name, rules, audit = str(version.name), self.context.rules(version.name), version.audit
-        parts = [audit.get(name, 0) for name in ("rows_out", "merged", "rejected")]
-        if rules.conserve_rows and audit.get("rows_in") != sum(parts):
-            said = f"rows in {audit.get('rows_in')}, but out, merged and rejected are {sum(parts)}"
-            yield Finding(name, said, 0)
+    def _from_counts(self, version: Staged) -> Iterator[Violation]:
+        """Yield the violations that counting alone shows."""
+        name, rules, counts = str(version.name), self.context.rules(version.name), version.row_counts
+        parts = [counts.get(name, 0) for name in ("rows_out", "merged", "rejected")]
+        if rules.conserve_rows and counts.get("rows_in") != sum(parts):
+            said = f"rows in {counts.get('rows_in')}, but out, merged and rejected are {sum(parts)}"
+            yield Violation(name, said, 0)
         if version.rows < rules.min_rows:
-            yield Finding(name, f"{version.rows:,} rows, fewer than min_rows = {rules.min_rows:,}", 0)
+            yield Violation(name, f"{version.rows:,} rows, fewer than min_rows = {rules.min_rows:,}", 0)
         # Compared with the version that was current when the audit began; a new table has nothing to drop from.
         before = History.of(version.base).rows
         if rules.max_drop_pct is not None and version.rows < before * (1 - rules.max_drop_pct / 100):
             drop = 100 * (1 - version.rows / before)
             said = f"{version.rows:,} rows, {drop:.0f} % less than the {before:,} of the current version"
-            yield Finding(name, f"{said}, more than max_drop_pct = {rules.max_drop_pct:g}", 0)
+            yield Violation(name, f"{said}, more than max_drop_pct = {rules.max_drop_pct:g}", 0)
 
-    def _from_queries(self, staged: Sequence[Staged]) -> list[Finding]:
+    def _from_queries(self, staged: Sequence[Staged]) -> list[Violation]:
         """Return what Athena counts: one query for each table that has such rules, a few at once."""
         by_name = {str(version.name): version for version in staged}
         rules = {name: self.context.rules(version.name) for name, version in by_name.items()}
         checked = [name for name in by_name if rules[name].needs_query]
         if not checked:
             return []
+        # A rule may join two tables of the set: it must see the new version of both.
         read = {other for name in checked for other in rules[name].named_tables if other in by_name}
         queries = AuditQueries(self.athena, self.run_key)
         with self._staged([by_name[name] for name in sorted({*checked, *read})]) as names:
-            findings = queries.run_each(partial(self._broken_rules, queries, names), checked)
-        return [finding for of_table in findings for finding in of_table]
+            violations = queries.run_each(partial(self._broken_rules, queries, names), checked)
+        return [violation for of_table in violations for violation in of_table]
 
     @contextmanager
     def _staged(self, staged: Sequence[Staged]) -> Iterator[Mapping[str, str]]:
         """Yield the names by which queries read these versions, by table; the catalog has them inside the block."""
         catalog = self.context.catalog
+        # Queries read a version through a table of another name, so no reader can mistake it for the published one.
         tables = [replace(version.table, name=staging_name(version)) for version in staged]
         try:
             with ThreadPoolExecutor(AT_ONCE) as workers:
@@ -151,7 +155,7 @@ class Auditor:
                 with suppress(EtltctlError):
                     catalog.unstage_older(database, utc_now() - LEFT_BEHIND)
 
-    def _broken_rules(self, queries: AuditQueries, names: Mapping[str, str], table: str) -> list[Finding]:
+    def _broken_rules(self, queries: AuditQueries, names: Mapping[str, str], table: str) -> list[Violation]:
         declared = self.context.rules(TableName.parse(table))
 
         def name_of(name: str) -> str:
@@ -162,6 +166,7 @@ class Auditor:
             return ".".join(map(quoted_name, self.context.places.in_catalog(name)))
 
         rules = sql_rules(table, declared, name_of)
+        # Part of the key of the query: an answer about other rows must not be reused by a retry.
         others = [self._rows_held(name) for name in sorted(declared.named_tables - set(names))]
 
         def rows(sql: str) -> list[Mapping[str, Any]]:
@@ -170,9 +175,10 @@ class Auditor:
         # One query counts all rules, so a version that keeps every rule costs one query.
         (counts,) = rows(counting_sql(names[table], rules)) or [{}]
         broken = [(rule, counts[f"n{number}"] or 0) for number, rule in enumerate(rules)]
+        # The table's own setting counts before the one for all tables.
         reaction = declared.rows or self.context.settings.contracts.rows
         return [
-            Finding(table, rule.name, count, rows(rule.examples(names[table])), reaction)
+            Violation(table, rule.name, count, rows(rule.examples(names[table])), reaction)
             for rule, count in broken
             if count
         ]
@@ -200,6 +206,7 @@ class Auditor:
 
 def staging_name(version: Staged) -> str:
     """Return the name of a version in the catalog during its audit; two versions of a table never share one."""
+    # From the location, so that a resumed audit finds the table of its first try and replaces it.
     tail = hashlib.sha256(version.table.location.encode()).hexdigest()[:10]
     return f"{STAGING}{version.table.name}_{tail}"
 
@@ -210,7 +217,7 @@ def require_accounted(version: Staged) -> None:
     Raises:
         UnverifiedError: The two differ.
     """
-    written = version.audit.get("rows_out", version.rows)
+    written = version.row_counts.get("rows_out", version.rows)
     if written != version.rows:
         raise UnverifiedError(
             f"the job says that it wrote {written} rows of {version.name}, but its files hold {version.rows}",
@@ -219,13 +226,13 @@ def require_accounted(version: Staged) -> None:
         )
 
 
-def _blocked(findings: Sequence[Finding]) -> BlockedError:
-    first = findings[0]
-    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+def _blocked(violations: Sequence[Violation]) -> BlockedError:
+    first = violations[0]
+    more = f", and {len(violations) - 1} more" if len(violations) > 1 else ""
     rows = {
-        str(finding): "\n".join(map(as_json, finding.rows)) or "no row to show"
-        for finding in findings
-        if finding.rows or finding is not first
+        str(violation): "\n".join(map(as_json, violation.rows)) or "no row to show"
+        for violation in violations
+        if violation.rows or violation is not first
     }
     return BlockedError(
         f"the new version of {first.table} fails its checks: {first.rule}"

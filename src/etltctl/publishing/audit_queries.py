@@ -15,7 +15,7 @@ from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.athena import Athena, typed
+from etltctl.athena import Athena
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.runs import QueryExecution, Verb
 from etltctl.settings.project_names import NAMED_TABLE
@@ -140,6 +140,7 @@ class AuditQueries:
 
     athena: Athena
     run_key: str = ""
+    # A dict and not a set: queries are cancelled in the order of their start. The threads share it.
     _under_way: dict[str, None] = field(default_factory=dict)
     _over: Event = field(default_factory=Event)
 
@@ -152,6 +153,7 @@ class AuditQueries:
         workers = ThreadPoolExecutor(AT_ONCE)
         try:
             return list(workers.map(run, names))
+        # KeyboardInterrupt is no Exception: it cancels the queries and does not wait for their threads.
         except BaseException as error:
             self._cancel()
             workers.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
@@ -168,16 +170,19 @@ class AuditQueries:
             depends_on: What else the answer depends on: where it changed, a resumed run asks again.
         """
         self._require_going_on()
+        # Athena reuses an execution of the same token, so the token names the run and everything that the answer rests
+        # on.
         key = "\0".join([self.run_key, *depends_on]) if self.run_key else uuid.uuid4().hex
         execution = self._runner.run(sql, key, database=database)
         columns = self._runner.columns(execution.id)
         return [
-            {column.name: typed(text, column.type) for column, text in zip(columns, row, strict=True)}
+            {column.name: column.value(text) for column, text in zip(columns, row, strict=True)}
             for row in self._runner.rows(execution.id, columns)
         ]
 
     @cached_property
     def _runner(self) -> Athena:
+        # The pauses are short, so that a thread notices soon that another one has ended the audit.
         waiter = replace(self.athena.waiter, longest=LONGEST_POLL_S, sleep=self._sleep)
         return replace(self.athena, waiter=waiter, on_start=self._started, on_run=self._ended)
 

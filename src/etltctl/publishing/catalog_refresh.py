@@ -23,7 +23,7 @@ from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
 from etltctl.publishing.version_history import FILES, History, files_hash
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import VersionRecords, described
 from etltctl.s3 import S3Object, settled
 from etltctl.values import TableName
 
@@ -79,10 +79,12 @@ class Refresh:
         location = self._location(name, current)
         objects = self.context.s3.objects(location) if location else []
         files = parquet_files(location or "", objects)
+        # An empty folder may be a sync that is about to write: the table and its columns stay.
         if current is not None and location and not files:
             return Refreshed(str(name), GONE, 0)
         if not location or not files:
             return Refreshed(str(name), NOT_PUBLISHED, 0) if location == "" else None
+        # Before any footer is read: most refreshes find nothing to do and end here.
         if current is not None and _is_up_to_date(current, location, files):
             return Refreshed(str(name), "unchanged", History.of(current).rows)
         require_parquet_alone(str(name), location, objects)
@@ -94,6 +96,7 @@ class Refresh:
         self, name: TableName, location: str, files: Sequence[S3Object], current: Described | None
     ) -> Refreshed:
         catalog, rules = self.context.catalog, self.context.rules(name)
+        # A version is switched in one call, which needs partitions that Athena computes.
         is_projected = bool(version_of(location)) or rules.partitions == "projection"
         inspected = self.inspector.inspect(
             str(name),
@@ -106,13 +109,18 @@ class Refresh:
         )
         changes, is_new = NO_CHANGES, current is None
         table = inspected.table
+        if is_new and version_of(location):
+            # A table that the catalog lost; one that it holds keeps its texts.
+            table = described(table, self.records.job_report(name, location))
         # A table that is written in place is never closed. The hash of its files is written after its partitions, so
         # that a refresh that died between the two is noticed.
         if table.registered and not version_of(location):
             current = self._columns_first(table, current)
             changes = Partitions(catalog.aws, table).put(table.registered)
-        put = Registry(catalog).put if version_of(location) else catalog.put
-        change = put(table, current)
+        if version_of(location):
+            change = Registry(catalog).put(table, current, str(name))
+        else:
+            change = catalog.put(table, current)
         return Refreshed(str(name), "created" if is_new else change, inspected.rows, changes)
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:
@@ -123,6 +131,7 @@ class Refresh:
         columns = current["StorageDescriptor"]["Columns"] if current else []
         if current and [(one["Name"], one["Type"]) for one in columns] == list(table.columns.items()):
             return current
+        # An empty hash never equals that of the files, so a refresh that dies here is repeated.
         unmarked = {name: text for name, text in table.parameters.items() if name != FILES}
         self.context.catalog.put(replace(table, parameters={**unmarked, FILES: ""}), current)
         return self.context.catalog.table(table.database, table.name)
@@ -154,6 +163,7 @@ def combined(errors: Mapping[str, EtltctlError], count: int) -> EtltctlError:
         errors: The errors by table.
         count: The number of all tables whose refresh was tried.
     """
+    # The exit code of a batch is that of its worst table.
     worst = min(errors.values(), key=_rank)
     if len(errors) == 1:
         return worst

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from etltctl.contracts import Contract, ContractBook, Judgement, Policy, Verdict, judge
@@ -64,9 +64,8 @@ class ContractChecks:
         for version in staged:
             name = str(version.name)
             columns = {**version.table.columns, **version.table.partitions}
-            warnings[name] = self._keep(
-                name, columns, version_of(version.table.location), judgements.get(name)
-            )
+            contract = Contract(name, columns, version_of(version.table.location), version.table.comments)
+            warnings[name] = self._keep(contract, judgements.get(name))
         return warnings
 
     def admit(self, table: str) -> list[str]:
@@ -91,6 +90,7 @@ class ContractChecks:
         judgement = self.judged(table, location, files)
         if judgement is not None:
             judgement.require_unblocked()
+            # Moved before any job reads the table: Spark would otherwise read all files with the schema of one.
             changes = judgement.having(Verdict.QUARANTINED)
             for file in {file.key: file for change in changes for file in change.files}.values():
                 below = file.location.removeprefix(location)
@@ -98,7 +98,7 @@ class ContractChecks:
                 files.remove(file)
         warnings = [str(change) for change in judgement.changes] if judgement is not None else []
         if files:
-            warnings += self._keep(table, self._columns(table, location, files), "", judgement)
+            warnings += self._keep(Contract(table, self._columns(table, location, files)), judgement)
         return warnings
 
     def judged(self, table: str, location: str, files: Sequence[S3Object]) -> Judgement | None:
@@ -114,6 +114,7 @@ class ContractChecks:
         """
         if not files or self.book.find(table) is None:
             return None
+        # A contract covers partition columns too, which no footer has.
         partitions = partition_types(table, layout_of(table, location, files).values)
         return self._judge(table, self.inspector.footers.of(table, files), partitions)
 
@@ -133,7 +134,8 @@ class ContractChecks:
                 f"no contract can be made of {table}: it has no Parquet file", hint=f"looked at {location}"
             )
         before = self.judged(table, location, files)
-        contract = Contract(table, self._columns(table, location, files), version_of(location))
+        columns, comments = self._columns(table, location, files), self._comments(TableName.parse(table))
+        contract = Contract(table, columns, version_of(location), comments)
         if not self.book.keep(contract):
             raise UsageError(f"cannot write {self.book.file(table)}", hint="make the folder writable")
         return before or Judgement(contract, [])
@@ -165,17 +167,27 @@ class ContractChecks:
         last = max(files, key=lambda file: file.modified)
         return str(root.folder(last.key.removeprefix(root.key).partition("/")[0]))
 
-    def _keep(
-        self, table: str, columns: Mapping[str, str], version: str, judgement: Judgement | None
-    ) -> Sequence[str]:
-        """Write the table's contract where it is new or has changed; return a warning if that is not possible."""
+    def _comments(self, table: TableName) -> Mapping[str, str]:
+        """Return what the catalog says of the table's columns, by name."""
+        current = self.context.current(table) or {}
+        columns = [
+            *current.get("StorageDescriptor", {}).get("Columns", []),
+            *current.get("PartitionKeys", []),
+        ]
+        return {column["Name"]: column.get("Comment", "") for column in columns}
+
+    def _keep(self, contract: Contract, judgement: Judgement | None) -> Sequence[str]:
+        """Write a new contract, or the accepted changes of the one there is; return a warning if it is impossible."""
+        table = contract.table
         file = self.book.file(table)
         remedy = (
             f"run `{command('contract', 'accept', table)}` in the checkout, commit the file and deploy it"
         )
         if judgement is None:
-            if not self.book.keep(Contract(table, columns, version)):
+            if not self.book.keep(contract):
                 return [f"it has no contract, and {file} cannot be written: drift is not checked; {remedy}"]
-        elif (amended := judgement.amended(version)) is not None and not self.book.keep(amended):
+        elif (amended := judgement.amended(contract.version)) is not None and not self.book.keep(
+            replace(amended, comments=contract.comments)
+        ):
             return [f"its contract has changed, and {file} cannot be written: it is as before; {remedy}"]
         return []

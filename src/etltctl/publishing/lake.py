@@ -14,7 +14,7 @@ from etltctl.athena import Athena
 from etltctl.catalog import Catalog, Described
 from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError, command
 from etltctl.places import Places, version_of
-from etltctl.publishing.audit import Auditor, OnFinding, Staged
+from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.catalog_refresh import Refresh, combined
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.contract_checks import ContractChecks
@@ -22,7 +22,7 @@ from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.version_history import VERSION, History
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
 from etltctl.values import TableName
@@ -41,7 +41,7 @@ class Lake:
     Attributes:
         run_key: The queries of an audit are started once for this key.
         on_query: Called with each of these queries, with what its start did and what it scanned.
-        on_finding: Called with every rule that a version breaks.
+        on_violation: Called with every rule that a version breaks.
     """
 
     settings: Settings
@@ -49,15 +49,15 @@ class Lake:
     catalog: Catalog
     run_key: str = ""
     on_query: OnQuery | None = None
-    on_finding: OnFinding | None = None
+    on_violation: OnViolation | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Return where a job writes this version of the table."""
         return str(self.places.version(table, version))
 
-    def audit_location(self, table: str, version: str) -> str:
-        """Return where a job writes its account of this version of the table."""
-        return str(self.places.audit(table, version))
+    def job_report_location(self, table: str, version: str) -> str:
+        """Return where a job writes its report on this version of the table."""
+        return str(self.places.job_report(table, version))
 
     def current_location(self, table: str) -> str:
         """Return where the version lies that readers see now. A bronze stream has one fixed place.
@@ -94,8 +94,9 @@ class Lake:
         if not versions:
             return []  # a job may write no table
         staged = [self._stage(table, location) for table, location in versions.items()]
+        # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
-        findings = self.auditor.audit(staged)
+        violations = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
         warnings = {
             name: list(texts) for name, texts in self.contract_checks.renew(staged, judgements).items()
@@ -103,7 +104,7 @@ class Lake:
         published = []
         for version in staged:
             name = str(version.name)
-            passed = [str(finding) for finding in findings if finding.table == name]
+            passed = [str(violation) for violation in violations if violation.table == name]
             unkept = [f"{name}: {warning}" for warning in warnings[name]]
             published.append(self._published(version, switched[version.name], [*passed, *unkept]))
         return published
@@ -145,9 +146,11 @@ class Lake:
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)
             self.records.require_unchanged(table, location, self.inspector.files(location))
+            # Its columns come from its files: those in the catalog are of the version that goes.
             inspected = self._inspect(name, location)
+            table_before = described(inspected.table, self.records.job_report(name, location))
             require_held()
-            switched = self.switch.back(name, inspected.table, run_id)
+            switched = self.switch.back(name, table_before, run_id)
         return Published(str(name), switched.change, inspected.rows, version=target)
 
     def has_published_files(self, table: str) -> bool:
@@ -189,6 +192,7 @@ class Lake:
         for table in tables:
             try:
                 one = self.catalog_refresh.refresh(TableName.parse(table))
+            # Raised at once: the other tables would wait for the same timeout, one after the other.
             except UnreachableError:
                 raise
             except EtltctlError as error:
@@ -249,7 +253,7 @@ class Lake:
         """Return the checks of versions before they are published."""
         athena = self.settings.athena
         runner = Athena(self.catalog.aws, athena.workgroup, athena.output_location, on_run=self.on_query)
-        return Auditor(self.context, self.inspector, runner, self.run_key, self.on_finding)
+        return Auditor(self.context, self.inspector, runner, self.run_key, self.on_violation)
 
     @cached_property
     def catalog_refresh(self) -> Refresh:
@@ -267,18 +271,20 @@ class Lake:
         self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)
-        audit = self.records.audit(name, location)
-        return Staged(name, inspected.table, inspected.rows, inspected.footers, audit, base)
+        report = self.records.job_report(name, location)
+        staged = described(inspected.table, report)
+        return Staged(name, staged, inspected.rows, inspected.footers, counts_of(report), base)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()
+        # A resumed publish has retired nothing new; listing the folders again would cost calls for nothing.
         if switched.change != "unchanged":
             gone = Retirement(self.context).retire(version.name, switched.history, switched.retired)
         return Published(
             str(version.name),
             switched.change,
             version.rows,
-            version.audit,
+            version.row_counts,
             version.table.parameters.get(VERSION, ""),
             retired=gone.deleted,
             warnings=[*warnings, *gone.refused],

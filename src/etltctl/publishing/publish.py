@@ -44,7 +44,7 @@ class Published:
 
     Attributes:
         change: `created`, `updated` or `unchanged`; of a refresh also `files are gone` or `not published`.
-        audit: Its job's account of the rows.
+        row_counts: What its job reported of the rows.
         partitions: How many registered partitions changed.
         retired: The folders of old versions that were deleted.
         warnings: Broken rules that the settings let pass, and folders that could not be deleted.
@@ -53,7 +53,7 @@ class Published:
     table: str
     change: str
     rows: int
-    audit: Mapping[str, Any] = field(default_factory=dict)
+    row_counts: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     partitions: PartitionChanges = NO_CHANGES
     retired: Sequence[str] = ()
@@ -88,6 +88,7 @@ class Switch:
             AlreadyRunningError: Another process publishes one of the tables.
         """
         names = list(map(str, tables))
+        # A lease can lapse while this process sleeps or is cut off, so holding it once is not enough.
         lost: list[IsLost] = []
 
         def require_held() -> None:
@@ -115,10 +116,13 @@ class Switch:
             AlreadyRunningError: The lock is held by another process or was lost to one. What was switched stays so.
         """
         with self.locked([version.name for version in staged]) as require_held:
+            # Read under the lock: what was current when the audit began may have been replaced since.
             current = {version.name: self.context.current(version.name) for version in staged}
             for version in staged:
+                # All versions are checked before the first is switched: a set is refused whole.
                 _require_untouched(version, current[version.name])
                 _require_newer(version, current[version.name])
+            # A try before may have switched some of them and died.
             to_switch = [v for v in staged if _needs_switch(v, current[v.name])]
             journal, is_journaled = self.context.places.journal(staged[0].name), len(to_switch) > 1
             require_held()
@@ -162,6 +166,7 @@ class Switch:
 
     def _switch(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
         """Switch the table, then mark its version as published. A try before may have done either."""
+        # In this order: a mark without a switch would let a refresh bring back a version that no reader ever saw.
         switched = self._put(table, current, name, run_id)
         self.records.mark_published(name, table.location)
         return switched
@@ -171,14 +176,18 @@ class Switch:
             # Resumed after the switch: the history stays as the switch wrote it, and so does the run that it names.
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
-            return Switched(Registry(self.context.catalog).put(same, current), History.of(current))
+            # Written again although it is current: a try that died may have left the entry half written.
+            return Switched(Registry(self.context.catalog).put(same, current, str(name)), History.of(current))
+        # One time for the whole switch: a version falls out of use in the second in which another becomes current.
         now = utc_now()
         history = History.of(current).switched(version_of(table.location), now)
         grace = timedelta(minutes=self.context.settings.lake.grace_minutes)
         retired = history.retirable(self._versions_to_keep(name), grace, now)
+        # Forgotten in the same call that makes the new version current; the folders are deleted after it.
         history = history.without(retired)
         parameters = {**table.parameters, **history.parameters(), **({RUN: run_id} if run_id else {})}
-        change = Registry(self.context.catalog).put(replace(table, parameters=parameters), current)
+        described = replace(table, parameters=parameters)
+        change = Registry(self.context.catalog).put(described, current, str(name))
         return Switched(change, history, retired)
 
     def _versions_to_keep(self, table: TableName) -> int:
@@ -202,6 +211,7 @@ def _location(described: Described | None) -> str:
 
 def _require_untouched(version: Staged, now: Described | None) -> None:
     """Check that the table is as it was when the audit began, or at the version itself: then a publish is resumed."""
+    # The catalog has no compare-and-swap for Glue tables, so the location that the audit began with is compared.
     if _location(now) in (_location(version.base), version.table.location):
         return
     by = (now or {}).get("Parameters", {}).get(RUN) or "another process"
@@ -218,6 +228,7 @@ def _require_untouched(version: Staged, now: Described | None) -> None:
 def _require_newer(version: Staged, now: Described | None) -> None:
     """Check that a run that is resumed late does not replace a version whose files were written later."""
     current = History.of(now)
+    # The time of the files and not of the run: a run id that is resumed days later keeps its old files.
     written = version.table.parameters.get(WRITTEN, "")
     if current.current == version_of(version.table.location) or not current.written or not written:
         return
@@ -230,5 +241,6 @@ def _require_newer(version: Staged, now: Described | None) -> None:
 
 
 def _journal(staged: Sequence[Staged], current: Mapping[TableName, Described | None], run_id: str) -> bytes:
+    # Both ends of each table, so that a person can complete the set by hand or undo it.
     tables = {str(v.name): {"from": _location(current[v.name]), "to": v.table.location} for v in staged}
     return json.dumps({"run": run_id, "since": utc_now().isoformat(), "tables": tables}, indent=1).encode()

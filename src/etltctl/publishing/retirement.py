@@ -41,9 +41,11 @@ class Retirement:
         try:
             locations = [str(places.version(table, version)) for version in versions]
             locations += self._left_behind(table, history)
+            # The catalog is listed only if there is something to delete, because it is one call a database and page.
             in_use = self._locations() if locations else set()
             for location in locations:
                 require_free(location, str(places.root(table)), in_use)
+                # The data before its records: records without data are found and removed by a later retirement.
                 self.context.s3.delete_folder(location)
                 self.context.s3.delete_folder(places.record(table, version_of(location)))
                 deleted.append(location)
@@ -56,7 +58,7 @@ class Retirement:
         s3, places = self.context.s3, self.context.places
         known = {history.current, *history.versions}
         before = utc_now() - timedelta(days=self.context.settings.lake.keep_unpublished_days)
-        # A job that died early has left an audit and no file, or files and no audit: both folders name versions.
+        # A job that died early has left row counts and no file, or files and no row counts: both folders name versions.
         roots = (places.root(table), places.records(table))
         names = dict.fromkeys(name for root in roots for name in s3.folders(root))
         unknown = [name for name in names if name.startswith("v=") and name.removeprefix("v=") not in known]
@@ -88,6 +90,7 @@ def require_free(location: str, root: str, in_use: Iterable[str]) -> None:
         BlockedError: The location is not the folder of one version below the root, or a table lies in it.
     """
     version = version_of(location)
+    # A location in a parameter may have been edited by hand; only a folder that etltctl names like this is deleted.
     if not version or location != f"{root}v={version}/":
         raise BlockedError(f"{location} is not the folder of a version below {root}; it is not deleted")
     for other in in_use:

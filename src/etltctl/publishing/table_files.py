@@ -11,9 +11,8 @@ from etltctl.errors import BlockedError, NextStep, command
 from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.places import version_of
 from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
-from etltctl.s3 import S3, Footer, Footers, S3Object, is_data
+from etltctl.s3 import PARQUET, S3, Footer, Footers, S3Object, is_data
 
-PARQUET = ".parquet"
 INTEGERS = {"int": 32, "bigint": 64}  # bits, the smaller type first
 
 
@@ -67,6 +66,7 @@ class Inspector:
         footers = self.footers.of(name, files)
         rows = sum(footer.rows for footer in footers)
         columns = merged_columns(name, footers, allow_widening=allow_widening)
+        # Hive takes the last columns of a table from its paths, and no file holds them.
         layout = layout_of(name, location, files)
         types = partition_types(name, layout.values, current, before)
         _require_apart(name, columns, types)
@@ -74,6 +74,7 @@ class Inspector:
             ROWS: str(rows),
             FILES: files_hash(files),
             SCHEMA: schema_hash(columns, types),
+            # The newest file and not the present time: a refresh tomorrow must find the same.
             WRITTEN: max(file.modified for file in files).isoformat(),
         }
         if version := version_of(location):
@@ -148,6 +149,7 @@ def merged_columns(name: str, footers: Sequence[Footer], *, allow_widening: bool
 
 
 def _one_a_schema(footers: Iterable[Footer]) -> list[Footer]:
+    # A table of thousands of files has a few schemas. Comparing them is cheap; merging each is not.
     distinct: list[Footer] = []
     for footer in footers:
         if not any(footer.schema is other.schema or footer.schema.equals(other.schema) for other in distinct):
@@ -284,5 +286,7 @@ def _not_null(values: Iterable[str]) -> list[str]:
 
 
 def _fits(value: str, kind: str) -> bool:
+    # One bit is the sign.
     bits = INTEGERS[kind] - 1
+    # `007` and `+1` are whole numbers that Athena would write in another way: such a folder would not be found.
     return bool(re.fullmatch(r"0|-?[1-9]\d*", value)) and -(2**bits) <= int(value) < 2**bits

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 from etltctl.catalog import Described
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, NextStep, command
 from etltctl.places import version_of
 from etltctl.s3 import S3Object
 
@@ -62,6 +63,7 @@ class History:
 
         It keeps every version: one that it forgot would count as never published and be deleted as such.
         """
+        # A version that is made current again keeps its place: the order is that of publication.
         versions = self.versions if to in self.versions else (to, *self.versions)
         # A table from before etltctl kept a history has a current version that no list names.
         if self.current and self.current not in versions:
@@ -82,6 +84,7 @@ class History:
         return [
             name
             for name in self.versions[keep:]
+            # A rollback makes an old version current, so its age alone must not retire it.
             if name != self.current and datetime.fromisoformat(self.out_of_use[name]) + grace <= now
         ]
 
@@ -107,9 +110,13 @@ class History:
         if target in versions:
             return target
         what = f"has no published version {to}" if to else "has no version before the current one"
-        raise BlockedError(
-            f"table {table} {what}", hint=f"published: {', '.join(versions) or 'none'}", current=self.current
+        others = [name for name in versions if name != self.current]
+        near = get_close_matches(to, others, n=1) or others[:1]
+        hint = (
+            (command("rollback", table, "--to", *near),) if near else (command("athena", "describe", table),)
         )
+        published = f"  # published: {', '.join(versions) or 'none'}"
+        raise BlockedError(f"table {table} {what}", hint=NextStep(*hint, published), current=self.current)
 
     def parameters(self) -> dict[str, str]:
         """Return the history as parameters of the table."""
@@ -127,6 +134,7 @@ def utc_now() -> datetime:
 
 def files_hash(files: Iterable[S3Object]) -> str:
     """Return a hash of the files' keys and ETags."""
+    # ETags change with the content, so equal names of replaced files give another hash.
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.key}\0{file.etag}\n".encode())

@@ -1,4 +1,4 @@
-"""Records of each version of a table: the job's audit, a mark of publication, and the list of its files.
+"""Records of each version of a table: the job's report, a mark of publication, and the list of its files.
 
 They lie outside the table's folder, because some readers open every object that they find below a table.
 """
@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from etltctl.catalog import Described
+from etltctl.catalog import Described, Table
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
-from etltctl.places import AUDIT, Name, version_of
+from etltctl.places import JOB_REPORT, Name, version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
-from etltctl.s3 import S3Object, is_data
+from etltctl.s3 import PARQUET, S3Object, is_data
 from etltctl.values import S3Location
 
 PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
-COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # the counts that an audit may have
+COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
+DESCRIPTION, COMMENTS = "description", "comments"  # what a job may say of its table and of its columns
 NAMED = 5  # files that a message names
 
 # Versions that etltctl 0.1 published have their records in their own folder, under these names.
-OLD_AUDIT = "_audit"
+OLD_REPORT = "_audit"
 OLD_PUBLISHED = "_PUBLISHED"
 
 
@@ -57,39 +58,45 @@ class VersionRecords:
 
     context: LakeContext
 
-    def audit(self, table: Name, location: str) -> Mapping[str, Any]:
-        """Return the job's account of the version: rows in, out, merged, rejected, flags. Empty if there is none.
+    def job_report(self, table: Name, location: str) -> Mapping[str, Any]:
+        """Return the job's report on the version: rows in, out, merged, rejected, flags. Empty if there is none.
 
         Args:
             table: The table as `layer.table`.
             location: The folder of the version.
 
         Raises:
-            UnverifiedError: The account is not a JSON object.
+            UnverifiedError: The report is not a JSON object.
         """
-        own_place = self.context.places.audit(table, version_of(location))
-        for folder in (own_place, S3Location.parse(location).object(OLD_AUDIT)):
+        # Scripts of etltctl 0.1 wrote into the version itself: that place is read second.
+        own_place = self.context.places.job_report(table, version_of(location))
+        for folder in (own_place, S3Location.parse(location).object(OLD_REPORT)):
+            # Spark names its output itself, and writes empty parts next to the one with the text.
             for part in self.context.s3.objects(folder.object("part-")):
                 if text := self.context.s3.read(part.location).strip():
                     return _parsed(str(table), part.location, text)
         return {}
 
     def set_aside(self, table: Name, location: str, objects: Sequence[S3Object]) -> None:
-        """Move every object that is hidden by its name out of the version's folder, before the version is published.
+        """Move every object that is not data out of the version's folder, before the version is published.
 
-        Scripts that do not know a place for their audit write it into the version, and Spark leaves `_SUCCESS` there.
+        Scripts that know no place for their row counts write them into the version, and Spark leaves `_SUCCESS` there.
+        File systems on S3 mark folders with empty objects (`year=2024/`, `year=2024_$folder$`). Athena skips all of
+        them, but readers that open every object fail at them.
 
         Args:
             table: The table.
             location: The folder of the version.
             objects: The objects in it.
         """
+        # Moved and not deleted: what a script left there may be all that explains a failure.
         record = str(self.context.places.record(table, version_of(location)))
         for one in objects:
-            if not is_data(location, one.key):
+            is_empty = not one.size and not one.key.endswith(PARQUET)
+            if is_empty or not is_data(location, one.key):
                 below = one.location.removeprefix(location)
-                is_audit = below.startswith(f"{OLD_AUDIT}/")
-                path = AUDIT + below.removeprefix(OLD_AUDIT) if is_audit else f"{OTHER}/{below}"
+                are_counts = below.startswith(f"{OLD_REPORT}/")
+                path = JOB_REPORT + below.removeprefix(OLD_REPORT) if are_counts else f"{OTHER}/{below}"
                 self.context.s3.move(
                     one, f"{record}{path}"
                 )  # as it is: a key may end with / or hold two of them
@@ -108,6 +115,7 @@ class VersionRecords:
             if error.code == "NoSuchKey":
                 return None
             raise
+        # A list that cannot be read proves nothing; the hash in the catalog is compared in its place.
         except (ValueError, KeyError, TypeError):
             return None
         now = _listing(location, files)
@@ -132,6 +140,7 @@ class VersionRecords:
             UnverifiedError: Files came, went or changed since.
         """
         changes = self.file_changes(table, location, files)
+        # The hash says that something differs and not what, so it serves only where no list is left.
         known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
         if changes is None and known not in ("", files_hash(files)):
             changes = FileChanges(replaced=["some; no list was kept when the version was published"])
@@ -166,10 +175,12 @@ class VersionRecords:
         marks = [
             (one.modified, one.key.removeprefix(records.key).removesuffix(f"/{PUBLISHED}"))
             for one in s3.objects(records)
+            # One listing finds the marks of all versions, however many there are.
             if one.key.endswith(f"/{PUBLISHED}")
         ]
         for name in versions:
             marks += [(one.modified, name) for one in s3.objects(root.folder(name).object(OLD_PUBLISHED))]
+        # A mark outlives its version: retirement deletes the folder first.
         marks = [(modified, name) for modified, name in marks if name in versions]
         if not marks:
             return "" if versions else None
@@ -179,32 +190,52 @@ class VersionRecords:
         return self.context.places.record(table, version_of(location))
 
 
+def described(table: Table, report: Mapping[str, Any]) -> Table:
+    """Return the table with the description and the comments of columns that its job's report has.
+
+    Only texts are taken: a job may write anything there, and what it writes must not stop a publish.
+    """
+    said = report.get(COMMENTS)
+    comments = said if isinstance(said, dict) else {}
+    return replace(
+        table,
+        description=str(report.get(DESCRIPTION) or ""),
+        comments={name.lower(): text for name, text in comments.items() if isinstance(text, str)},
+    )
+
+
+def counts_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report without the texts for the catalog, as events and checks carry it."""
+    return {name: value for name, value in report.items() if name not in (DESCRIPTION, COMMENTS)}
+
+
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     try:
-        audit = json.loads(text)
+        counts = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _unreadable(table, place) from error
-    if not isinstance(audit, dict):
+    if not isinstance(counts, dict):
         raise _unreadable(table, place)
-    flags = audit.get("flags", {})
+    flags = counts.get("flags", {})
     if not isinstance(flags, dict):
         raise _unreadable(table, place, "flags is not a JSON object")
-    for name, count in {**{name: audit.get(name, 0) for name in COUNTS}, **flags}.items():
+    for name, count in {**{name: counts.get(name, 0) for name in COUNTS}, **flags}.items():
         if type(count) is not int:  # `isinstance` would take true for 1
             raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
-    return audit
+    return counts
 
 
 def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:
     return UnverifiedError(
-        f"the audit that the job wrote of {table} cannot be read: {why}",
+        f"the report that the job wrote on {table} cannot be read: {why}",
         hint="nothing was published, the current version stays; fix the job, then run it again",
-        audit=place,
+        report=place,
     )
 
 
 def _listing(location: str, files: Sequence[S3Object]) -> dict[str, list[Any]]:
     """Return size and ETag of each file by its name below the location."""
+    # Relative names, so that a lake that was copied to another bucket keeps its lists.
     return {one.location.removeprefix(location): [one.size, one.etag] for one in files}
 
 

@@ -70,6 +70,7 @@ class Footers:
         missing = [file for file in files if entries.get(file.location, [""])[0] != file.etag]
         schemas: list[str] = known["schemas"]
         for footer in read_footers(self.s3, missing):
+            # A schema is kept once and named by its number: thousands of files of a table share a few.
             text = base64.b64encode(footer.schema.serialize().to_pybytes()).decode()
             if text not in schemas:
                 schemas.append(text)
@@ -150,9 +151,11 @@ def _read(s3: S3, listed_file: S3Object) -> Footer:
 
     # A Parquet file ends with its footer, the footer's length in four bytes, and the magic word (Parquet format).
     guess = min(FOOTER_GUESS, listed_file.size)
+    # The ETag ties the bytes to the listing: a file replaced in between fails, and `settled` lists again.
     tail = s3.read(listed_file.location, last_bytes=guess, etag=listed_file.etag) if listed_file.size else b""
     if tail[-4:] != b"PAR1":
         raise _damaged(listed_file, "is not a whole Parquet file: it does not end as one does")
+    # The eight bytes are the length field and the magic word themselves.
     length = int.from_bytes(tail[-8:-4], "little") + 8
     if length > listed_file.size:
         raise _damaged(listed_file, "is not a whole Parquet file: its footer is longer than the file")
@@ -162,6 +165,7 @@ def _read(s3: S3, listed_file: S3Object) -> Footer:
         file = pq.ParquetFile(pa.BufferReader(tail))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(listed_file, f"has a broken Parquet footer: {error}") from error
+    # Writers add metadata to the schema, by which equal schemas would differ.
     return Footer(listed_file, file.schema_arrow.remove_metadata(), file.metadata.num_rows)
 
 

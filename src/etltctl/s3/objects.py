@@ -14,6 +14,7 @@ from etltctl.waiting import REAL_TIME, timekeeper
 
 T = TypeVar("T")
 
+PARQUET = ".parquet"
 DELETED_AT_ONCE = 1000  # S3's limit of DeleteObjects
 REPLACED = frozenset({"NoSuchKey", "PreconditionFailed"})  # errors of reading a listed object that is gone
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)  # a sync deletes the files of the one before within a second or two
@@ -77,6 +78,7 @@ class S3:
         """
         place = S3Location.parse(location)
         part = {} if last_bytes is None else {"Range": f"bytes=-{last_bytes}"}
+        # S3 takes ETags with quotes and lists them with quotes; everywhere else here they have none.
         part |= {"IfMatch": f'"{etag}"'} if etag else {}
         with translated("s3", location=str(place)):
             answer = self.aws.client("s3").get_object(Bucket=place.bucket, Key=place.key, **part)
@@ -97,6 +99,7 @@ class S3:
             client.copy_object(
                 Bucket=place.bucket, Key=place.key, CopySource=source, CopySourceIfMatch=listed_object.etag
             )
+            # S3 has no move. A process that dies in between leaves both copies, never none.
             client.delete_object(**source)
 
     def remove(self, location: str | S3Location) -> None:
@@ -120,6 +123,8 @@ class S3:
             ValueError: The location is not a folder within a bucket.
         """
         place = S3Location.parse(location)
+        # Without the slash the prefix `orders` would delete `orders_old` as well; an empty key would empty the
+        # bucket.
         if not place.key.endswith("/") or not place.key.strip("/"):
             raise ValueError(f"{place} is not a folder within a bucket")
         objects = self.objects(place)
@@ -129,6 +134,7 @@ class S3:
                 answer = self.aws.client("s3").delete_objects(
                     Bucket=place.bucket, Delete={"Objects": keys, "Quiet": True}
                 )
+            # In its quiet form the answer has the failures only.
             if refused := answer.get("Errors"):
                 one = refused[0]
                 raise ServiceError(
@@ -165,6 +171,7 @@ def settled(read: Callable[[], T], name: str) -> T:
         except ServiceError as error:
             if error.code not in REPLACED:
                 raise
+        # An S3 listing is consistent, so what vanished was replaced: the next listing shows the new files.
         (timekeeper.get() or REAL_TIME).sleep(pause)
     try:
         return read()

@@ -41,6 +41,7 @@ def lay_out(folder: Path) -> list[Path]:
         for name, text in files.items():
             _write(folder / name, text, written)
     except OSError as error:
+        # Backwards: a folder is empty only after its files are gone.
         for path in reversed(written):
             path.rmdir() if path.is_dir() else path.unlink()
         raise ConfigurationError(
@@ -62,6 +63,7 @@ def _files(project: str) -> Mapping[str, str]:
     settings = (TEMPLATES / "etltctl.toml").read_text("utf-8")
     return {
         "etltctl.toml": settings.replace(PROJECT_NAME, project),
+        # The DAGs that are shipped and tested, so that a new project starts with the same ones.
         "dags/dag_mongodb.py": project_file("dags/dag_mongodb.py").read_text("utf-8"),
         "dags/dag_api.py": project_file("dags/dag_api.py").read_text("utf-8"),
         f"contracts/{CONTRACT}": (TEMPLATES / CONTRACT).read_text("utf-8"),
@@ -75,6 +77,7 @@ def _write(file: Path, text: str, written: list[Path]) -> None:
     for folder in reversed([parent for parent in file.parents if not parent.exists()]):
         folder.mkdir()
         written.append(folder)
+    # Refuses a file that came into being since the check, instead of writing over it.
     with file.open("x", encoding="utf-8") as stream:
         written.append(file)
         stream.write(text)

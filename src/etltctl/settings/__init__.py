@@ -43,7 +43,8 @@ def load_settings(
     Raises:
         ConfigurationError: The settings have problems. Each is listed with its place.
     """
-    from etltctl.settings.loading import Loader
+    # The loader imports pydantic, which takes as long as all the rest of the start of a command.
+    from etltctl.settings.loader import Loader
 
     variables = dict(os.environ if environ is None else environ)  # as they are now, whenever a value is shown
     return Loader(variables, directory or _here()).load(config, env, flags or {})
@@ -51,11 +52,13 @@ def load_settings(
 
 def _here() -> Path:
     try:
+        # A shell may stand in a folder that was deleted and made again.
         return Path.cwd()
     except FileNotFoundError as error:
         raise ConfigurationError("the working folder is gone", hint="cd to one that is there") from error
 
 
+# The type is public, but to import it here would import pydantic as well.
 def __getattr__(name: str) -> Any:
     if name == "Settings":
         from etltctl.settings.model import Settings

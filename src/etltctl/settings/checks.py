@@ -9,16 +9,18 @@ from pydantic import Field, FiniteFloat, model_validator
 from etltctl.settings.project_names import NAMED_TABLE
 from etltctl.settings.section import Folder, Section
 
+# `evolve` and `freeze` are the words of dlt's schema contracts.
 Reaction = Literal["evolve", "freeze", "quarantine"]
 MOST_VERSIONS = 100  # of a table: the catalog remembers them in one of its parameters
 RowReaction = Literal["evolve", "freeze"]  # a version is published whole or not at all
 
 
 class Range(Section):
-    """The least and the greatest value a column may have, both allowed. Null passes, NaN does not."""
+    """The bounds of a column's values. Both bounds are allowed values. Null passes, NaN does not."""
 
-    min: FiniteFloat | None = None
-    max: FiniteFloat | None = None
+    # Infinity in a file would be a bound that checks nothing, so that only finite numbers are taken.
+    min: FiniteFloat | None = Field(default=None, description="the least value the column may have")
+    max: FiniteFloat | None = Field(default=None, description="the greatest value the column may have")
 
     @model_validator(mode="after")
     def _says_something(self) -> Range:
@@ -34,40 +36,69 @@ class Contracts(Section):
 
     `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
     files aside that bring it; a version of silver or gold is stopped then. Changes that would break readers are
-    never taken in. `rows` is for rows that break a check: `evolve` reports them and publishes all the same. `folder`
-    is relative to the settings file; where it is not set, contracts lie with the state, or in `contracts/` if that is
-    in S3.
+    never taken in.
     """
 
-    columns: Reaction = "evolve"
-    types: Reaction = "evolve"
-    rows: RowReaction = "freeze"
-    folder: str | None = None
+    columns: Reaction = Field(default="evolve", description="the effect of a new or missing column")
+    types: Reaction = Field(default="evolve", description="the effect of a changed type")
+    rows: RowReaction = Field(
+        default="freeze",
+        description="the effect of rows that break a check; `evolve` reports them and publishes",
+    )
+    folder: str | None = Field(
+        default=None,
+        description=(
+            "the folder of the contracts, relative to the settings file. If unset, they are next to the "
+            "state, or in `contracts/` if the state is in S3"
+        ),
+    )
 
 
 class TableRules(Section):
-    """The checks of one table, `[tables."layer.table"]`.
+    """The checks of one table, `[tables."layer.table"]`."""
 
-    `keys` are together unique and never null; `ranges` bound columns; `max_drop_pct` is against the version that is
-    current; `conserve_rows`: the job must account for every row it read; `sql` names queries that must return no row,
-    where `{this}` is the new version and `{layer.table}` any other table. `location` and `partitions` describe a table
-    that another program writes.
-    """
-
-    keys: list[str] = []
-    not_null: list[str] = []
-    ranges: dict[str, Range] = {}
-    min_rows: int = Field(0, ge=0)
-    max_drop_pct: float | None = Field(None, ge=0, le=100)
-    conserve_rows: bool = False
-    sql: dict[str, str] = {}
-    columns: Reaction | None = None
-    types: Reaction | None = None
-    rows: RowReaction | None = None
-    allow_widening: bool = False
-    keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = None
-    location: Folder | None = None
-    partitions: Literal["registered", "projection"] = "registered"
+    keys: list[str] = Field(default=[], description="columns that are together unique and never null")
+    not_null: list[str] = Field(default=[], description="columns that are never null")
+    ranges: dict[str, Range] = Field(default={}, description="the bounds of columns, by column")
+    min_rows: int = Field(default=0, ge=0, description="a version with fewer rows is not published (exit 5)")
+    max_drop_pct: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description=(
+            "a version with this many per cent fewer rows than the current one is not published (exit 5)"
+        ),
+    )
+    conserve_rows: bool = Field(
+        default=False, description="whether the job must account for every row that it read"
+    )
+    sql: dict[str, str] = Field(
+        default={},
+        description=(
+            "queries by name that must return no row; `{this}` is the new version, `{layer.table}` any "
+            "other table"
+        ),
+    )
+    columns: Reaction | None = Field(
+        default=None, description="the effect of a new or missing column; that of `contracts` unless set"
+    )
+    types: Reaction | None = Field(
+        default=None, description="the effect of a changed type; that of `contracts` unless set"
+    )
+    rows: RowReaction | None = Field(
+        default=None, description="the effect of rows that break a check; that of `contracts` unless set"
+    )
+    allow_widening: bool = Field(default=False, description="whether a type may become wider")
+    keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = Field(
+        default=None, description="used in place of `lake.keep_versions`"
+    )
+    location: Folder | None = Field(
+        default=None, description="the location of a table that another program writes"
+    )
+    partitions: Literal["registered", "projection"] = Field(
+        default="registered",
+        description="how partitions of such a table are known: registered one by one, or by projection",
+    )
 
     @property
     def needs_query(self) -> bool:
@@ -77,4 +108,5 @@ class TableRules(Section):
     @property
     def named_tables(self) -> set[str]:
         """Every `layer.table` that the queries of `sql` name."""
+        # Found by pattern, without a parser: the braces are etltctl's and never part of SQL.
         return {name for query in self.sql.values() for name in NAMED_TABLE.findall(query)} - {"this"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.layers import KeyPath, Layer, first_layer
-from etltctl.settings.model import every_key
 from etltctl.settings.secrets import is_secret
+from etltctl.settings.section import Section
 
 LIMITS = {
     "greater_than": "more than",
@@ -16,6 +16,7 @@ LIMITS = {
     "less_than": "less than",
     "less_than_equal": "at most",
 }
+# By pydantic's type of error. Its texts speak of Python (`Input should be a valid dictionary`); the file is TOML.
 PLAIN_WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
@@ -48,19 +49,31 @@ def problem(error: Any, layers: list[Layer]) -> str:
         layers: The settings from their places, the topmost first.
     """
     keys, numbered = _keys(error["loc"]), _keys(error["loc"], numbered=True)
+    # pydantic reports the whole source, although the key `kind` is what is wrong.
     if error["type"].startswith("union_tag"):
         keys, numbered = (*keys, "kind"), (*numbered, "kind")
     place = first_layer(layers, numbered).complaint_place(numbered)
+    # A key that is missing has no place. The section around it has one.
     if error["type"] == "missing":
         place = _section_place(numbered, layers)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], every_key(), n=1)
+        near = difflib.get_close_matches(keys[-1], _every_key(), n=1)
         guess = f", did you mean {near[0]}?" if near else ""
         return f"{place}: unknown setting {'.'.join(keys)}{guess}"
     text = _plain_words(error)
+    # The value may be the secret itself, and errors end up in logs.
     if is_secret(".".join(keys)):
         text = text.partition(", got ")[0]
     return f"{place}: {'.'.join(keys)} {text}"
+
+
+def _every_key() -> set[str]:
+    """Return the name of every setting, to guess the meaning of an unknown one."""
+    # The list grows while it is read, so that sections of sections are reached too.
+    sections = [Section]
+    for section in sections:
+        sections += section.__subclasses__()
+    return {name for section in sections for name in section.model_fields}
 
 
 def _section_place(path: KeyPath, layers: list[Layer]) -> str:
@@ -75,8 +88,10 @@ def _section_place(path: KeyPath, layers: list[Layer]) -> str:
 def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
     """Return pydantic's path without positions in lists, unless `numbered`, and without the kind of source it tried."""
     path = [str(step) for step in steps if numbered or not isinstance(step, int)]
+    # pydantic adds the kind to the path of a source, although no such table is in the file.
     if path[:1] == ["sources"] and len(path) > 2:
         del path[2]
+    # Where a value may be of several types, pydantic names the type that it tried at the end of the path.
     if path[-1].startswith(("list[", "literal[", "[key]")):
         del path[-1]
     return tuple(path)

@@ -31,7 +31,6 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
     yield from _out_of_place(settings.tables)
-    yield from _unknown_steps(settings)
     yield from _shared_databases(settings)
     for name, source in settings.sources.items():
         if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
@@ -49,23 +48,6 @@ def _shared_databases(settings: Settings) -> Problems:
         if other != layer:
             text = f"the layers {other} and {layer} cannot share the database {database}: name another for one of them"
             yield ("athena", "databases"), text
-
-
-def _unknown_steps(settings: Settings) -> Problems:
-    things = {
-        "sync": list(settings.sources),
-        "glue": list(settings.glue.jobs),
-        "athena": ["refresh"],
-        "tableau": list(settings.tableau.datasources),
-    }
-    for name, pipeline in settings.pipelines.items():
-        for step in pipeline.steps:
-            kind, _, thing = step.partition(":")
-            if thing not in things.get(kind, []):
-                every = [f"{kind}:{known}" for kind, names in things.items() for known in names]
-                near = difflib.get_close_matches(step, every, n=1)
-                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(every)}"
-                yield ("pipelines", name, "steps"), f"pipeline {name} has the unknown step {step}, {guess}"
 
 
 def folders(settings: Settings) -> dict[str, str]:

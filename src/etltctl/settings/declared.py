@@ -49,6 +49,7 @@ def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
     rules = settings.rules(table)
     for rule, names in (("keys", rules.keys), ("not_null", rules.not_null), ("ranges", list(rules.ranges))):
         for name in names:
+            # The catalog keeps names in lower case, and so do contracts.
             if columns and name.lower() not in columns:
                 near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
                 yield UnknownColumn(table, rule, name, near, settings.place_of("tables", table, rule))
@@ -70,6 +71,7 @@ def is_written(column: UnknownColumn, settings: Settings) -> bool | None:
     texts = [text for job in writers for text in _texts(settings, job)]
     if not texts:
         return None
+    # A whole word anywhere in the text is enough: a wrong yes costs a late error, a wrong no would stop a good run.
     word = re.compile(rf"(?<!\w){re.escape(column.name)}(?!\w)", re.IGNORECASE)
     return any(word.search(text) for text in texts)
 
@@ -83,6 +85,7 @@ def _texts(settings: Settings, job: str) -> Iterator[str]:
     for file in [*files, *data]:
         with suppress(OSError):
             yield file.read_text("utf-8", errors="replace")
+    # A column may be named in the settings only, as those that a rule of the job's config makes.
     yield json.dumps(settings.glue.jobs[job].config, default=str)
     for table in settings.glue.jobs[job].reads:
         yield " ".join(_contract_columns(settings, table))

@@ -26,6 +26,7 @@ def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -
             hint = "name an existing file with -c or ETLTCTL_CONFIG, or none at all"
             raise ConfigurationError(f"there is no settings file {named}", hint=hint)
         return named.resolve()
+    # Resolved first, or `..` and links would lead past folders that are above in the tree.
     here = directory.resolve()
     return next((file for folder in (here, *here.parents) if (file := folder / FILE).is_file()), None)
 
@@ -37,5 +38,6 @@ def read_text(file: Path) -> str:
 
 def project_file(relative: str) -> Path:
     """Return a shipped file: inside an installed package, or in the checkout that an editable install points at."""
+    # The wheel has the shipped files inside the package; a checkout has them at its root.
     installed = PACKAGE / "_project" / relative
     return installed if installed.exists() else PACKAGE.parents[1] / relative

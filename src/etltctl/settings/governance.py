@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from etltctl.settings.project_names import LAYERS
 from etltctl.settings.section import Section, TableName
 
+# What Lake Formation grants on each kind of thing. It refuses any other, in the middle of an apply.
 PERMISSIONS = {
     "table": ("ALL", "SELECT", "INSERT", "DELETE", "DESCRIBE", "ALTER", "DROP"),
     "database": ("ALL", "CREATE_TABLE", "ALTER", "DROP", "DESCRIBE"),
@@ -19,6 +20,7 @@ PERMISSIONS = {
     "location": ("DATA_LOCATION_ACCESS",),
 }
 FILTERS_PER_GRANT = 10  # Lake Formation's own limit
+# Principals are IAM's users and roles, groups of Identity Center, users of QuickSight, or an organization.
 _ARN = r"arn:aws[a-z-]*:(iam|identitystore|quicksight|organizations):[^:]*:\d*:\S+"
 _PRINCIPAL = rf"(role|user):[\w+=,.@/-]+|{_ARN}|\d{{12}}"
 
@@ -34,6 +36,7 @@ def _principal(text: str) -> str:
 def _tagged(text: str) -> str:
     layer, *rest = text.split(".")
     if (
+        # At most layer, table and column, each in the letters that the catalog takes.
         layer not in LAYERS
         or len(rest) > 2
         or not all(re.fullmatch(r"[a-z_][a-z0-9_]*", part) for part in rest)
@@ -57,13 +60,15 @@ Layer = Literal["bronze", "silver", "silver_rejects", "gold"]
 
 
 class Zone(Section):
-    """Layers that are governed alike: their databases carry the zone's LF-tag, their locations are registered.
+    """Layers that are governed alike: their databases carry the zone's LF-tag, their locations are registered."""
 
-    `hybrid` leaves access by IAM in place and applies Lake Formation to the opted-in principals only.
-    """
-
-    layers: list[Layer] = Field(min_length=1)
-    hybrid: bool = False
+    layers: list[Layer] = Field(min_length=1, description="the layers; each is in one zone")
+    hybrid: bool = Field(
+        default=False,
+        description=(
+            "whether access by IAM stays, so that Lake Formation applies to the opted-in principals only"
+        ),
+    )
 
 
 class DataFilter(Section):
@@ -75,6 +80,7 @@ class DataFilter(Section):
 
     @model_validator(mode="after")
     def _names_columns_one_way(self) -> DataFilter:
+        # A filter of the service has either a list or a wildcard with exceptions.
         if self.columns and self.exclude_columns:
             raise ValueError("must name columns or exclude_columns, not both")
         if not (self.rows or self.columns or self.exclude_columns):
@@ -103,6 +109,7 @@ class Grant(Section):
     @property
     def kind(self) -> str:
         """What kind of thing the grant is about, a key of PERMISSIONS."""
+        # The narrow kinds come first: a filter belongs to a table, which the grant names as well.
         if self.location:
             return "location"
         if self.filters:
@@ -138,6 +145,7 @@ class Grant(Section):
             raise ValueError(
                 f"must have permissions of {', '.join(known)} on a {self.kind}, got {', '.join(wrong)}"
             )
+        # A permission that can be passed on must be held, or the two lists contradict each other.
         if extra := set(self.grantable) - set(self.permissions):
             raise ValueError(f"must list {', '.join(sorted(extra))} in permissions to make it grantable")
         if len(self.filters) > FILTERS_PER_GRANT:
@@ -162,25 +170,51 @@ class OptIn(Section):
 
 
 class Governance(Section):
-    """Who may see what of the lake.
+    """The permissions on the lake, as Lake Formation grants them. Without a zone nothing is governed.
 
-    Managed are the principals that grants, opt-ins and `principals` name, and the databases and tables of the zones;
-    nothing else is touched. Settings of the whole account (`admins`, `iam_defaults`, `source_identity`) are left
-    alone unless they are set.
+    etltctl manages the principals that grants, opt-ins and `principals` name, and the databases and tables of the
+    zones. It changes nothing else.
     """
 
-    zone_tag: Name = "zone"
+    zone_tag: Name = Field(
+        default="zone", description="the LF-tag whose values are the zones, set on their databases"
+    )
     zones: dict[Name, Zone] = {}
-    location_role: Principal | None = None
-    principals: list[Principal] = []
-    admins: list[Principal] | None = Field(default=None, max_length=30)
-    iam_defaults: bool | None = None
-    source_identity: bool | None = None
-    tags: dict[Name, list[Name]] = {}
-    assign: dict[Tagged, dict[Name, Name]] = {}
-    filters: dict[TableName, dict[Name, DataFilter]] = {}
-    grants: list[Grant] = []
-    opt_ins: list[OptIn] = []
+    location_role: Principal | None = Field(
+        default=None,
+        description="the role that reads registered locations; if unset, no location is registered",
+    )
+    principals: list[Principal] = Field(
+        default=[],
+        description="further principals whose grants are managed, as `role:NAME`, `user:NAME` or an ARN",
+    )
+    admins: list[Principal] | None = Field(
+        default=None,
+        max_length=30,
+        description="the data lake administrators; the caller always stays one; unchanged unless set",
+    )
+    iam_defaults: bool | None = Field(
+        default=None,
+        description="whether new databases and tables of the account are open to IAM; unchanged unless set",
+    )
+    source_identity: bool | None = Field(
+        default=None, description="whether S3 data events name the querying role; unchanged unless set"
+    )
+    tags: dict[Name, list[Name]] = Field(
+        default={}, description="LF-tags with their values; a key with no value is deleted"
+    )
+    assign: dict[Tagged, dict[Name, Name]] = Field(
+        default={}, description="the tags of a `layer`, `layer.table` or `layer.table.column`"
+    )
+    filters: dict[TableName, dict[Name, DataFilter]] = Field(
+        default={}, description="data cells filters of a `layer.table`, by name"
+    )
+    grants: list[Grant] = Field(
+        default=[], description="what each principal may do, on one of `table`, `tags`, `layer`, `location`"
+    )
+    opt_ins: list[OptIn] = Field(
+        default=[], description="the principals to which Lake Formation applies in a hybrid zone"
+    )
 
     @property
     def is_configured(self) -> bool:
@@ -195,6 +229,7 @@ class Governance(Section):
     @property
     def all_tags(self) -> Mapping[str, list[str]]:
         """The LF-tags there should be, the zones' own included; one with no value is to go."""
+        # A tag of the settings with the name of the zones' tag replaces it, so that a person can add values.
         zones = {self.zone_tag: list(self.zones)} if self.zones else {}
         return {**zones, **self.tags}
 

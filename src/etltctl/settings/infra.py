@@ -17,6 +17,7 @@ Retention = Literal[
 
 def _matching(pattern: str, like: str) -> AfterValidator:
     def check(text: str) -> str:
+        # Empty stands for the name that follows from the project.
         if text and not re.fullmatch(pattern, text):
             raise ValueError(f"must be {like}, got {text!r}")
         return text
@@ -27,6 +28,7 @@ def _matching(pattern: str, like: str) -> AfterValidator:
 StackName = Annotated[
     str, _matching(r"[A-Za-z][A-Za-z0-9-]{0,127}", "letters, digits and hyphens like 'pi-m3'")
 ]
+# `alias/aws/` belongs to AWS's own keys, and no policy can be set on those.
 KeyAlias = Annotated[str, _matching(r"alias/(?!aws/)[A-Za-z0-9/_-]+", "an alias like 'alias/pi-m3'")]
 KeyArn = Annotated[
     str, _matching(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", "the ARN of a KMS key")
@@ -36,26 +38,50 @@ Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 
 
 class Infra(Section):
-    """The stack of an environment on AWS.
+    """The CloudFormation stack that `etltctl infra` plans and deploys."""
 
-    Empty names follow the project's: stack `PROJECT`, key `alias/PROJECT`. With `key_arn` the stack uses a key that
-    exists, such as the one that an earlier stack left, and makes none. `image` is the newest Ubuntu at the first
-    deployment and stays what it was after that, because another image means another machine. Days are counted from an
-    object's or a line's creation. A stack takes in a bucket, a database, a log group or the secret that exists only if
-    `adopt` names it, or is "all". Money is US dollars a month; a budget of 0 makes none. `machine = false` makes no
-    machine, network, volume or bundle: use it if you already run Airflow, or run etltctl by hand.
-    """
-
-    stack: StackName = ""
-    key_alias: KeyAlias = ""
-    key_arn: KeyArn = ""
-    adopt: list[str] | Literal["all"] = []
-    machine: bool = True
-    instance_type: str = "t3.large"
-    image: Image = ""
-    volume_gb: int = Field(default=40, ge=20, le=16384)
-    log_days: Retention = 30
-    result_days: int = Field(default=14, ge=1)
-    old_version_days: int = Field(default=30, ge=1)
-    monthly_budget_usd: float = Field(default=100.0, ge=0)
-    alarm_email: Email = ""
+    stack: StackName = Field(default="", description="the stack's name; the project's unless set")
+    key_alias: KeyAlias = Field(
+        default="", description="the alias of the key that encrypts the lake; `alias/PROJECT` unless set"
+    )
+    key_arn: KeyArn = Field(
+        default="",
+        description=(
+            "an existing key to use, such as one that an earlier stack left; the stack then makes none"
+        ),
+    )
+    adopt: list[str] | Literal["all"] = Field(
+        default=[],
+        description=(
+            "existing buckets, databases, log groups and the secret that the stack may take in, or `all`"
+        ),
+    )
+    machine: bool = Field(
+        default=True,
+        description=(
+            "whether the stack has a machine that runs Airflow, with its network and volume; set `false` "
+            "if you already run Airflow, or run etltctl by hand"
+        ),
+    )
+    instance_type: str = Field(default="t3.large", description="the type of the machine")
+    image: Image = Field(
+        default="",
+        description=(
+            "the image of the machine; unless set, the newest Ubuntu at the first deployment, and the "
+            "same one after that, because another image makes another machine"
+        ),
+    )
+    volume_gb: int = Field(default=40, ge=20, le=16384, description="the size of the machine's volume")
+    log_days: Retention = Field(default=30, description="how long log lines are kept, from their creation")
+    result_days: int = Field(
+        default=14, ge=1, description="how long query results are kept, from their creation"
+    )
+    old_version_days: int = Field(
+        default=30, ge=1, description="how long replaced versions of objects are kept"
+    )
+    monthly_budget_usd: float = Field(
+        default=100.0,
+        ge=0,
+        description="an alarm is sent if a month costs more, in US dollars; 0 makes no budget",
+    )
+    alarm_email: Email = Field(default="", description="the address for alarms")

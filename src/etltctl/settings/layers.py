@@ -9,6 +9,8 @@ from typing import Any
 
 KeyPath = tuple[str, ...]
 
+# TOML has no parser in Python's library that keeps places. Headers and keys have few forms, and a place that is not
+# found costs only the line number in an error.
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?")
@@ -32,11 +34,13 @@ def key_places(text: str) -> Mapping[KeyPath, Place]:
     places: dict[KeyPath, Place] = {}
     table: KeyPath = ()
     counts: dict[KeyPath, int] = {}
+    # A line of a long string may look like a key, so its inside is blanked, and its line breaks stay.
     for number, line in enumerate(_without_long_strings(text).splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _split(header[2])
             place = Place(number, header.start(2) + 1)
             _note(places, table, place)
+            # Positions count from 0, as pydantic numbers the elements of a list in its errors.
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, str(counts[table]))
@@ -63,6 +67,7 @@ def place_of(path: KeyPath, places: Mapping[KeyPath, Place]) -> Place | None:
 
 
 def _note(places: dict[KeyPath, Place], path: KeyPath, place: Place) -> None:
+    # `[a.b]` makes the table `a` too. The first mention is the place that a person looks for.
     for length in range(1, len(path) + 1):
         places.setdefault(path[:length], place)
 
@@ -92,12 +97,22 @@ class Layer:
         return f"{self.name}:{place.line}:{place.column}" if place else self.name
 
 
+@dataclass(frozen=True)
+class SettingValue:
+    """One setting as it may be shown, and where it comes from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
 def first_layer(layers: list[Layer], path: KeyPath) -> Layer:
     """Return the topmost layer that sets a key; if none does, one for the default of the type."""
     for layer in layers:
         data: Any = layer.data
         for name in path:
             data = _within(data, name)
+        # TOML has no null, so that None always means that the layer does not set the key.
         if data is not None:
             return layer
     return Layer({}, "default")

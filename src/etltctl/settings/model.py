@@ -15,28 +15,38 @@ from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
+from etltctl.settings.layers import SettingValue
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Bucket, Section, StatePlace, TableName
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
-from etltctl.values import S3Location
+from etltctl.values import LOCAL, S3Location
 
 
 class Lake(Section):
-    """Where the layers lie, and how long versions of a table are kept.
+    """The places of the layers, and how long versions of a table are kept.
 
     A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
-    `grace_minutes`, which must be longer than the longest query; one that was never published after
-    `keep_unpublished_days`.
+    `grace_minutes`. A version that was never published is deleted after `keep_unpublished_days`.
     """
 
-    bronze: Bucket
-    silver: Bucket
-    gold: Bucket
-    scripts: Bucket
-    keep_versions: int = Field(3, ge=1, le=MOST_VERSIONS)
-    grace_minutes: int = Field(300, ge=0)
-    keep_unpublished_days: int = Field(14, ge=1)
+    bronze: Bucket = Field(description="where Airbyte writes")
+    silver: Bucket = Field(
+        description="the place of cleaned tables; rejected rows are in `rejects/` below it"
+    )
+    gold: Bucket = Field(description="the place of the tables that people query")
+    scripts: Bucket = Field(description="the place of the Glue jobs' scripts")
+    keep_versions: int = Field(
+        default=3, ge=1, le=MOST_VERSIONS, description="how many published versions of a table are kept"
+    )
+    grace_minutes: int = Field(
+        default=300,
+        ge=0,
+        description="how long a replaced version is kept at least; longer than the longest query",
+    )
+    keep_unpublished_days: int = Field(
+        default=14, ge=1, description="how long a version is kept that was never published"
+    )
 
     def root(self, layer: str) -> str:
         """Return where a layer's tables lie. Rows that silver refused have a separate folder next to its tables."""
@@ -44,18 +54,11 @@ class Lake(Section):
 
 
 class Pipeline(Section):
-    """The steps of a pipeline, in order, each `kind:name`."""
+    """The steps of a pipeline, in their order, each as `kind:name`."""
 
-    steps: list[str] = Field(min_length=1)
-
-
-@dataclass(frozen=True)
-class SettingValue:
-    """One setting as it may be shown, and where it comes from."""
-
-    key: str
-    value: Any
-    origin: str
+    steps: list[str] = Field(
+        min_length=1, description="`sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:DATASOURCE`"
+    )
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,25 @@ class AwsEndpoint:
 class Settings(Section):
     """Everything that the commands need to know of one environment."""
 
-    version: Literal[1] = 1
-    project: str
-    default_env: str = "local"
+    version: Literal[1] = Field(default=1, description="the version of the file's format")
+    project: str = Field(
+        description=(
+            "names the stack with its roles, alarms, log groups and secret; another name makes another stack"
+        ),
+    )
+    default_env: str = Field(
+        default="local", description="the environment if neither `--env` nor ETLTCTL_ENV names one"
+    )
     env: str
-    protected: bool = False
-    state: StatePlace = ".etltctl"
+    protected: bool = Field(
+        default=False, description="whether `govern apply` and `connections apply` ask before every change"
+    )
+    state: StatePlace = Field(
+        default=".etltctl",
+        description=(
+            "where the events of runs are kept: a folder, or `s3://…`; the embedded lake is there too"
+        ),
+    )
     lake: Lake
     sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
     airbyte: Airbyte
@@ -98,6 +114,7 @@ class Settings(Section):
     def _name_after_the_project(cls, data: Any) -> Any:
         return with_project_names(data)
 
+    # Private, so that they are no settings: they take no part in the schema or a dump.
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
@@ -134,6 +151,11 @@ class Settings(Section):
     def endpoint(self) -> AwsEndpoint | None:
         """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
         return self._endpoint
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded server serves this environment: it reads the sources and runs the jobs."""
+        return self.env == LOCAL
 
     @property
     def stack_name(self) -> str:
@@ -234,9 +256,11 @@ class Settings(Section):
         Returns:
             The files, one a name, sorted by name.
         """
+        # `glue_jobs/../glue_jobs/a.py` names the same script as `glue_jobs/a.py`.
         script = Path(os.path.normpath(self.glue.jobs[job].script))
         folder = script.parent
         scripts = {Path(os.path.normpath(each.script)) for each in self.glue.jobs.values()}
+        # Later places win below, so that the project's folder comes last.
         places = [self._folder / folder]
         if (
             shipped := project_file(str(script))
@@ -262,11 +286,3 @@ class Settings(Section):
         """Note where the settings came from. The loader calls this once."""
         self._folder, self._file, self._shown, self._place = folder, file, shown, place
         self._overlay = overlay
-
-
-def every_key() -> set[str]:
-    """Return the name of every setting, to guess the meaning of an unknown one."""
-    sections = [Section]
-    for section in sections:
-        sections += section.__subclasses__()
-    return {name for section in sections for name in section.model_fields}

@@ -41,9 +41,11 @@ def with_project_names(data: Any) -> Any:
     """
     if not isinstance(data, Mapping) or not isinstance(project := data.get("project"), str):
         return data
+    # A copy of each level that changes: the same tables are read again for the next environment.
     filled = dict(data)
     athena = filled.get("athena", {})
     if isinstance(athena, Mapping):
+        # What the settings name wins; only the rest follows from the project.
         named = athena.get("databases", {})
         databases = {layer: database_name(project, layer) for layer in LAYERS}
         filled["athena"] = {

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.values import LOCAL
-
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
 
@@ -33,6 +31,7 @@ def files_of_job(settings: Settings, job: str) -> list[Path]:
         return []
     modules = {file.stem: file for file in settings.extra_files(job) if file.suffix == ".py"}
     files = [script]
+    # Every module is read once, even if modules import each other.
     for file in files:  # grows while it is walked
         reached = imported_modules(_source(file))
         files += [modules[name] for name in reached if name in modules and modules[name] not in files]
@@ -49,7 +48,7 @@ def syntax_errors(settings: Settings, job: str) -> Iterator[str]:
         job: A name in `glue.jobs`.
     """
     python = PYTHON_OF_GLUE.get(settings.glue.jobs[job].glue_version)
-    if settings.env != LOCAL and (python is None or python > sys.version_info[:2]):
+    if not settings.is_embedded and (python is None or python > sys.version_info[:2]):
         return
     place = settings.place_of("glue", "jobs", job, "script")
     for file in files_of_job(settings, job):
@@ -63,6 +62,7 @@ def _syntax_error(file: Path) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape sequence stops no run
+            # Compiled, not imported: a script's imports, such as awsglue, are not on this machine.
             compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
         text = f": {error.text.strip()}" if error.text and error.text.strip() else ""

@@ -11,6 +11,7 @@ from etltctl.errors import ConfigurationError
 
 FETCHED = ("ssm:", "secretsmanager:")
 REFERENCES = ("env:", "file:", *FETCHED)
+# Named here and not by the type of their fields: what is shown or logged has only the keys.
 SECRET_KEYS = (
     r"airbyte\.client_(id|secret)",
     r"airbyte\.destination\.(access_key_id|secret_access_key)",
@@ -57,6 +58,7 @@ def resolve_secret(
                 f"{setting} is {reference}, but the file cannot be read: {error}"
             ) from error
     if reference.startswith(FETCHED):
+        # On this machine nothing is sent to AWS, not even to read a secret.
         if fetch is None:
             raise ConfigurationError(f"{setting} is {reference}, which needs an environment on AWS")
         return fetch(reference)

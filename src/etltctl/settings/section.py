@@ -17,6 +17,7 @@ SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def _bucket_url(text: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?", text):
         raise ValueError(f"must be an S3 location like s3://bucket/prefix, got {text!r}")
+    # S3 takes such names as they are, but clients and folders on disk resolve them to another place.
     path = S3Location.parse(text).key.rstrip("/")
     folders = path.split("/") if path else []
     if odd := next((name for name in folders if name in (".", "..")), None):
@@ -49,6 +50,7 @@ def _table(text: str) -> str:
 
 def _digits_as_text(value: object) -> object:
     """Return a number as text: an environment variable of digits only is read as a number."""
+    # A whole number has no leading zeros in TOML, so that the text has exactly the id's digits.
     return str(value) if isinstance(value, int) else value
 
 

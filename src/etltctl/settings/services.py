@@ -14,57 +14,77 @@ Usd = Annotated[float, Field(ge=0)]
 
 
 class Destination(Section):
-    """How Airbyte writes Parquet into bronze: as the role, with the key, or with the rights of its machine."""
+    """How Airbyte writes Parquet into bronze: as the role, with the access key, or with the rights of its machine.
 
-    region: str = ""  # that of `aws`, unless named
-    role_arn: str = ""
-    access_key_id: Secret = ""
-    secret_access_key: Secret = ""
-    codec: Literal["UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"] = "SNAPPY"
+    `etltctl connections apply` gives this to the destination that it makes.
+    """
+
+    region: str = Field(default="", description="the bucket's region; that of `aws` unless set")
+    role_arn: str = Field(default="", description="the role that Airbyte assumes")
+    access_key_id: Secret = Field(default="", description="secret: the access key that Airbyte uses")
+    secret_access_key: Secret = Field(default="", description="secret: the secret of that key")
+    codec: Literal["UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"] = Field(
+        default="SNAPPY", description="how the Parquet files are compressed"
+    )
 
 
 class Airbyte(Section):
-    """Airbyte's public API, how long a sync may take, the workspace and the destination of connections as code.
+    """Airbyte's public API, the application that calls it, and how long a sync may take."""
 
-    `workspace_id` may be left unset where the application sees one workspace only.
-    """
-
-    url: str
-    client_id: IdSecret
-    client_secret: IdSecret
-    timeout_minutes: int = Field(180, ge=1)
-    workspace_id: IdText = ""
+    url: str = Field(description="`https://api.airbyte.com/v1`; self-hosted `https://HOST/api/public/v1`")
+    client_id: IdSecret = Field(description="secret: the client id of an application in Airbyte")
+    client_secret: IdSecret = Field(description="secret: the secret of the same application")
+    timeout_minutes: int = Field(
+        default=180, ge=1, description="how long etltctl waits for a sync; the sync goes on after that"
+    )
+    workspace_id: IdText = Field(
+        default="",
+        description=(
+            "the workspace for new connections; may be unset if the application sees one workspace only"
+        ),
+    )
     destination: Destination = Destination()
 
 
 class Aws(Section):
-    """Profile and region; botocore's rules apply where they are not set.
+    """The account. If profile or region is not set, botocore's own rules apply."""
 
-    Before a run starts anything, `preflight` asks IAM whether the caller's policies allow what its steps need. Switch
-    it off if a resource's own policy alone gives access, such as a bucket policy: IAM's simulation does not see it.
-    """
-
-    profile: str | None = None
-    region: str | None = None
-    preflight: bool = True
+    profile: str | None = Field(default=None, description="a profile of AWS's own configuration")
+    region: str | None = Field(default=None, description="the region of everything")
+    preflight: bool = Field(
+        default=True,
+        description=(
+            "whether a run asks IAM, before it starts anything, if the caller's policies allow its "
+            "steps. Set `false` if a resource's own policy alone gives access, such as a bucket policy: "
+            "IAM's simulation does not see it"
+        ),
+    )
 
 
 class GlueJob(Section):
-    """One Glue job: its script, its size, the tables it reads and writes (`layer.table`), its config.
+    """One Glue job: its script, its size, the tables that it reads and writes, its config."""
 
-    Without a `role` the job runs as the project's, `PROJECT-glue`.
-    """
-
-    script: str
-    role: str = ""
-    glue_version: str = "5.1"
-    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = "G.1X"
-    workers: int = Field(2, ge=2)
-    timeout_minutes: int = Field(45, ge=1, lt=10080)
-    max_usd: float | None = Field(None, gt=0)
-    reads: list[TableName] = []
-    writes: list[TableName] = []
-    config: dict[str, Any] = {}
+    script: str = Field(
+        description="the script: a path relative to the settings file, or one that etltctl ships"
+    )
+    role: str = Field(default="", description="the role of the job; `PROJECT-glue` unless set")
+    glue_version: str = Field(
+        default="5.1", description="the version of Glue; 5.1 has Spark 3.5.6 and Java 17"
+    )
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"] = Field(
+        default="G.1X", description="the size of a worker"
+    )
+    workers: int = Field(default=2, ge=2, description="the number of workers")
+    timeout_minutes: int = Field(default=45, ge=1, lt=10080, description="Glue stops a run after this time")
+    max_usd: float | None = Field(
+        default=None, gt=0, description="a run that would cost more is not started (exit 9)"
+    )
+    reads: list[TableName] = Field(
+        default=[],
+        description="the tables it reads, as `layer.table`; it gets their current versions as arguments",
+    )
+    writes: list[TableName] = Field(default=[], description="the tables it writes, each as a new version")
+    config: dict[str, Any] = Field(default={}, description="values on top of the job's own config file")
 
 
 def _job_prefix(text: str) -> str:
@@ -74,12 +94,15 @@ def _job_prefix(text: str) -> str:
 
 
 class Glue(Section):
-    """The Glue jobs by name, and the prefix of their names at Glue.
+    """The Glue jobs by name, and the prefix of their names at Glue."""
 
-    With a `job_prefix` two projects can share an account: every command keeps the short names of the jobs.
-    """
-
-    job_prefix: Annotated[str, AfterValidator(_job_prefix)] = ""
+    job_prefix: Annotated[str, AfterValidator(_job_prefix)] = Field(
+        default="",
+        description=(
+            "goes before a job's name at Glue, so that two projects can share an account; commands keep "
+            "the short names"
+        ),
+    )
     jobs: dict[str, GlueJob] = {}
 
     @property
@@ -89,16 +112,22 @@ class Glue(Section):
 
 
 class Athena(Section):
-    """The workgroup, the database of each layer, where results go, and the most a query may scan.
+    """The workgroup, the database of each layer, the place of results, and the most a query may scan."""
 
-    Names that are left out follow from the project: the workgroup `PROJECT`, and a database `PROJECT_LAYER` for each
-    layer, with `_` in place of `-`.
-    """
-
-    workgroup: str = ""
-    databases: dict[str, str] = {}
-    output_location: Folder
-    max_scan: Size = "20GB"
+    workgroup: str = Field(default="", description="the workgroup of every query; `PROJECT` unless set")
+    databases: dict[str, str] = Field(
+        default={},
+        description=(
+            "the catalog's database of each layer; `PROJECT_LAYER` unless set, with `_` in place of `-`"
+        ),
+    )
+    output_location: Folder = Field(description="the place of query results")
+    max_scan: Size = Field(
+        default="20GB",
+        description=(
+            "the most a query may read, such as `20GB`; the workgroup's own limit should not be higher"
+        ),
+    )
 
     @field_validator("databases")
     @classmethod
@@ -115,69 +144,106 @@ class Athena(Section):
     @property
     def max_scan_bytes(self) -> int:
         """`max_scan` in bytes."""
+        # The pattern of `Size` was checked when the settings were loaded, so that it matches here.
         number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", self.max_scan).groups()  # type: ignore[union-attr]
         return int(float(number) * SIZE_UNITS[unit])
 
 
 class Airflow(Section):
-    """How tasks wait, and what becomes of remote work when Airflow ends a task that waits.
+    """How tasks of a DAG wait, and what happens to remote work when Airflow ends such a task."""
 
-    `deferrable`: hand the wait to a triggerer, which holds no worker slot; `auto` if one serves.
-    """
-
-    deferrable: bool | Literal["auto"] = "auto"
-    on_kill: Literal["stop", "detach"] = "stop"
+    deferrable: bool | Literal["auto"] = Field(
+        default="auto",
+        description=(
+            "whether a task hands the wait to a triggerer, which holds no worker slot; `auto` if a "
+            "triggerer serves"
+        ),
+    )
+    on_kill: Literal["stop", "detach"] = Field(
+        default="stop", description="what happens to remote work when Airflow ends the task that waits for it"
+    )
 
 
 class Datasource(Section):
-    """One data source: an extract of `table` is published; without one its extract is refreshed on the server."""
+    """A data source that the step `tableau:NAME` renews."""
 
-    name: str = ""  # in Tableau; the key, unless named
-    project: str = ""  # that of `tableau`, unless named
-    table: TableName | None = None
-    where: str = ""
-    columns: list[str] = []
+    name: str = Field(default="", description="its name in Tableau; the key unless set")
+    project: str = Field(default="", description="used in place of `tableau.project`")
+    table: TableName | None = Field(
+        default=None,
+        description="the table to publish as an extract; without one, the server refreshes its own extract",
+    )
+    where: str = Field(default="", description="only these rows, as a condition in Athena's SQL")
+    columns: list[str] = Field(default=[], description="only these columns")
 
 
 class Tableau(Section):
-    """A site of Tableau Server or Cloud; `site` is its content URL, empty for the default site."""
+    """A site of Tableau Server or Cloud, and the token that signs in there."""
 
-    server: str = ""
-    site: str = ""
-    token_name: Secret = "env:TABLEAU_TOKEN_NAME"
-    token_secret: Secret = "env:TABLEAU_TOKEN_SECRET"
-    project: str = "default"
-    timeout_minutes: int = Field(default=60, ge=1)
+    server: str = Field(default="", description="the address, such as `https://10ax.online.tableau.com`")
+    site: str = Field(default="", description="the site's content URL; the default site if empty")
+    token_name: Secret = Field(
+        default="env:TABLEAU_TOKEN_NAME", description="secret: the name of a personal access token"
+    )
+    token_secret: Secret = Field(
+        default="env:TABLEAU_TOKEN_SECRET", description="secret: the secret of the same token"
+    )
+    project: str = Field(
+        default="default", description="the project in which data sources are published and searched"
+    )
+    timeout_minutes: int = Field(
+        default=60, ge=1, description="how long etltctl waits for a refresh; the refresh goes on after that"
+    )
     datasources: dict[str, Datasource] = {}
 
 
 class Local(Section):
-    """The embedded server; port 0 takes any free one. It stays up for `linger_minutes` after the last command."""
+    """The embedded server."""
 
-    port: int = Field(default=0, ge=0, le=65535)
-    linger_minutes: float = Field(default=5, ge=0, le=24 * 60)
-    class_archive: bool = True
-    witness: bool = False
+    port: int = Field(default=0, ge=0, le=65535, description="the port; 0 takes any free one")
+    linger_minutes: float = Field(
+        default=5,
+        ge=0,
+        le=24 * 60,
+        description="how long the server stays up after the last command; 0 ends it with the command",
+    )
+    class_archive: bool = Field(
+        default=True,
+        description=(
+            "whether Spark's classes are cached, 155 MB in the user's cache folder, for a faster start"
+        ),
+    )
+    witness: bool = Field(
+        default=False,
+        description=(
+            "for development: whether every call and its answer is checked against the service's own model"
+        ),
+    )
 
 
 class RegionPrices(Section):
-    """What is charged in one region, where it is not the usual price."""
+    """The prices of one region, if they are not the usual ones."""
 
-    glue_dpu_hour_usd: Usd | None = None
-    athena_tb_usd: Usd | None = None
+    glue_dpu_hour_usd: Usd | None = Field(
+        default=None, description="the price of one DPU for an hour in that region"
+    )
+    athena_tb_usd: Usd | None = Field(
+        default=None, description="the price of one TB that queries read in that region"
+    )
 
 
 class Prices(Section):
-    """What the services charge, for estimates, budgets and sums, in US dollars.
+    """The prices of the services, for estimates, budgets and sums, in US dollars.
 
-    The defaults are the list prices of us-east-1; `[prices.regions.NAME]` names what a region charges otherwise.
+    The defaults are the list prices of us-east-1. `[prices.regions.NAME]` has those of another region.
     """
 
-    glue_dpu_hour_usd: Usd = 0.44
-    athena_tb_usd: Usd = 5.0
+    glue_dpu_hour_usd: Usd = Field(default=0.44, description="the price of one DPU for an hour")
+    athena_tb_usd: Usd = Field(default=5.0, description="the price of one TB that queries read")
     regions: dict[str, RegionPrices] = {}
 
     def of(self, region: str | None) -> Prices:
         """Return the prices of a region."""
+        # Only the prices that the region names replace the general ones.
         own = self.regions.get(region or "", RegionPrices())
         return Prices(**{**self.model_dump(), **own.model_dump(exclude_none=True)})

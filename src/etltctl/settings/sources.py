@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from etltctl.settings.section import IdText, Secret, Section
 
+# The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
     "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
     "driver_standings", "constructor_standings",
@@ -32,6 +33,7 @@ def _stream(text: str) -> str:
 
 
 def _schedule(text: str) -> str:
+    # Quartz has six or seven fields, with seconds first: Unix's five would be read as another time.
     if text != "manual" and not re.fullmatch(r"cron( \S+){6,7}", text):
         raise ValueError(
             f"must be 'manual', or 'cron' and a Quartz expression like 'cron 0 0 3 * * ?', got {text!r}"
@@ -42,28 +44,38 @@ def _schedule(text: str) -> str:
 class Connected(Section):
     """How Airbyte syncs a source. etltctl and Airflow start the syncs, unless `schedule` is a cron."""
 
-    schedule: Annotated[str, AfterValidator(_schedule)] = "manual"
-    sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = (
-        "full_refresh_overwrite"
+    schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+        default="manual",
+        description="`manual`, or `cron` and a Quartz expression by which Airbyte itself starts syncs",
     )
-    schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = (
-        "propagate_columns"
+    sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = Field(
+        default="full_refresh_overwrite",
+        description="whether the files of a sync replace the earlier ones or are added to them",
+    )
+    schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = Field(
+        default="propagate_columns", description="what Airbyte does with new columns of the source"
     )
 
 
 class Source(Connected):
-    """A source's Airbyte connection, its prefix in bronze, and the rows that its syncs must bring.
+    """A source's Airbyte connection, its prefix in bronze, and the rows that its syncs must bring."""
 
-    `connection_id` may be left unset once `etltctl connections apply` has made the connection.
-
-    A sync that brings fewer than `min_rows`, or `max_drop_pct` per cent less than the one before, is refused.
-    """
-
-    connection_id: IdText = ""
-    prefix: str | None = None
-    min_rows: int = Field(1, ge=0)
-    max_drop_pct: float | None = Field(None, ge=0, le=100)
-    allow_empty: bool = False
+    connection_id: IdText = Field(
+        default="",
+        description=(
+            "the id of the Airbyte connection, or a reference to it; if unset, the connection that "
+            "`connections apply` made"
+        ),
+    )
+    prefix: str | None = Field(default=None, description="the source's folder in bronze; its name unless set")
+    min_rows: int = Field(default=1, ge=0, description="a sync that brings fewer rows fails (exit 6)")
+    max_drop_pct: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="a sync that brings this many per cent fewer rows than the one before fails (exit 6)",
+    )
+    allow_empty: bool = Field(default=False, description="whether a sync may bring no rows")
 
     @property
     def least_rows(self) -> int:
@@ -72,24 +84,37 @@ class Source(Connected):
 
 
 class MongodbSource(Source):
-    """Collections of a MongoDB database; `uri` is a secret reference, or `sample:` on the embedded endpoints."""
+    """Collections of a MongoDB database, `[sources.NAME]` with `kind = "mongodb"`."""
 
-    kind: Literal["mongodb"]
-    uri: Secret
-    database: str
-    collections: list[str] = Field(min_length=1)
-    schema_enforced: bool = True
+    kind: Literal["mongodb"] = Field(description="the kind of the source")
+    uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
+    database: str = Field(description="the database")
+    collections: list[str] = Field(min_length=1, description="the collections; each becomes a bronze table")
+    schema_enforced: bool = Field(
+        default=True,
+        description="whether columns are as discovered; if not, there is one column `data` with the document",
+    )
 
 
 class HttpSource(Source):
-    """An Ergast-compatible Formula 1 API; `base_url` is `sample:` for the invented season.
+    """An Ergast-compatible Formula 1 API, `[sources.NAME]` with `kind = "http"`."""
 
-    `manifest` is the low-code connector that Airbyte runs for it.
-    """
-
-    kind: Literal["http"]
-    base_url: str
-    seasons: list[int] | Literal["all"]
-    rate: Annotated[str, AfterValidator(_rate)] = "3/s"
-    streams: list[Annotated[str, AfterValidator(_stream)]] = Field(list(STREAMS), min_length=1)
-    manifest: str = "connectors/source-f1/manifest.yaml"
+    kind: Literal["http"] = Field(description="the kind of the source")
+    base_url: str = Field(description="the API's address; `sample:` for the invented season")
+    seasons: list[int] | Literal["all"] = Field(
+        description=(
+            'years from 1991 on, because the points rules before that are not modelled; `"all"` is for '
+            "the sample only"
+        ),
+    )
+    rate: Annotated[str, AfterValidator(_rate)] = Field(
+        default="3/s", description="the most requests a second"
+    )
+    streams: list[Annotated[str, AfterValidator(_stream)]] = Field(
+        default=list(STREAMS),
+        min_length=1,
+        description="the streams to read; each becomes a bronze table; `laps` is read only if named",
+    )
+    manifest: str = Field(
+        default="connectors/source-f1/manifest.yaml", description="the low-code connector that Airbyte runs"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from etltctl.errors import BlockedError, ConfigurationError, ServiceError, install
 
 SCHEMA, TABLE = "Extract", "Extract"  # the names that Tableau looks for
+# More than 18 digits: these need the newer format of the file.
 WIDE = re.compile(r"NUMERIC\((19|[23]\d), .*")
 UTC = " AT TIME ZONE 'UTC'"
 # Hive's types, as the catalog has them, in Hyper's SQL.
@@ -40,7 +41,7 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
         known = ",".join(name for name, kind in types.items() if kind)
         raise BlockedError(
             f"{table} has columns of types that Hyper cannot hold: {', '.join(without)}",
-            hint=f"leave them out: --columns {known}",
+            hint=f"leave them out, and name the other columns: {known}",
             table=table,
         )
     return types
@@ -63,6 +64,7 @@ def write_extract(file: Path, columns: Mapping[str, str], parquet: Sequence[Path
             hint=install("tableau"),
         ) from error
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".etltctl-") as folder:
+        # In the same folder, so that the last step is a rename within one file system.
         temporary = Path(folder) / file.name
         try:
             rows = _write(temporary, columns, parquet, Path(folder))
@@ -77,6 +79,7 @@ def _write(file: Path, columns: Mapping[str, str], parquet: Sequence[Path], logs
 
     target = f"{escape_name(SCHEMA)}.{escape_name(TABLE)}"
     declared = ", ".join(f"{escape_name(name)} {kind}" for name, kind in columns.items())
+    # Hyper writes its log into the working folder otherwise.
     parameters = {"log_dir": str(logs)}
     if any(WIDE.fullmatch(kind) for kind in columns.values()):
         parameters["default_database_version"] = (
@@ -90,6 +93,7 @@ def _write(file: Path, columns: Mapping[str, str], parquet: Sequence[Path], logs
         connection.execute_command(f"CREATE TABLE {target} ({declared})")
         if parquet:
             connection.execute_command(_insert(target, columns, parquet))
+        # Counted back from the file and not from what was sent: this number proves the extract.
         return int(connection.execute_scalar_query(f"SELECT COUNT(*) FROM {target}"))
 
 
@@ -97,6 +101,7 @@ def _insert(target: str, columns: Mapping[str, str], parquet: Sequence[Path]) ->
     from tableauhyperapi import escape_name, escape_string_literal
 
     files = ", ".join(escape_string_literal(str(path)) for path in parquet)
+    # Athena writes all files of one UNLOAD with the same schema, so the first one speaks for all.
     zoned = _zoned(parquet[0])
     values = ", ".join(
         f"CAST({escape_name(name)}{UTC if name in zoned else ''} AS {kind})" for name, kind in columns.items()
@@ -111,6 +116,7 @@ def _zoned(file: Path) -> set[str]:
 
     parquet = pq.ParquetFile(file)
     columns: Any = (parquet.schema.column(number) for number in range(len(parquet.schema)))
+    # INT96 has no zone in its type, and Hyper takes it for an instant.
     old = {column.path for column in columns if column.physical_type == "INT96"}
     return old | {
         field.name for field in parquet.schema_arrow if pa.types.is_timestamp(field.type) and field.type.tz
@@ -122,4 +128,5 @@ def _hyper_type(hive: str) -> str:
     hive = hive.strip().lower()
     if decimal := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", hive):
         return f"NUMERIC({decimal[1]}, {decimal[2]})"
+    # A limit of length would let Hyper refuse a row that Athena has accepted.
     return "TEXT" if re.fullmatch(r"(var)?char\(\d+\)", hive) else TYPES.get(hive, "")

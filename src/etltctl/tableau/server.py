@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TIMEOUT_S = 300.0  # of one answer; the server takes its time when a large upload becomes a data source
 FINISHED = {0: "Success", 1: "Failed", 2: "Cancelled", 3: "Completed"}
+# Tableau's code for a session that is over; a token that was revoked has another code.
 EXPIRED = "401002"
 SUFFIXES = (".hyper", ".tds", ".tdsx")
 
@@ -94,6 +95,7 @@ class Tableau:
             return list(tsc.Pager(server.datasources, options))
 
         named = [each for each in self._call(f"finding {name}", ask) if each.name == name]
+        # The filter of the API knows no projects, and equal names in two projects are usual.
         ours = [each for each in named if each.project_name == project]
         if len(ours) != 1:
             places = ", ".join(sorted(str(each.project_name) for each in named)) or "none"
@@ -115,7 +117,7 @@ class Tableau:
             return Verb.STARTED, _job(job, datasource.name)
         return Verb.ADOPTED, self._queued(datasource)
 
-    def look_at(self, job_id: str, name: str) -> RefreshJob:
+    def poll(self, job_id: str, name: str) -> RefreshJob:
         """Return the job as the server sees it now."""
         job = self._call(f"looking at job {job_id}", lambda server: server.jobs.get_by_id(job_id))
         return _job(job, name)
@@ -133,6 +135,7 @@ class Tableau:
             options.filter.add(tsc.Filter(field_, operator, "refresh_extracts"))
             return list(tsc.Pager(server.jobs, options))
 
+        # The list holds the jobs of every user of the site, the ended ones too.
         live = [
             job for job in self._call(f"finding the refresh of {datasource.name}", ask)
             if job.name == datasource.name and job.status in ("Pending", "InProgress")
@@ -162,6 +165,7 @@ class Tableau:
             except _failed_sign_in() as error:
                 if getattr(error, "code", "") != EXPIRED:
                     raise
+                # The library would send the old session again, and has no public way to forget it.
                 self._server._clear_auth()
                 return call(self._signed_in())
 
@@ -192,6 +196,7 @@ class Tableau:
         try:
             yield
         except tsc.FailedSignInError as error:
+            # Raised as it is for `_call`, which signs in again once.
             if what != "signing in" and error.code == EXPIRED:
                 raise
             raise AccessError(

@@ -75,8 +75,10 @@ def _repoint_archive(content: bytes, target: Target, file: Path, to: Path) -> li
 
 
 def _repointed(content: bytes, target: Target, file: Path) -> tuple[bytes, list[str]]:
+    # ElementTree would rename the prefixes to ns0, ns1, and Tableau Desktop looks for its own.
     for _, (prefix, uri) in ET.iterparse(io.BytesIO(content), events=["start-ns"]):
         ET.register_namespace(prefix, uri)
+    # Tableau keeps a note about the file's version in a comment.
     root = ET.fromstring(content, ET.XMLParser(target=ET.TreeBuilder(insert_comments=True)))
     connections = [each for each in root.iter("connection") if each.get("class") == ATHENA]
     relations = [each for each in root.iter("relation") if each.get("type") == "table" and each.get("table")]

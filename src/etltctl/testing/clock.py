@@ -33,9 +33,11 @@ class VirtualClock:
     async def sleep_async(self, seconds: float) -> None:
         """Do the same for an event loop; other tasks get their turn."""
         self.sleep(seconds)
+        # Gives the loop its turn. Without it a task that only sleeps would starve all others.
         await asyncio.sleep(0)
 
     def __enter__(self) -> VirtualClock:
+        # A context variable and not a patch: waits of other threads and tests keep the real time.
         self._token = timekeeper.set(self)
         return self
 

@@ -75,8 +75,10 @@ def serve_lake(
     from etltctl.local.client import endpoints
     from etltctl.settings import load_settings
 
+    # The lake's own folder wins over a flag: a test must not write to the project's contracts.
     all_flags = {**(flags or {}), "state": str(folder), "contracts.folder": str(folder / "contracts")}
 
+    # Loaded twice: the first time finds the project's contracts, the second leads away from them.
     _copy_contracts(load_settings(env="local", directory=project, flags=flags).contracts_folder, folder)
     settings = load_settings(env="local", directory=project, flags=all_flags)
     with endpoints(settings, os.environ) as reached:

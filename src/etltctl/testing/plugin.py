@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def _embedded_lake_of_session(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedLake]:
+    # Imported late: pytest loads this file in every project of the environment.
     from etltctl.testing.lake import serve_lake
 
     with serve_lake(tmp_path_factory.mktemp("etltctl"), project=request.config.rootpath) as lake:

@@ -27,6 +27,7 @@ def refused(call: str, code: str, message: str = "", *, status: int = 400, times
 
 def throttled(call: str, *, times: int = 1) -> list[Rule]:
     """Throttle the call: AWS by ThrottlingException, Airbyte by 429."""
+    # A space stands between method and path, which only calls of Airbyte have.
     if " " in call:
         return answered(call, {"message": "You are being rate limited."}, status=429, times=times)
     return refused(call, "ThrottlingException", "Rate exceeded", times=times)
@@ -57,6 +58,7 @@ def glue_run(job: str, *states: str, reason: str = "", run_id: str = "jr_scripte
     run = {"Id": run_id, "JobName": job, "Arguments": {}, "StartedOn": JOB_STARTED_S, "ExecutionTime": 0}
 
     def look(state: str) -> dict[str, Any]:
+        # Glue gives the end and the reason with a final state only.
         ended = JobRun.states[state].value != "running"
         more = {"CompletedOn": JOB_STARTED_S + 60} if ended else {}
         return {
@@ -69,6 +71,7 @@ def glue_run(job: str, *states: str, reason: str = "", run_id: str = "jr_scripte
     *passing, last = states
     return [
         *answered("StartJobRun", {"JobRunId": run_id}),
+        # No earlier run is listed, so a start is never an adoption.
         *answered("GetJobRuns", {"JobRuns": []}, times=0),
         *(rule for state in passing for rule in answered("GetJobRun", {"JobRun": look(state)})),
         *answered("GetJobRun", {"JobRun": look(last)}, times=0),

@@ -201,6 +201,7 @@ def test_a_publish_that_ends_between_the_batches_is_completed_or_undone(small: S
     with pytest.raises(ServiceError) as error:
         small.lake.publish({"gold.one": location})
     assert "are refused until this is done: etltctl retry" in error.value.hint
+    assert "or go back: etltctl rollback gold.one, or open it" in error.value.hint
     small.spoil()
     with pytest.raises(EtltctlError, match="being_published_by_etltctl"):
         rows(small, "select * from one")

@@ -76,7 +76,7 @@ def test_a_sync_is_started_polled_and_adopted(place: Place) -> None:
     client, connection = airbyte(place), place.recorded()["connection:api"]
     verb, job, _ = client.start_or_adopt(connection, "api")
     assert verb is Verb.STARTED
-    ended = Waiter(timeout=60, longest=0.1).wait(job, lambda: client.look_at(job.id, "api"))
+    ended = Waiter(timeout=60, longest=0.1).wait(job, lambda: client.poll(job.id, "api"))
     assert ended.state is State.SUCCEEDED
     assert client.start_or_adopt(connection, "api", known_job=job.id)[0] is Verb.REUSED
     assert client.connection(connection)["name"] == "pi-m3-api"

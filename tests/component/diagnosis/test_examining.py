@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.cli.doctor import AreaName
+from etltctl.cli.project import AreaName
 from etltctl.diagnosis import Area, Finding, Status, examine, exit_code
 from etltctl.diagnosis.examination import Check
 from etltctl.diagnosis.jobs import drift

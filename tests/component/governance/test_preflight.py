@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from etltctl.errors import AccessError, EtltctlError
-from etltctl.governance import preflight, require_access
 from etltctl.pipeline import RunOptions, Step, run_alone
 from etltctl.settings import Settings
-from support.governed import ZONES, GovernedLake, arn
+from support.governed import ZONES, GovernedLake, arn, missing_for_pipelines, require_step_access
 from support.publisher import Publisher, governed_by_iam, publish, write_version
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "governance.toml"
@@ -125,7 +124,7 @@ def _grant(lake: GovernedLake, *permissions: str) -> None:
 def _refusal(settings: Settings, publisher: Publisher) -> AccessError | None:
     try:
         with publisher.led():
-            require_access(settings, {STEP: ()})
+            require_step_access(settings, STEP)
     except AccessError as error:
         return error
     return None
@@ -192,7 +191,7 @@ def test_the_role_of_a_glue_job_needs_no_permission_of_lake_formation(lake: Gove
     _drop(lake)
     lake.apply(JOB, zones=ZONED)
     with Publisher.of(lake).led():
-        findings = preflight(lake.settings(JOB, zones=ZONED))
+        findings = missing_for_pipelines(lake.settings(JOB, zones=ZONED))
     assert findings
     assert {finding.need.principal for finding in findings} == {arn("operator")}
     assert {finding.need.permission for finding in findings} <= set(RESOURCES)

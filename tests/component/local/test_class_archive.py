@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.local.services.glue.class_archive import BASE, MANIFEST, SPARK, ClassArchive, build, find_archive
-from etltctl.local.services.glue.jvm import JAVA_OPTIONS, Jvm, installed_archive, java_home, spark_jars
+from etltctl.local.services.glue.class_archive import (
+    BASE,
+    MANIFEST,
+    SPARK,
+    ClassArchive,
+    build,
+    find_archive,
+    installed_archive,
+)
+from etltctl.local.services.glue.jvm import JAVA_OPTIONS, Jvm, java_home, spark_jars
 from etltctl.local.services.glue.spark import SparkPool
 
 pytestmark = pytest.mark.spark

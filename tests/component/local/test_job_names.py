@@ -38,7 +38,7 @@ def test_the_same_job_and_run_key_of_two_projects_are_two_runs(
         assert (verb, run.name) == (Verb.STARTED, "small")
         runs[run.name_at_glue] = run.id
         assert [job_run.id for job_run in glue.job_runs("small")] == [run.id]
-        ended = QUICK.wait(run, lambda glue=glue, run=run: glue.look_at("small", run.id))
+        ended = QUICK.wait(run, lambda glue=glue, run=run: glue.poll("small", run.id))
         assert (ended.name, ended.state) == ("small", State.SUCCEEDED)
     assert list(runs) == ["sea-small", "land-small"]
     assert len(set(runs.values())) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,14 @@ def logs(tmp_path: Path) -> GlueLogs:
     (tmp_path / "jr_3").mkdir()
     (tmp_path / "jr_3" / "error.log").write_text("1000\telsewhere\n")
     prefixes = {"jr_3": "/aws-glue/own", "jr_2": "/aws-glue/jobs", "jr_1": "/aws-glue/jobs"}
-    return GlueLogs(lambda run, name: tmp_path / run / f"{name}.log", lambda: prefixes)
+
+    def of_callers(target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer with two groups that callers made, one a page."""
+        assert target == "Logs_20140328.DescribeLogGroups"
+        name, more = ("/z", {"nextToken": None}) if body.get("nextToken") else ("/app", {"nextToken": "t"})
+        return {"logGroups": [{"logGroupName": name}], **more}
+
+    return GlueLogs(lambda run, name: tmp_path / run / f"{name}.log", lambda: prefixes, of_callers)
 
 
 def messages(answer: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -87,3 +95,81 @@ def test_a_run_whose_job_names_a_prefix_writes_to_groups_of_that_prefix_only(log
 def test_a_named_stream_must_exist(logs: GlueLogs) -> None:
     with pytest.raises(AwsError, match="stream does not exist"):
         logs.filter({"logGroupName": OUTPUT, "logStreamNames": ["jr_1-driver", "jr_1-1"]})
+
+
+ARN = f"arn:aws:logs:us-east-1:123456789012:log-group:{OUTPUT}"
+
+
+def group_names(answer: dict[str, Any]) -> list[str]:
+    return [group["logGroupName"] for group in answer["logGroups"]]
+
+
+def test_the_groups_of_glue_runs_are_listed_with_those_of_callers(logs: GlueLogs) -> None:
+    assert group_names(logs.groups({})) == ["/app", OUTPUT, "/aws-glue/own/error", "/z"]
+    assert group_names(logs.groups({"logGroupNamePrefix": "/aws-glue/jobs"})) == [OUTPUT]
+    assert group_names(logs.groups({"logGroupNamePattern": "GLUE/OWN"})) == ["/aws-glue/own/error"]
+    (group,) = logs.groups({"logGroupIdentifiers": [ARN]})["logGroups"]
+    assert (group["logGroupArn"], group["storedBytes"]) == (ARN, 55)
+
+
+def test_the_list_of_groups_has_pages(logs: GlueLogs) -> None:
+    first = logs.groups({"limit": 3})
+    second = logs.groups({"limit": 3, "nextToken": first["nextToken"]})
+    assert len(group_names(first)) == 3
+    assert group_names(second) == ["/z"]
+    assert "nextToken" not in second
+
+
+@pytest.mark.parametrize("name", [OUTPUT, ARN, f"{ARN}:*"])
+def test_a_group_is_named_by_its_name_or_its_arn(logs: GlueLogs, name: str) -> None:
+    assert messages(logs.filter({"logGroupIdentifier": name}))[0] == "one"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lines"),
+    [
+        ("o", ["one", "other", "two\twith a tab"]),
+        ("o -two", ["one", "other"]),
+        ("?one ?other", ["one", "other"]),
+        ('"with a" tab', ["two\twith a tab"]),
+        ("One", []),
+    ],
+)
+def test_a_filter_pattern_of_terms_selects_lines(logs: GlueLogs, pattern: str, lines: list[str]) -> None:
+    assert messages(logs.filter({"logGroupName": OUTPUT, "filterPattern": pattern})) == lines
+
+
+@pytest.mark.parametrize("pattern", ["{ $.level = 3 }", "[a, b]", "%o.e%"])
+def test_a_filter_pattern_that_is_not_modelled_is_refused(logs: GlueLogs, pattern: str) -> None:
+    with pytest.raises(AwsError, match="does not model the filter pattern"):
+        logs.filter({"logGroupName": OUTPUT, "filterPattern": pattern})
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("StartQuery", {"logGroupNames": [OUTPUT]}),
+        ("StartQuery", {"logGroupIdentifiers": ["/app", ARN]}),
+        ("PutRetentionPolicy", {"logGroupName": OUTPUT, "retentionInDays": 7}),
+        ("DeleteLogGroup", {"logGroupName": OUTPUT}),
+        ("TagResource", {"resourceArn": ARN, "tags": {}}),
+    ],
+)
+def test_what_the_groups_of_glue_runs_lack_is_refused_by_name(
+    logs: GlueLogs, operation: str, body: dict[str, Any]
+) -> None:
+    with pytest.raises(AwsError, match=f"does not model logs {operation} ") as caught:
+        logs.find_operation(f"Logs_20140328.{operation}", body)
+    assert caught.value.status == 501
+    assert logs.find_operation(f"Logs_20140328.{operation}", {"logGroupName": "/app"}) is None
+
+
+def test_the_groups_of_glue_runs_have_no_tags_and_no_filters(logs: GlueLogs) -> None:
+    find = logs.find_operation
+    for name, member in (
+        ("ListTagsForResource", "tags"),
+        ("DescribeSubscriptionFilters", "subscriptionFilters"),
+    ):
+        operation = find(f"Logs_20140328.{name}", {"logGroupName": OUTPUT})
+        assert operation is not None
+        assert not operation({})[member]

@@ -21,8 +21,15 @@ def retrying(server: Served, service: str) -> Any:
 
 MISSING: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "json": ("glue", lambda client: client.get_job_bookmark(JobName="j")),
-    "json 2": ("glue", lambda client: client.search_tables()),
+    "json 2": (
+        "logs",
+        lambda client: client.start_query(
+            logGroupName="/aws-glue/jobs/output", startTime=0, endTime=1, queryString="fields @message"
+        ),
+    ),
     "json, a service that is not there": ("redshift-data", lambda client: client.list_statements()),
+    "query, a service that is not there": ("cloudformation", lambda client: client.list_stacks()),
+    "query, a session without its keys": ("sts", lambda client: client.get_federation_token(Name="guest")),
     "query": (
         "iam",
         lambda client: client.simulate_principal_policy(

@@ -137,10 +137,22 @@ def test_buckets_are_created_once_and_only_empty_ones_deleted(s3: Any) -> None:
     assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["lake", "new"]
 
 
+@pytest.mark.parametrize("name", ["ab", "A-b-c", "a..b", "a.-b", "a-.b", "-ab", "1.2.3.4", "a" * 64])
+def test_a_name_that_is_not_a_host_s_makes_no_bucket(s3: Any, name: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket=name)
+    assert code_of(caught) == "InvalidBucketName"
+
+
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside", "./a"])
 def test_a_key_cannot_lead_out_of_its_bucket(directory: S3Directory, key: str) -> None:
-    with pytest.raises(AwsError, match="cannot keep"):
-        directory.put_object("lake", key, b"x")
+    directory.put_object("lake", key, b"x")
+    assert directory.get_object("lake", key) == b"x"
+    with pytest.raises(AwsError, match="is not the path of a file"):
+        directory.path("lake", key)
+    root = directory.path("lake").parent
+    assert [file for file in root.parent.rglob("outside") if file.is_file()] == []
+    assert list(root.rglob("a")) == []
 
 
 def test_objects_and_metadata_survive_a_restart(tmp_path: Path, directory: S3Directory) -> None:

@@ -72,6 +72,62 @@ def test_a_copy_has_conditions(s3: Any, conditions: dict[str, Any]) -> None:
     assert refusal(lambda: s3.head_object(Bucket="lake", Key="b"))[0] == 404
 
 
+def test_a_write_and_a_deletion_may_need_an_object_whatever_its_etag(s3: Any) -> None:
+    write = {"Bucket": "lake", "Key": "k", "Body": b"x", "IfMatch": "*"}
+    assert refusal(lambda: s3.put_object(**write)) == (404, "NoSuchKey")
+    s3.put_object(Bucket="lake", Key="k", Body=b"")
+    s3.put_object(**write)
+    assert refusal(lambda: s3.delete_object(Bucket="lake", Key="k", IfMatch="other"))[0] == 412
+    s3.delete_object(Bucket="lake", Key="k", IfMatch="*")
+    s3.delete_object(Bucket="lake", Key="k", IfMatch="other")  # no object, no condition
+    assert refusal(lambda: s3.head_object(Bucket="lake", Key="k"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("deflate, gzip", "deflate, gzip"), ("gzip, aws-chunked", "gzip"), ("aws-chunked", None)],
+)
+def test_the_coding_of_a_request_is_not_the_object_s(s3: Any, sent: str, kept: str | None) -> None:
+    s3.put_object(Bucket="lake", Key="k", Body=b"x", ContentEncoding=sent)
+    answer = s3.get_object(Bucket="lake", Key="k")
+    assert (answer["Body"].read(), answer.get("ContentEncoding")) == (b"x", kept)
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ([("k" * 129, "v")], "InvalidTag"),
+        ([("k", "v" * 257)], "InvalidTag"),
+        ([("k", "v"), ("k", "w")], "InvalidTag"),
+        ([(str(n), "") for n in range(11)], "BadRequest"),
+    ],
+)
+def test_tags_beyond_s3_s_limits_are_refused(s3: Any, tags: list[tuple[str, str]], code: str) -> None:
+    s3.put_object(Bucket="lake", Key="k", Body=b"x", Tagging="b=1&a")
+    tagging = {"TagSet": [{"Key": key, "Value": value} for key, value in tags]}
+    put = {"Bucket": "lake", "Key": "k", "Tagging": tagging}
+    assert refusal(lambda: s3.put_object_tagging(**put)) == (400, code)
+    kept = [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "1"}]
+    assert s3.get_object_tagging(Bucket="lake", Key="k")["TagSet"] == kept
+
+
+def test_without_versioning_every_object_is_its_only_version(s3: Any) -> None:
+    for key in ("a", "b/1", "b/2", "c d"):
+        s3.put_object(Bucket="lake", Key=key, Body=b"x")
+    pages = list(
+        s3.get_paginator("list_object_versions").paginate(Bucket="lake", PaginationConfig={"PageSize": 3})
+    )
+    assert len(pages) == 2
+    versions = [each for page in pages for each in page["Versions"]]
+    assert [each["Key"] for each in versions] == ["a", "b/1", "b/2", "c d"]
+    assert {(each["VersionId"], each["IsLatest"]) for each in versions} == {("null", True)}
+    folded = s3.list_object_versions(Bucket="lake", Delimiter="/")
+    assert [each["Prefix"] for each in folded["CommonPrefixes"]] == ["b/"]
+    named = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in versions]
+    s3.delete_objects(Bucket="lake", Delete={"Objects": named})
+    assert "Versions" not in s3.list_object_versions(Bucket="lake")
+
+
 def test_a_copy_takes_new_metadata_and_a_new_type_with_replace(s3: Any) -> None:
     s3.put_object(Bucket="lake", Key="a ?+%", Body=b"x", ContentType="text/plain", Metadata={"m": "1"})
     source = {"Bucket": "lake", "Key": "a ?+%"}
@@ -119,6 +175,7 @@ def test_metadata_that_is_not_ascii_is_returned_as_s3_sends_it(s3: Any) -> None:
     [
         ({"Content_MD5": base64.b64encode(hashlib.md5(b"y").digest()).decode()}, b"BadDigest"),
         ({"Content_MD5": "no"}, b"InvalidDigest"),
+        ({"Content_MD5": ""}, b"InvalidDigest"),
         ({"x_amz_checksum_crc32": "AAAAAA=="}, b"BadDigest"),
         ({"x_amz_checksum_crc32c": "AAAAAA=="}, b"BadDigest"),
         ({"x_amz_checksum_crc64nvme": "AAAAAAAAAAA="}, b"BadDigest"),

@@ -120,6 +120,49 @@ def test_an_unmodelled_operation_is_refused_and_changes_nothing(
     assert account.data() == before
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("x-amz-acl", "public-read"),
+        ("x-amz-grant-read", 'id="1"'),
+        ("x-amz-storage-class", "GLACIER"),
+        ("x-amz-website-redirect-location", "/other"),
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-server-side-encryption-customer-key", "k"),
+        ("x-amz-header-of-a-later-year", "1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["PutObject", "CreateMultipartUpload", "CopyObject"])
+def test_a_header_that_is_not_modelled_is_refused_and_nothing_changes(
+    account: Account, name: str, header: str, value: str
+) -> None:
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"][header] = value
+
+    event = f"before-call.s3.{name}"
+    before = account.data()
+    account.client.meta.events.register(event, add)
+    try:
+        answer = call(account, name, parameters(name, "lake", with_query=False))
+    finally:
+        account.client.meta.events.unregister(event, add)
+    assert answer == (501, "NotImplemented", 0)
+    assert account.data() == before
+
+
+def test_headers_that_change_nothing_are_taken(account: Account) -> None:
+    account.client.put_object(
+        Bucket="empty",
+        Key="e",
+        Body=b"x",
+        ACL="private",
+        StorageClass="STANDARD",
+        ServerSideEncryption="AES256",
+    )
+    assert account.client.head_object(Bucket="empty", Key="e")["ServerSideEncryption"] == "AES256"
+    account.client.delete_object(Bucket="empty", Key="e")
+
+
 @pytest.mark.parametrize("name", sorted(MODELLED))
 def test_a_modelled_operation_belongs_to_s3_and_has_an_answer(account: Account, name: str) -> None:
     assert name in MODEL.operation_names

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from etltctl.local.kernel.spark_use import uses_spark
-from etltctl.local.services.glue.jvm import installed_archive
+from etltctl.local.services.glue.class_archive import installed_archive
 from etltctl.local.services.glue.service import GlueRuns
 from etltctl.local.services.glue.spark import SparkPool
 from etltctl.local.services.s3.directory import S3Directory

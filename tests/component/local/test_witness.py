@@ -72,8 +72,10 @@ def test_a_form_of_the_query_protocol_is_checked_as_json_is(server: Served) -> N
 
 
 def test_the_parameters_and_headers_of_s3_are_checked_too(server: Served) -> None:
-    violations = complaint(server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", StorageClass="WARM")
-    assert "input.StorageClass is 'WARM', which is not one of STANDARD" in violations
+    violations = complaint(
+        server, "s3", "put_object", Bucket="lake", Key="k", Body=b"1", ServerSideEncryption="WARM"
+    )
+    assert "input.ServerSideEncryption is 'WARM', which is not one of AES256" in violations
 
 
 def test_a_call_without_a_model_is_recorded_as_unchecked(server: Served) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from etltctl.local.kernel.api_models import service_model
-from etltctl.local.witness.error_codes import COMMON, EMBEDDED, undeclared_code
+from etltctl.local.witness.allowed import COMMON, EMBEDDED, undeclared_code
 from etltctl.local.witness.messages import Answer
 
 PROTOCOLS = {

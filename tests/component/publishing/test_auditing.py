@@ -18,7 +18,7 @@ import pytest
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING
 from etltctl.errors import BlockedError, ExitCode, UnverifiedError
-from etltctl.publishing import Finding
+from etltctl.publishing import Violation
 from support.lakes import SmallLake
 from support.served import Served, wait_until
 
@@ -194,15 +194,15 @@ def test_a_retry_queries_again_after_a_table_of_a_rule_has_changed(make: Make) -
 
 def test_every_broken_rule_is_reported_with_some_of_its_rows(make: Make) -> None:
     small = make('rows = "evolve"\nnot_null = ["speed"]\nmin_rows = 9')
-    findings: list[Finding] = []
-    lake = replace(small.lake, on_finding=findings.append)
+    violations: list[Violation] = []
+    lake = replace(small.lake, on_violation=violations.append)
     with pytest.raises(BlockedError):
         lake.publish({"gold.one": small.write("gold.one", "v1", [*GOOD, *GOOD])})
-    assert [(finding.rule, finding.count, finding.reaction) for finding in findings] == [
+    assert [(violation.rule, violation.count, violation.reaction) for violation in violations] == [
         ("4 rows, fewer than min_rows = 9", 0, "freeze"),
         ("speed is null", 2, "evolve"),
     ]
-    assert [row["day"] for row in findings[1].rows] == [2, 2]
+    assert [row["day"] for row in violations[1].rows] == [2, 2]
 
 
 def test_a_later_audit_deletes_the_tables_of_one_that_died(make: Make) -> None:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from etltctl.aws import Aws
+from etltctl.diagnosis.jobs import check_published_files
 from etltctl.diagnosis.probe import Probe
-from etltctl.diagnosis.tables import check_published_files
 from etltctl.errors import (
     AlreadyRunningError,
     BlockedError,

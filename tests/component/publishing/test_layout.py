@@ -43,7 +43,7 @@ def old_version(small: SmallLake, version: str, audit: str = '{"rows_in": 3, "ro
 def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: SmallLake) -> None:
     location = old_version(small, "v1")
     (done,) = small.lake.publish({"gold.one": location})
-    assert done.audit == {"rows_in": 3, "rows_out": 2}
+    assert done.row_counts == {"rows_in": 3, "rows_out": 2}
     root = str(small.lake.places.root("gold.one"))
     assert below(small, root) == ["v=v1/part-0.parquet"]
     places = [S3Location.parse(one.location) for one in small.lake.s3.objects(root)]
@@ -52,6 +52,25 @@ def test_a_reader_that_opens_every_object_of_a_table_reads_its_rows(small: Small
     bodies = [client.get_object(Bucket=bucket, Key=key)["Body"].read() for bucket, key in files]
     assert [body[:4] for body in bodies] == [b"PAR1"]
     assert sum(ds.dataset(pq.read_table(io.BytesIO(body))).count_rows() for body in bodies) == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "year=2024/",
+        "year=2024_$folder$",
+        "_temporary/0/",
+        "_temporary/0/_task.parquet",
+        "_spark_metadata/0",
+    ],
+)
+def test_a_published_version_holds_parquet_alone(small: SmallLake, name: str) -> None:
+    location = small.write("gold.one", "v1", [{"version": "v1", "n": n} for n in range(2)], rows_out=2)
+    small.lake.s3.write(f"{location}{name}", b"" if name.endswith(("/", "$")) or not name else b"x")
+    (done,) = small.lake.publish({"gold.one": location})
+    assert done.rows == 2
+    assert below(small, str(small.lake.places.root("gold.one"))) == ["v=v1/part-0.parquet"]
 
 
 def test_pyarrow_reads_the_folder_of_a_table_without_any_option(small: SmallLake) -> None:
@@ -68,7 +87,7 @@ def test_an_audit_in_its_own_folder_is_read_and_deleted_with_its_version(small: 
         (done,) = small.lake.publish(
             {"gold.one": small.write("gold.one", version, rows, rows_out=1, n=version)}
         )
-        assert done.audit["n"] == version
+        assert done.row_counts["n"] == version
     assert small.lake.s3.folders(small.lake.places.root("gold.one")) == ["v=v2", "v=v3"]
     assert small.lake.s3.folders(small.lake.places.records("gold.one")) == ["v=v2", "v=v3"]
 
@@ -89,7 +108,7 @@ def test_a_version_of_the_old_layout_can_be_served_rolled_back_to_and_retired(sm
         "_audit/part-0.txt",
         "part-0.parquet",
     ]
-    assert small.lake.records.audit("gold.one", location) == {"rows_in": 3, "rows_out": 2}
+    assert small.lake.records.job_report("gold.one", location) == {"rows_in": 3, "rows_out": 2}
     small.publish("v3", ONE)
     small.publish("v4", ONE)
     assert small.lake.s3.folders(small.lake.places.root("gold.one")) == ["v=v3", "v=v4"]

@@ -47,8 +47,9 @@ def test_surplus_versions_are_deleted_after_the_grace_period(make: Make) -> None
     assert list(done.retired) == [f"{small.lake.places.root('gold.one')}v=v0/"]
     assert folders(small) == ["v=v1", "v=v2"]
     assert small.lake.versions("gold.one") == ["v2", "v1"]
-    with pytest.raises(BlockedError, match="has no published version v0"):
+    with pytest.raises(BlockedError, match="has no published version v0") as raised:
         small.lake.rollback("gold.one", "v0")
+    assert raised.value.hint == "etltctl rollback gold.one --to v1  # published: v2, v1"
 
 
 def test_within_the_grace_period_nothing_is_deleted(make: Make) -> None:

@@ -211,7 +211,7 @@ def test_a_job_that_does_not_end_is_polled_only_until_the_timeout_of_the_setting
 def _impatient() -> Any:
     from etltctl.waiting import Waiter
 
-    return Waiter(timeout=0.05, first_look=0.01)
+    return Waiter(timeout=0.05, first_pause=0.01)
 
 
 def test_a_step_of_a_pipeline_refreshes_and_a_second_try_of_the_run_does_not(

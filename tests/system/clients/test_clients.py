@@ -96,6 +96,20 @@ def test_awswrangler_reads_only_the_table_s_files(clients: Clients, rows: list[d
     assert clients.python(AWSWRANGLER % script) == rows
 
 
+def test_awswrangler_reads_a_table_s_folder_without_any_filter(
+    clients: Clients, rows: list[dict[str, Any]]
+) -> None:
+    script = f"""
+place = wr.catalog.get_table_location("pi_m3_gold", "{TABLE}")
+types, partitions = wr.s3.read_parquet_metadata(place, dataset=True)
+assert {{"driver_id", "wins", "points"}} <= types.keys(), types
+frame = wr.s3.read_parquet(place, dataset=True)
+columns = frame[["driver_id", "wins", "points"]].astype({{"points": float}}).sort_values("driver_id")
+print(columns.to_json(orient="records"))
+"""
+    assert clients.python(AWSWRANGLER % script) == rows
+
+
 def test_awswrangler_writes_objects_that_it_reads_back(clients: Clients) -> None:
     script = """
 import pandas as pd

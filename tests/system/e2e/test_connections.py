@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from support.wire import flaws
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
@@ -30,3 +31,4 @@ def test_connections_are_planned_and_applied_and_then_need_no_change(workplace: 
     )
     exported = workplace.run("connections", "export").stdout
     assert {"mongodb", "api"} <= tomllib.loads(exported)["sources"].keys()
+    assert flaws(workplace.folder / ".etltctl" / "server" / "witness.jsonl") == set()

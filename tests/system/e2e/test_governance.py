@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.wire import flaws
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
@@ -164,3 +165,7 @@ def test_without_governance_there_is_nothing_to_plan(governed: Workplace) -> Non
     (governed.folder / "none.toml").write_text("")
     refusal = governed.run("-c", "none.toml", "govern", "plan", code=2).stderr
     assert "no governance is configured" in refusal
+
+
+def test_no_call_of_governance_contradicts_the_services_models(governed: Workplace) -> None:
+    assert flaws(governed.folder / ".etltctl" / "server" / "witness.jsonl") == set()

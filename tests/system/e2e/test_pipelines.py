@@ -46,6 +46,19 @@ def test_every_table_of_the_settings_is_in_the_catalog(sample_lake: Workplace) -
     assert expected <= tables
 
 
+def test_the_catalog_says_what_every_column_of_silver_and_gold_means(sample_lake: Workplace) -> None:
+    for table in sample_lake.json("athena", "tables")["rows"]:
+        if table["layer"] != "bronze":
+            parts = sample_lake.json("athena", "describe", f"{table['layer']}.{table['table']}")["rows"]
+            silent = [
+                part["name"]
+                for part in parts
+                if part["part"] in ("column", "partition") and not part["description"]
+            ]
+            assert not silent, table
+            assert next(part["part"] for part in parts) == "table"
+
+
 def test_resuming_a_finished_run_starts_nothing_even_after_a_newer_sync(sample_lake: Workplace) -> None:
     sample_lake.run("sync", "mongodb")
     again = sample_lake.json("run", "mongodb", "--run-id", "first-mongodb")

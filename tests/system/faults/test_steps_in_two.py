@@ -57,7 +57,7 @@ def recorded_steps(lake: SpoiltLake, run_id: str) -> list[tuple[str, str]]:
 def test_a_cost_limit_set_by_one_task_applies_to_later_tasks(here: SpoiltLake) -> None:
     run_step("small", WALK[0], run_id="limited-tasks", max_usd=2)
     here.spoil({"call": "GetJobRun", "change": {"DPUSeconds": 36_000.0}, "times": 0})
-    with here.held_job(), pytest.raises(BudgetError, match=r"--max-usd leaves 2.00 USD"):
+    with here.held_job(), pytest.raises(BudgetError, match=r"max_usd of the run leaves 2.00 USD"):
         in_two(WALK[1], "limited-tasks")
     here.spoil()
     run_step("small", WALK[1], run_id="limited-tasks", max_usd=50)

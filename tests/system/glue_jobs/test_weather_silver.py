@@ -1,23 +1,19 @@
 """The silver table of weather: the row that each document becomes, rule by rule."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from lake import JobArguments, QualityError, read_stream
+from lake import read_stream
 from support.weather_rows import HOUR, NOON, document, observe
-from weather_quality import DAY_S, EARLIEST_DT
+from weather_quality import DAY_S
 
 pytestmark = pytest.mark.spark
-
 Silver = Callable[..., list[Row]]
 WriteBronze = Callable[..., str]
 
@@ -116,86 +112,9 @@ def test_a_faultless_document_becomes_one_row_without_flags(rows: Rows) -> None:
     assert (row.run_id, row.source_file.endswith(".parquet")) == ("run-1", True)
 
 
-BROKEN = [
-    ("DT_ISO_MISMATCH", {"dt_iso": "2024-01-01 13:00:00 +0000 UTC"}, ()),
-    ("TEMP_RANGE", {"main": {"temp": 61, "humidity": 50}}, ("temp_c", "air_density_kgm3")),
-    ("HUM_RANGE", {"main": {"temp": 15, "humidity": 101}}, ("humidity_pct",)),
-    ("WIND_RANGE", {"wind": {"speed": 468.66}}, ("wind_speed_ms",)),
-    ("WIND_RANGE", {"wind": {"speed": 5, "gust": 111}}, ("wind_gust_ms",)),
-    ("DIR_RANGE", {"wind": {"speed": 5, "deg": 361}}, ("wind_dir_deg",)),
-    ("GUST_LT_SPEED", {"wind": {"speed": 5, "gust": 4}}, ()),
-    ("DEW_GT_TEMP", {"main": {"temp": 15, "humidity": 50, "dew_point": 15.6}}, ()),
-    ("P_MSL_RANGE", {"main": {"temp": 15, "humidity": 50, "pressure": 869}}, ("pressure_msl_hpa",)),
-    ("P_STN_RANGE", {"main": {"temp": 15, "humidity": 50, "grnd_level": 1101}}, ()),
-    ("CLOUD_RANGE", {"clouds": {"all": -1}}, ("clouds_pct",)),
-    ("PRECIP_NEG", {"rain": {"1h": -0.1}}, ("rain_1h_mm",)),
-    ("PRECIP_NEG", {"snow": {"1h": -0.1}}, ("snow_1h_mm",)),
-    ("VIS_NEG", {"visibility": -1}, ("visibility_m",)),
-    ("COORD_RANGE", {"lat": 91, "city_name": "Nowhere"}, ("lat",)),
-    ("COORD_MOVED", {"lat": 41.0}, ()),
-    ("COORD_PLACE", {"lat": None, "lon": None}, ()),
-    ("NO_WIND", {"wind": None}, ("wind_speed_ms", "wind_gust_ms", "wind_dir_deg")),
-    ("NO_CLOUDS", {"clouds": None}, ("clouds_pct",)),
-    ("RHO_DRY", {"main": {"temp": 15}}, ("humidity_pct",)),
-    ("OFFSET_UTC", {"timezone": None}, ()),
-]
-
-
-@pytest.fixture(scope="module")
-def broken_rows(spark: SparkSession, write_weather_bronze: WriteBronze) -> list[Row]:
-    """Return the rows of all `BROKEN` documents, made in one job, in their order."""
-    documents = [
-        document(**{"dt": NOON + index * HOUR, "dt_iso": None, "_id": f"{index}", **change})
-        for index, (_, change, _) in enumerate(BROKEN)
-    ]
-    rows = observe(spark, write_weather_bronze(documents))
-    return sorted(rows, key=lambda row: row.observed_at)
-
-
-@pytest.mark.parametrize("index", range(len(BROKEN)), ids=[code for code, _, _ in BROKEN])
-def test_an_impossible_value_is_flagged(broken_rows: list[Row], index: int) -> None:
-    code, _, nulled = BROKEN[index]
-    row = broken_rows[index]
-    assert [flag for flag in row.dq_flags if flag == code] == [code]
-    assert [name for name in nulled if row[name] is not None] == []
-
-
 def test_values_at_the_limits_are_possible(rows: Rows) -> None:
     (row,) = rows["limits"]
     assert row.dq_flags == []
-
-
-def test_documents_without_time_or_place_are_rejected(
-    spark: SparkSession, write_weather_bronze: WriteBronze
-) -> None:
-    from bronze_to_silver import screen_documents
-    from job_config import WEATHER, read_config
-    from weather_documents import BRONZE
-
-    timeless = [{"dt": None}, {"dt": "noon"}, {"dt": str(EARLIEST_DT - 1)}, {"dt": "4102444800"}]
-    nameless = [{"city_name": None}, {"city_name": "  "}]
-    kept = [{"dt": str(EARLIEST_DT)}]
-    documents = [document(**{"dt": str(NOON), **change}) for change in (*timeless, *nameless, *kept)]
-    bronze = read_stream(spark, write_weather_bronze(documents), BRONZE)
-    reasons = [row.reason for row in screen_documents(bronze, read_config(WEATHER, {})).collect()]
-    assert reasons == ["DT_MISSING"] * 4 + ["CITY_MISSING"] * 2 + [None]
-
-
-def test_a_document_from_the_future_is_rejected_in_every_query_of_a_run_or_in_none(
-    spark: SparkSession, write_weather_bronze: WriteBronze, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import weather_quality
-    from bronze_to_silver import screen_documents
-    from job_config import WEATHER, read_config
-    from weather_documents import BRONZE
-
-    clock = SimpleNamespace(time=lambda: NOON)  # long ago: with Spark's clock nothing would be rejected
-    monkeypatch.setattr(weather_quality, "time", clock)
-    bronze = read_stream(spark, write_weather_bronze([document(dt=str(NOON + DAY_S + 1))]), BRONZE)
-    screened = screen_documents(bronze, read_config(WEATHER, {}))
-    assert [row.reason for row in screened.collect()] == ["DT_MISSING"]
-    clock.time = lambda: NOON + 100
-    assert [row.reason for row in screened.collect()] == ["DT_MISSING"]
 
 
 def test_settings_name_the_default_city_and_the_units(silver: Silver) -> None:
@@ -292,110 +211,3 @@ def test_density_of_air_has_its_known_values(spark: SparkSession) -> None:
     )
     densities = states.select(air_density(F.col("t"), F.col("p"), F.col("h")).alias("rho")).collect()
     assert [round(row.rho, 5) for row in densities] == [1.22498, 1.14961]
-
-
-def test_more_than_one_percent_of_rejections_fail_the_run() -> None:
-    from bronze_to_silver import check_counts
-
-    check_counts({"rows_in": 200, "rows_out": 198, "merged": 0, "rejected": 2}, 0.01)
-    with pytest.raises(QualityError, match="3 of 200 documents rejected"):
-        check_counts({"rows_in": 200, "rows_out": 197, "merged": 0, "rejected": 3}, 0.01)
-    with pytest.raises(QualityError, match="rows in are not rows out"):
-        check_counts({"rows_in": 200, "rows_out": 199, "merged": 0, "rejected": 0}, 0.01)
-
-
-def test_a_run_writes_the_requested_tables_and_their_counts(
-    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
-) -> None:
-    """One wrong reading does not make the others Kelvin."""
-    from bronze_to_silver import REJECTS, SOURCE, TABLE, run
-
-    hot = document(dt=NOON + HOUR, dt_iso=None, main={"temp": 288.15})
-    location = write_weather_bronze([document(), document(), hot, document(dt=None, _id="x")])
-    outputs = {TABLE: str(tmp_path / "silver"), REJECTS: str(tmp_path / "rejects")}
-    run(spark, JobArguments("run-1", {SOURCE: location}, outputs, {"max_reject_share": 0.5}))
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
-    ).splitlines()
-    counts = {"rows_in": 4, "rows_out": 2, "merged": 1, "rejected": 1, "flags": {"TEMP_RANGE": 1}}
-    assert json.loads(line) == {"table": TABLE, **counts}
-    rows = spark.read.parquet(outputs[TABLE]).orderBy("observed_at").collect()
-    assert [row.temp_c for row in rows] == [15.0, None]
-    assert [row.reason for row in spark.read.parquet(outputs[REJECTS]).collect()] == ["DT_MISSING"]
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "rejects" / "_audit").glob("part-*")
-    ).splitlines()
-    assert json.loads(line) == {"table": REJECTS, "rows_out": 1}
-
-
-def test_a_run_that_keeps_no_row_ends_and_fails(
-    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
-) -> None:
-    from bronze_to_silver import SOURCE, TABLE, run
-
-    location = write_weather_bronze([document(dt=None)])
-    with pytest.raises(QualityError, match="DT_MISSING 1 times, as in"):
-        run(spark, JobArguments("run-1", {SOURCE: location}, {TABLE: str(tmp_path / "silver")}, {}))
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
-    ).splitlines()
-    assert json.loads(line)["rows_out"] == 0
-
-
-def test_temperatures_of_other_units_fail_the_run(
-    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
-) -> None:
-    from bronze_to_silver import SOURCE, TABLE, run
-
-    documents = [document(dt=NOON + index * HOUR, main={"temp": 288.15}) for index in range(3)]
-    inputs, outputs = {SOURCE: write_weather_bronze(documents)}, {TABLE: str(tmp_path / "silver")}
-    with pytest.raises(QualityError, match=r'units.*"metric"'):
-        run(spark, JobArguments("run-1", inputs, outputs, {"units": "metric"}))
-
-
-def test_the_units_are_checked_by_the_median_temperature() -> None:
-    from weather_counts import check_units
-
-    check_units({"temperatures": 3, "hot": 1}, "metric")
-    check_units({"temperatures": 3, "hot": 2}, "standard")
-    with pytest.raises(QualityError, match=r'units.*"standard"'):
-        check_units({"temperatures": 3, "hot": 0}, "standard")
-
-
-def test_a_place_whose_every_document_is_rejected_fails_the_run(
-    spark: SparkSession, write_weather_bronze: WriteBronze, tmp_path: Path
-) -> None:
-    from bronze_to_silver import SOURCE, TABLE, run
-
-    location = write_weather_bronze([document(), document(city_name="Riohacha", dt=None)])
-    job = JobArguments("r", {SOURCE: location}, {TABLE: str(tmp_path / "silver")}, {"max_reject_share": 0.5})
-    with pytest.raises(QualityError, match="rejected of: riohacha"):
-        run(spark, job)
-
-
-def test_an_unknown_setting_is_named() -> None:
-    from job_config import WEATHER, read_config
-
-    with pytest.raises(KeyError, match="hub_hight_m"):
-        read_config(WEATHER, {"hub_hight_m": 90})
-
-
-@pytest.mark.pack
-def test_the_pack_gives_its_known_rows(spark: SparkSession, pack_lake: dict[str, str]) -> None:
-    from bronze_to_silver import TABLE
-
-    location = Path(pack_lake[TABLE])
-    (audit,) = "".join(path.read_text() for path in (location / "_audit").glob("part-*")).splitlines()
-    flags = {
-        "WIND_RANGE": 1,
-        "GUST_LT_SPEED": 1,
-        "DUP_CONFLICT": 15,
-        "NO_CLOUDS": 26_250,
-        "NO_WIND": 2,
-        "COORD_PLACE": 3,
-    }
-    counts = {"rows_in": 31_779, "rows_out": 31_524, "merged": 255, "rejected": 0}
-    assert json.loads(audit) == {"table": TABLE, **counts, "flags": flags}
-    rows = spark.read.parquet(str(location))
-    assert rows.select("city_key", "observed_at").distinct().count() == 31_524
-    assert not math.isnan(rows.agg(F.avg("air_density_kgm3")).first()[0])

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from etltctl.infrastructure.bundle import NEEDED
 from support.checkout import Checkout
 from support.served import ACCOUNT, Served, serve
+from support.template import PROJECT
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,8 @@ def deployment(account: Served, tmp_path_factory: pytest.TempPathFactory) -> Che
     checkout = Checkout.make(tmp_path_factory.mktemp("deployed"), account, "lake1")
     with checkout.led():
         checkout.deploy()
+    seen = account.state / "server" / "witness.jsonl"
+    seen.with_name("deployment.jsonl").write_text(seen.read_text())  # the calls of the deployment only
     return checkout
 
 
@@ -41,3 +45,17 @@ def newcomer(deployed: Checkout, tmp_path: Path) -> Checkout:
     """Yield another checkout for the same account, with different names."""
     assert deployed.account is not None
     return Checkout.make(tmp_path, deployed.account, "lake2", prefix="lake2-")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a checkout with only the files that a deployment needs."""
+    (tmp_path / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text())
+    (tmp_path / "glue_jobs").mkdir()
+    for name in ("one.py", "two.py", "shared.py", "shared_config.json"):
+        (tmp_path / "glue_jobs" / name).write_text(f"# {name}\n")
+    airflow = tmp_path / "deploy" / "airflow"
+    airflow.mkdir(parents=True)
+    for name in NEEDED:
+        (tmp_path / name).write_text(f"# {name}\n")
+    return tmp_path

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from etltctl.errors import EtltctlError
-from etltctl.governance import require_access
 from etltctl.infrastructure import export
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.template import template_of
 from etltctl.settings import Settings, load_settings
 from support.checkout import Checkout
+from support.governed import require_step_access
 from support.publisher import led_by, publish, session_of
 from support.served import ACCOUNT, serve
 
@@ -58,7 +58,7 @@ def _publish(checkout: Checkout, settings: Settings, version: str) -> str:
 
 def _preflight(checkout: Checkout, settings: Settings) -> str:
     """Check before a step as the operator's role; return the refusal, or an empty text."""
-    return _as_operator(checkout, lambda: require_access(settings, {"glue:small": ()}))
+    return _as_operator(checkout, lambda: require_step_access(settings, "glue:small"))
 
 
 def _as_operator(checkout: Checkout, do: Callable[[], object]) -> str:

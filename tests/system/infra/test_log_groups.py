@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from etltctl.infrastructure.analytics import analytics
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.processing import processing
 from etltctl.infrastructure.roles import job_statements, operator_statements
 from etltctl.logs import GROUP_PREFIX
 from support.checkout import Checkout
@@ -25,7 +25,7 @@ def test_every_job_writes_to_log_groups_that_only_the_stack_s_jobs_have(deployed
 
 
 def test_log_groups_of_an_older_stack_stay_when_the_stack_drops_them(deployed: Checkout) -> None:
-    resources = processing(Names(deployed.settings()))
+    resources = analytics(Names(deployed.settings()))
     groups = [facts for facts in resources.values() if facts["Type"] == "AWS::Logs::LogGroup"]
     assert {facts["Properties"]["LogGroupName"] for facts in groups} == OWN
     assert {facts["UpdateReplacePolicy"] for facts in groups} == {"Retain"}

@@ -52,7 +52,9 @@ def test_a_deployment_without_any_progress_ends_with_a_specific_error(deployed: 
 
     waiter = replace(QUICK, timeout=3600.0, clock=lambda: now[0], sleep=sleep)
     with pytest.raises(WaitTimeoutError, match="neither its events nor its status show it") as raised:
-        deploy(deployed.settings(glue__jobs__small__workers=5), Watcher(waiter=waiter), yes=True)
+        deploy(
+            deployed.settings(glue__jobs__small__workers=5), Watcher(waiter=waiter, confirm=lambda _: True)
+        )
     assert "etltctl infra deploy" in raised.value.hint
     assert 300 < now[0] < 400
     deployed.spoil()

@@ -16,7 +16,6 @@ import pytest
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog, Partitions, Table
 from etltctl.errors import AccessError
-from etltctl.governance import require_access
 from etltctl.infrastructure.calls import GOVERNED
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
@@ -24,6 +23,7 @@ from etltctl.permissions import OPERATOR
 from etltctl.s3 import S3
 from support.checkout import Checkout, recorded
 from support.forked import Command
+from support.governed import require_step_access
 from support.served import wait_until
 from support.wire import NEEDS_NO_PERMISSION, SPECIAL, Call, calls, granting
 from support.workplace import ETLTCTL
@@ -52,10 +52,9 @@ def test_every_call_of_the_special_cases_is_in_the_operator_s_policy(deployed: C
 def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deployed: Checkout) -> None:
     zones = {"trusted": {"layers": ["silver"]}, "curated": {"layers": ["gold"], "hybrid": True}}
     settings = deployed.settings(governance__zones=zones)
-    step = "glue:silver_to_gold"
     # Nothing is granted yet, so every permission is checked.
     with recorded() as recorded_calls, suppress(AccessError):
-        require_access(settings, {step: settings.glue.jobs["silver_to_gold"].writes})
+        require_step_access(settings, "glue:silver_to_gold")
     allowed = {name for names in OPERATOR.values() for name in names}
     everybody_may = {"sts:GetCallerIdentity"}
     governed = {call for call in recorded_calls if call.startswith("lakeformation:")}

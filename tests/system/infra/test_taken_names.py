@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from etltctl.errors import BlockedError
+from etltctl.errors import BlockedError, ConfigurationError
 from etltctl.infrastructure.calls import DEPLOYER_OF_GOVERNED
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import deployer_statements
 from etltctl.settings import load_settings
-from support.checkout import Checkout, recorded
+from support.checkout import SMALL, Checkout, recorded
 from support.served import ACCOUNT, serve
 
 GOVERNED: dict[str, Any] = {"governance__zones": {"curated": {"layers": ["gold"], "hybrid": True}}}
@@ -173,13 +174,28 @@ def test_a_resource_that_another_stack_needs_cannot_be_adopted(lake: Checkout, t
 def test_a_bucket_is_imported_only_if_the_settings_name_it(newcomer: Checkout) -> None:
     bucket = f"{newcomer.project}-gold"
     newcomer.client("s3").create_bucket(Bucket=bucket)
+    other = f"{newcomer.project}-silver"
     with pytest.raises(BlockedError, match="nothing was changed") as caught:
-        newcomer.plan(infra__adopt=["another"])
+        newcomer.plan(infra__adopt=[other])
     assert caught.value.facts == {f"S3 Bucket {bucket}": "adopt it, or name another in lake.gold"}
-    line = f'write into etltctl.toml under [env.aws.infra]: adopt = ["another", "{bucket}"]; then: etltctl infra plan'
+    line = f'write into etltctl.toml under [env.aws.infra]: adopt = ["{other}", "{bucket}"]; then: etltctl infra plan'
     assert caught.value.hint.endswith(line)
     imported = [c.id for c in newcomer.plan(infra__adopt=[bucket]).changes if c.action == "import"]
     assert imported == [bucket]
+
+
+def test_a_name_to_adopt_that_nothing_of_the_stack_has_is_reported_with_the_names_near_to_it(
+    newcomer: Checkout,
+) -> None:
+    project = newcomer.project
+    newcomer.change(SMALL, f'{SMALL}\n[infra]\nadopt = ["{project}-golden", "zzz", "{project}/airbyte"]\n')
+    with pytest.raises(ConfigurationError, match="no bucket, database, log group or secret") as caught:
+        newcomer.plan()
+    near, unknown = caught.value.problems
+    assert re.fullmatch(r"etltctl\.toml:\d+:\d+: infra\.adopt: .*", near), near
+    assert f"'{project}-golden': did you mean {project}-gold" in near
+    assert f"'zzz': known are /aws-glue/{project}/error" in unknown
+    assert caught.value.exit_code == 3
 
 
 def test_a_bucket_that_may_not_be_read_is_never_adopted(newcomer: Checkout) -> None:

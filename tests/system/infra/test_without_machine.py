@@ -11,7 +11,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
-from etltctl.infrastructure.sizing import monthly_costs
+from etltctl.infrastructure.sizes import monthly_costs
 from etltctl.infrastructure.template import template_of
 from etltctl.settings import load_settings
 from support.checkout import Checkout

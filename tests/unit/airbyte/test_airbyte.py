@@ -181,13 +181,13 @@ def test_reads_are_retried_while_the_server_is_overloaded(airbyte: Airbyte, serv
         httpx.Response(200, json=job(1, "running")),
     ]
     server.get("/jobs/1").mock(side_effect=answers)
-    assert airbyte.look_at("1", "mongodb").status == "running"
+    assert airbyte.poll("1", "mongodb").status == "running"
 
 
 def test_an_unreachable_server_is_named_after_the_last_try(airbyte: Airbyte, server: respx.Router) -> None:
     route = server.get("/jobs/1").mock(side_effect=httpx.ConnectError("refused"))
     with pytest.raises(UnreachableError, match=r"airbyte\.test"):
-        airbyte.look_at("1", "mongodb")
+        airbyte.poll("1", "mongodb")
     assert route.call_count == 3
 
 
@@ -200,7 +200,7 @@ def test_a_401_gets_one_new_token_and_one_replay(airbyte: Airbyte, server: respx
     route = server.get("/jobs/1").mock(
         side_effect=[httpx.Response(401), httpx.Response(200, json=job(1, "running"))]
     )
-    airbyte.look_at("1", "mongodb")
+    airbyte.poll("1", "mongodb")
     assert [call.request.headers["Authorization"] for call in route.calls] == ["Bearer old", "Bearer new"]
 
 
@@ -210,7 +210,7 @@ def test_wrong_credentials_are_an_access_error_that_shows_no_secret(
 ) -> None:
     server.post("/applications/token").respond(status, json={"message": "Bad Request"})
     with pytest.raises(AccessError) as caught:
-        Airbyte(URL, "id", "tops3cret").look_at("1", "mongodb")
+        Airbyte(URL, "id", "tops3cret").poll("1", "mongodb")
     assert "tops3cret" not in f"{caught.value.message} {caught.value.facts} {caught.value.hint}"
     assert "tops3cret" not in repr(Airbyte(URL, "id", "tops3cret"))
 

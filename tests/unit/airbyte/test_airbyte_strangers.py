@@ -20,7 +20,7 @@ URL = "https://me:s3cret@airbyte.test:8443/v1"
 PAGE = "<!doctype html>\n<html><body>Please log in to the proxy</body></html>"
 TOKEN = {"access_token": "t", "expires_in": 900}
 CALLS: dict[str, Callable[[Airbyte], object]] = {
-    "job": lambda airbyte: airbyte.look_at("7", "api"),
+    "job": lambda airbyte: airbyte.poll("7", "api"),
     "jobs": lambda airbyte: airbyte.jobs("c", "api"),
     "start": lambda airbyte: airbyte.start("c", "api"),
     "connection": lambda airbyte: airbyte.connection("c"),
@@ -124,7 +124,7 @@ def test_a_login_page_does_not_count_as_airbytes_refusal(
 ) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(status, text=PAGE, headers=headers)
-    raised = failure(lambda: airbyte().look_at("7", "api"))
+    raised = failure(lambda: airbyte().poll("7", "api"))
     assert type(raised) is error
     assert words in raised.message
     assert "such as a proxy" in raised.hint
@@ -132,10 +132,10 @@ def test_a_login_page_does_not_count_as_airbytes_refusal(
 
 def test_no_error_shows_the_password_of_the_url(server: respx.MockRouter) -> None:
     server.route().mock(side_effect=httpx.ConnectError("refused"))
-    failure(lambda: airbyte().look_at("7", "api"))
+    failure(lambda: airbyte().poll("7", "api"))
     failure(lambda: greet(URL))
     server.post("/applications/token").respond(503)
-    failure(lambda: airbyte().look_at("7", "api"))
+    failure(lambda: airbyte().poll("7", "api"))
 
 
 def test_a_read_is_retried_while_a_load_balancer_answers_for_airbyte(server: respx.MockRouter) -> None:
@@ -148,13 +148,13 @@ def test_a_read_is_retried_while_a_load_balancer_answers_for_airbyte(server: res
     answer = httpx.Response(200, json={"jobId": 7, "status": "running"})
     server.get("/jobs/7").side_effect = [*pages, answer]
     probe = Airbyte(URL, "id", "secret", RetryPolicy(attempts=4, sleep=[].append))
-    assert probe.look_at("7", "api").id == "7"
+    assert probe.poll("7", "api").id == "7"
 
 
 def test_a_missing_field_is_named_with_the_host(server: respx.MockRouter) -> None:
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(json={"jobId": 7})
-    error = failure(lambda: airbyte().look_at("7", "api"))
+    error = failure(lambda: airbyte().poll("7", "api"))
     assert error.message == (
         "Airbyte at airbyte.test:8443: GET /jobs/7 was answered with success but without the field status"
     )
@@ -165,7 +165,7 @@ def test_a_problem_whose_text_contains_a_page_is_airbytes_own(server: respx.Mock
     body = {"title": "unexpected-problem", "data": {"message": f"the source answered {PAGE}"}}
     server.get("/jobs/7").respond(500, json=body)
     with pytest.raises(ServiceError, match="HTTP 500 the source answered"):
-        airbyte().look_at("7", "api")
+        airbyte().poll("7", "api")
 
 
 @pytest.mark.parametrize("rows", ["97", 9.5, True, [97], {"rows": 97}])
@@ -173,7 +173,7 @@ def test_a_count_that_is_not_a_whole_number_is_named(server: respx.MockRouter, r
     server.post("/applications/token").respond(json=TOKEN)
     server.get("/jobs/7").respond(json={"jobId": 7, "status": "succeeded", "rowsSynced": rows})
     with pytest.raises(ServiceError, match=r"rowsSynced \(a whole number\)"):
-        airbyte().look_at("7", "api")
+        airbyte().poll("7", "api")
 
 
 SOURCE = Resource(Kind.SOURCE, "s1", "weather", "mongodb-v2", {})

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+import etltctl
+from etltctl import errors, testing
 from etltctl.errors import ExitCode
+from etltctl.settings.loader import NAMED_VARIABLES
 from generate.commands import commands
 from generate.endpoints import SERVICES, airbyte_calls, aws_operations
-from generate.meanings import MEANINGS
-from generate.pages import stale, with_blocks
-from generate.settings_page import keys
-from generate.words import VARIABLES, meaning, variables_in_code
+from generate.exit_codes import meaning
+from generate.pages import stale, with_parts
+from generate.settings_page import all_settings, sections
 
 PROJECT = Path(__file__).parents[3]
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -28,15 +30,16 @@ def test_no_reference_page_is_stale() -> None:
 
 
 def test_a_stale_page_would_be_noticed() -> None:
-    assert with_blocks(README) == README
-    assert with_blocks(README.replace("| MongoDB |", "| MongoDb |")) == README
+    page = Path("README.md")
+    assert with_parts(page, README) == README
+    assert with_parts(page, README.replace("| MongoDB |", "| MongoDb |")) == README
 
 
 def test_the_readme_and_the_reference_name_every_command() -> None:
     block = README.partition("<!-- commands -->")[2].partition("<!-- /commands -->")[0]
     page = (PROJECT / "docs" / "reference" / "commands.md").read_text("utf-8")
     for name, _ in commands():
-        assert f"## {name}\n" in page
+        assert f"# `{name}`\n" in page
         _, group, *rest = name.split()
         line = next(line for line in block.splitlines() if line.startswith(f"etltctl {group} "))
         assert not rest or rest[0] in re.split(r"[ |]", line)
@@ -49,15 +52,40 @@ def test_every_exit_code_has_a_meaning_in_the_reference() -> None:
     assert all(len(text.split()) > 1 for text in meanings.values())
 
 
-def test_no_setting_is_described_that_no_longer_exists() -> None:
-    every = {
-        f"{section}.{name}" if section else name for section, rows in keys().items() for name, *_ in rows
-    }
-    assert set(MEANINGS) - every == set()
+def test_every_setting_and_every_section_says_what_it_means() -> None:
+    assert [setting.key for setting in all_settings() if not setting.meaning] == []
+    assert [name for name, text in sections().items() if not text] == []
+
+
+def test_the_defaults_of_options_are_in_the_reference() -> None:
+    page = (PROJECT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    assert "* `--on-interrupt [ask|stop|detach]`: What Ctrl-C does to remote work" in page
+    assert "[default: ask]" in page
+
+
+def test_every_public_name_of_python_is_in_the_reference() -> None:
+    page = (PROJECT / "docs" / "reference" / "python.md").read_text("utf-8")
+    described = set(re.findall(r"^\.\. auto\w+:: (\w+)", page, re.MULTILINE))
+    classes = {name for name in etltctl.__all__ if isinstance(getattr(errors, name, None), type)}
+    assert described | classes == {*etltctl.__all__, *testing.__all__}
+    tree = (PROJECT / "docs" / "reference" / "exit-codes.md").read_text("utf-8")
+    assert [name for name in classes - {"ExitCode"} if name not in tree] == []
 
 
 def test_every_variable_of_etltctl_is_in_the_reference() -> None:
-    assert variables_in_code() <= set(VARIABLES)
+    page = (PROJECT / "docs" / "reference" / "environment-variables.md").read_text("utf-8")
+    assert variables_in_code() <= set(re.findall(r"\b[A-Z][A-Z_]+\b", page))
+
+
+def variables_in_code() -> set[str]:
+    """Return etltctl's own variables that the code names, without those inside a Glue job run."""
+    files = [path for path in (PROJECT / "src").rglob("*.py") if "local" not in path.parts]
+    names = {
+        name
+        for path in files
+        for name in re.findall(r'"(ETLTCTL_[A-Z][A-Z_]*[A-Z])"', path.read_text("utf-8"))
+    }
+    return names | set(NAMED_VARIABLES)
 
 
 def test_the_reference_names_every_operation_that_the_server_answers() -> None:

@@ -17,7 +17,8 @@ from etltctl.governance.model import (
     table_of,
 )
 from etltctl.governance.order import PHASES, ordered_changes
-from support.modelled import SCOPE, Service, canonical, pairs, scope_of
+from support.modelled import Service
+from support.random_states import SCOPE, canonical, pairs, scope_of
 
 ROUNDS = 4
 TAGS = {"zone": frozenset({"curated", "trusted"}), "audience": frozenset({"all", "named"})}

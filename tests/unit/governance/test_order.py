@@ -22,18 +22,8 @@ from etltctl.governance.model import (
     table_of,
 )
 from etltctl.governance.order import ordered_changes
-from support.modelled import (
-    COLUMNS,
-    FILTERS,
-    MANAGED,
-    OTHERS,
-    SCOPE,
-    TABLES,
-    Service,
-    pairs,
-    retagged,
-    scope_of,
-)
+from support.modelled import Service
+from support.random_states import COLUMNS, FILTERS, MANAGED, OTHERS, SCOPE, TABLES, pairs, retagged, scope_of
 
 VIEWS = [TableView(database, name, COLUMNS) for database, names in TABLES.items() for name in names]
 GOLD, DAILY, LAT = database_of("gold"), table_of("gold", "daily"), column_of("gold", "daily", "lat")

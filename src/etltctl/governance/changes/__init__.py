@@ -58,6 +58,7 @@ __all__ = [
 
 def difference(desired: State, actual: State, scope: Scope) -> list[Change]:
     """Return every change from the actual to the desired state within the scope, by phase and not yet in order."""
+    # Known first: what is granted and which filters may go depend on what stays.
     to_revoke = revocable(desired, actual, scope)
     held = held_tags(desired, actual, scope)
     return [

@@ -102,6 +102,7 @@ def dropped_filters(
     desired: State, actual: State, scope: Scope, staying: frozenset[Grant]
 ) -> Iterator[DropFilter]:
     """Yield the filters that are there and not desired, but for those that a grant which stays relies on."""
+    # A grant that etltctl may not revoke keeps its filter: the service would refuse to delete it.
     relied_on = scope.in_use | {grant.resource for grant in staying}
     for resource in sorted(set(actual.filters) - set(desired.filters)):
         if scope.covers(resource) and resource not in relied_on:

@@ -81,6 +81,7 @@ class GrantPermissions(PermissionChange):
 
     def simulate(self, state: State) -> State:
         """Return the state with the permissions. A grant option comes with the permission itself."""
+        # The service never gives the option without the permission.
         plain = {replace(row, grantable=False) for row in self.rows}
         return replace(state, grants=state.grants | self.rows | plain)
 
@@ -152,6 +153,7 @@ def _gathered(rows: Iterable[Grant]) -> Iterator[tuple[str, tuple[Resource, ...]
         (options if row.grantable else plain).add(row.permission)
     alike: dict[tuple[str, Resource, Names, Names], list[Resource]] = {}
     for (principal, resource), (plain, options) in sorted(by_resource.items()):
+        # The service takes several columns of a table in one entry, and lists them one by one.
         same = Resource("column", resource.key[:2]) if resource.kind == "column" else resource
         key = (principal, same, tuple(sorted(plain)), tuple(sorted(options)))
         alike.setdefault(key, []).append(resource)

@@ -51,5 +51,6 @@ def registered(desired: State, actual: State) -> Iterator[RegisterLocation]:
     """Yield the locations that are not registered as desired."""
     for arn, location in desired.locations.items():
         before = actual.locations.get(arn)
+        # A registered location that the settings do not name is left: deregistering would cut off its readers.
         if before != location:
             yield RegisterLocation(arn, location, before)

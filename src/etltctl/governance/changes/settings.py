@@ -109,6 +109,7 @@ class GovernNewTables(Change):
 
 def settled(desired: State, actual: State) -> Iterator[Change]:
     """Yield the settings that are not as desired; those that are not set are left alone."""
+    # Compared and not written blindly: an apply without a difference must make no call.
     if desired.admins is not None and desired.admins != actual.admins:
         yield SetAdministrators(actual.admins or frozenset(), desired.admins)
     if desired.iam_defaults is not None and desired.iam_defaults != actual.iam_defaults:

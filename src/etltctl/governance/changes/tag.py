@@ -91,6 +91,7 @@ class AssignTags(TagAssignment):
 
     def simulate(self, state: State) -> State:
         """Return the state in which the resource has these tags."""
+        # The service merges: keys that are not named keep their values.
         own = {**state.assigned.get(self.resource, {}), **dict(self.tags)}
         return replace(state, assigned={**state.assigned, self.resource: own})
 

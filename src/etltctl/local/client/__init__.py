@@ -1,5 +1,6 @@
 """The command's side: find the embedded server or start it, and lead this process to it."""
 
+from etltctl.local.client.dbt_profile import as_yaml, dbt_profile
 from etltctl.local.client.endpoints import (
     Endpoints,
     endpoints,
@@ -14,6 +15,8 @@ from etltctl.local.client.shutdown import Stopped, stop_server
 __all__ = [
     "Endpoints",
     "Stopped",
+    "as_yaml",
+    "dbt_profile",
     "endpoints",
     "ends_at",
     "environ_of",

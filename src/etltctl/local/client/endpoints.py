@@ -66,6 +66,7 @@ class Endpoints:
 
     def apply_to(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment with these endpoints in it and nothing of any real AWS account."""
+        # A session token or an endpoint of a single service would outweigh what is added here.
         kept = {name: value for name, value in environ.items() if not _leads_elsewhere(name)}
         return {**kept, **self.environ}
 
@@ -77,6 +78,7 @@ class Endpoints:
         """
         with _LEADING:
             if not _LED:
+                # Only the first block sees the true environment; a later one sees what an open block has set.
                 _BEFORE.clear()
                 _BEFORE.update(environ)
             _LED.append(self)
@@ -114,6 +116,7 @@ def endpoints(
         ConfigurationError: The extra `local` is missing, or the server cannot start.
     """
     check_installed()
+    # Described before a server starts: settings that are wrong need none.
     stack = describe_stack(settings, environ, next_jobs)
     if lingers:
         stack["linger_s"] = settings.local.linger_minutes * 60
@@ -164,6 +167,7 @@ def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, s
             f"AIRBYTE_{name}": reached.environ[f"ETLTCTL__AIRBYTE__{name}"]
             for name in ("URL", "CLIENT_ID", "CLIENT_SECRET")
         }
+        # Other programs still need the user's proxy for other hosts, so its exceptions are kept.
         direct = {name: _with_this_machine(environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
         return {**reached.environ, **direct, **short}
 
@@ -206,7 +210,9 @@ def _environ(server: Server, values: Mapping[str, Any]) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": str(config_file(server.state)),
+        # A profile named `default` in the user's file would otherwise add a token to these keys.
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        # Clients read either spelling, and a proxy could not reach this machine's loopback.
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
         **airbyte,
@@ -215,6 +221,7 @@ def _environ(server: Server, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _become(environ: MutableMapping[str, str], target: Mapping[str, str]) -> None:
+    # Updated first and pruned after, so that no other thread sees an environment without keys.
     environ.update(target)
     for name in set(environ) - set(target):
         del environ[name]

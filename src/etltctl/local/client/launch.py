@@ -55,12 +55,15 @@ def find_or_start(state: Path, port: int, build: str) -> tuple[Server, bool, soc
             hint=OTHER_PLACE,
         ) from error
     with lock:
+        # The kernel frees the lock with its process, so commands that begin together start one server,
+        # and one that was killed blocks none.
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = described(state)
         server = find_live(state)
         lease = take_lease(server) if server and not _is_replaced(server, port, build) else None
         if server is not None and lease is not None:
             return server, False, lease
+        # The lease is taken under the lock too: a server without one may end at once.
         server = _start_where_it_was(state, port or (before.port if before else 0), build, must=bool(port))
         lease = take_lease(server)
     if lease is None:
@@ -99,6 +102,7 @@ def _start(state: Path, port: int, build: str) -> Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # A session of its process alone: Ctrl-C in the terminal must not end a server that others use.
                 start_new_session=True,
             )
         return _await_start(process, state, log_path)
@@ -122,6 +126,7 @@ def _await_start(process: subprocess.Popen[bytes], state: Path, log_path: Path) 
         if server is not None and server.pid == process.pid:
             return server
         if process.poll() is not None:
+            # The server's last line says why it ended; a traceback ends with its error.
             last = log_path.read_text(errors="replace").strip().splitlines()[-1:]
             reason = last[0] if last else "it gave no reason"
             raise ConfigurationError(

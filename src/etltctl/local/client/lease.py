@@ -64,6 +64,7 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         """Give the lease back."""
+        # Set before the connection closes, or the watcher would take the end for the server's death.
         self._released.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -84,6 +85,7 @@ class Lease:
         """Start the server again; return the error for every later call if it cannot be started."""
         server, folder = self.server, self.server.state / "server"
         last_told = folder / "endpoint.json"  # a server that ends in good order removes it
+        # A server closes its connections a moment before it removes its description.
         wait_until(lambda: not (last_told.exists() and is_alive(server.pid)), ENDING_S)
         try:
             was_kept = bool(json.loads(last_told.read_text())["kept"])
@@ -100,10 +102,12 @@ class Lease:
             restarted, _, connection = self._find()
             self._socket.close()
             self._socket = connection
+            # Clients that exist already keep the old address and never learn a new one.
             if restarted.port != server.port:
                 return _gone(
                     server, f"a new one runs at {restarted.url}, where this command does not reach it"
                 )
+            # The stack exists in the state, but what the settings changed since then may not.
             self.server = restarted
             self._set_up(restarted)
             if was_kept:

@@ -74,6 +74,7 @@ class Server:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), dict(headers))
             response = connection.getresponse()
+            # Read within the block, because a server that dies ends the answer in its middle.
             text = response.read().decode()
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
@@ -104,6 +105,7 @@ def find_live(state: Path) -> Server | None:
         health = server.request("GET", "/_etltctl/health", timeout=5.0)
     except (UnreachableError, ConfigurationError):
         return None
+    # Another server may have taken the port of the one described, with the same keys in a copied folder.
     return server if health.get("pid") == server.pid else None
 
 
@@ -142,6 +144,7 @@ def take_lease(server: Server) -> socket.socket | None:
         while HELD not in answer:
             more = holder.recv(1024)
             answer += more
+            # A server that is ending accepts the connection and says at once that it is over.
             if not more or answer.endswith(LAST_CHUNK):
                 holder.close()
                 return None

@@ -48,6 +48,7 @@ def stop_server(settings: Settings) -> Stopped | None:
         return None
     last_told = described(state)
     server = find_server(settings)
+    # Noted now, because a process that loses its parent can no longer be found as its descendant.
     seen = start_times([pid, *descendants(pid)])
     try:
         if server is not None:
@@ -79,6 +80,7 @@ def _holder(state: Path) -> int | None:
     try:
         with (state / "server" / "serving").open("r+") as claim:
             try:
+                # The lock cannot be stale, unlike the process id in the file.
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 text = claim.read().strip()

@@ -41,9 +41,11 @@ def main() -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
+    # Before the fork: what the script leaves behind must already have a place to go.
     _adopt_orphans()
     child = os.fork()
     if child == 0:
+        # The script runs in a child, so that this process outlives it and ends what it started.
         return _run_in_child(json.loads(line))
     Thread(target=_end_with_parent, daemon=True).start()
     _, status = os.waitpid(child, 0)
@@ -88,6 +90,7 @@ def carry_out(assignment: dict[str, Any]) -> int:
 
 
 def _run_in_child(assignment: dict[str, Any]) -> int:
+    # The kernel ends this child with its parent, even if the parent is killed.
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)  # the parent alone reads the input, whose end means: end
@@ -101,6 +104,7 @@ def _descendants(root: int) -> list[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
             state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            # A zombie has ended already: a signal to it changes nothing, and the caller's loop would go on.
             if state != "Z":
                 parents[int(entry.name)] = int(parent)
     below: set[int] = {root}
@@ -122,6 +126,7 @@ def _prctl(option: int, value: int) -> None:
 def _end_as(status: int) -> int:
     """Return the child's exit status, or end by the signal that ended it."""
     if os.WIFSIGNALED(status):
+        # The child has left its core file; a second one of this process would say nothing.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         number = os.WTERMSIG(status)
         if number != signal.SIGKILL:
@@ -146,6 +151,7 @@ class SparkPreparation:
         """Return how to import pyspark's gateway, prepared; None for every other module."""
         if name != "pyspark.java_gateway":
             return None
+        # Removed first, or the search below would find this hook again.
         sys.meta_path.remove(self)
         spec: Any = importlib.util.find_spec(name)
         load = spec.loader.exec_module
@@ -155,6 +161,7 @@ class SparkPreparation:
             module.launch_gateway = self._when_asked(module.launch_gateway)
             _remember_java_names()
 
+        # On the loader of this import alone: pyspark's own files stay as they are.
         spec.loader.exec_module = load_and_prepare
         return spec
 
@@ -241,9 +248,11 @@ def _tell(assignment: dict[str, Any], error: BaseException) -> None:
 
 
 def _end_with_parent() -> None:
+    # The input ends when the server's end of the pipe closes, however the server ended.
     while sys.stdin.readline():
         pass
     kill_descendants(os.getpid())
+    # Without /proc no descendant is known; the group holds all that did not leave it.
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

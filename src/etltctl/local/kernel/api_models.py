@@ -47,6 +47,7 @@ def signed_for(environ: WSGIEnvironment) -> str:
 def addressed(environ: WSGIEnvironment, body: bytes) -> Addressed:
     """Return what a request to AWS is for; its body must have been read already."""
     service, path = signed_for(environ), environ["PATH_INFO"]
+    # CBOR names the operation in the path and JSON in a header, so neither needs the body.
     if match := CBOR_PATH.fullmatch(path):
         return Addressed(service, match[1], "smithy-rpc-v2-cbor")
     if target := environ.get("HTTP_X_AMZ_TARGET", ""):
@@ -73,6 +74,7 @@ def _addressed_by_path(service: str, environ: WSGIEnvironment) -> Addressed:
         return Addressed(service, "", "rest-json")
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].rstrip("/") or "/"
     parameters = set(parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    # Several operations of S3 share a method and a path: markers such as `?acl` distinguish them, so the most win.
     fitting = [
         (len(markers), name)
         for name, (verb, pattern, markers) in _paths(service).items()
@@ -107,6 +109,7 @@ def service_model(service: str) -> Any:
     with IMPORTING_MOTO:
         from moto.core.utils import get_service_model  # keeps what it has loaded; moto needs the same models
 
+    # The name comes from a header that proves nothing yet, and botocore makes a path of it.
     if not re.fullmatch(r"[a-z0-9-]+", service):
         return None
     try:
@@ -139,8 +142,10 @@ def checked_input(request: Addressed, body: bytes) -> None:
         return
     try:
         report = ParamValidator().validate(fields, shape)
+    # botocore's validator expects values of the right kind, and fails in many ways on others.
     except (BotoCoreError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise AwsError("ValidationException", f"the input of {request.operation} is malformed") from error
+    # botocore has no public way to leave single findings out.
     report._errors = [each for each in report._errors if each[0] not in NOT_MISTAKES]
     if report.has_errors():
         raise AwsError("ValidationException", report.generate_report()[:1000])

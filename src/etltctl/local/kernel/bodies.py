@@ -33,6 +33,7 @@ class Incoming:
 
     def read(self, size: int = -1) -> bytes:
         """Return at most `size` bytes, at least one unless the client has ended."""
+        # `read1` returns what has arrived; `read` would wait for the whole size.
         piece: bytes = self._source.read1(min(size, READ_BYTES) if size >= 0 else READ_BYTES)
         return piece
 
@@ -63,6 +64,7 @@ class SizedBody(io.RawIOBase):
         if not size:
             return 0
         piece = self._source.read(size)
+        # A body that ends early must never pass for a whole one: half an object would be stored.
         if not piece:
             raise incomplete_body()
         view[: len(piece)] = piece
@@ -97,6 +99,7 @@ class ChunkedBody(SizedBody):
         if not self._is_first and read_line(self._source):
             raise malformed("a chunk of the request body is longer than it says")
         self._is_first = False
+        # int() alone would also take a sign, spaces and underscores, which other readers refuse.
         size = CHUNK_SIZE.fullmatch(read_line(self._source).partition(b";")[0].strip())
         if size is None:
             raise malformed("a chunk of the request body does not begin with its size")
@@ -136,6 +139,7 @@ def framed(environ: WSGIEnvironment) -> IO[bytes]:
 
 def _framed(environ: WSGIEnvironment) -> SizedBody:
     coding, length = environ.get("HTTP_TRANSFER_ENCODING", ""), environ.get("CONTENT_LENGTH", "")
+    # Two lengths in one request are how a second request is smuggled in (RFC 9112, section 6.3).
     if coding and length:
         raise malformed("a request has either Content-Length or Transfer-Encoding")
     if coding:
@@ -160,6 +164,7 @@ def held(environ: WSGIEnvironment) -> bytes:
     except AwsError as error:
         environ[BROKEN] = error  # a second reader would take the rest of the body for all of it
         raise
+    # Later readers, moto among them, know bodies by their length only.
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ["wsgi.input"] = io.BytesIO(body)

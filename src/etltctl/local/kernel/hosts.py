@@ -38,6 +38,7 @@ def has_account() -> bool:
 
 def raise_open_files() -> int:
     """Let this process and its children open as many files as the hard limit allows; return that number."""
+    # Systems start processes with a soft limit of 256 or 1024; only the hard one binds.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

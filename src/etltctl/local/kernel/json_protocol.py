@@ -37,7 +37,9 @@ def answer(operation: Operation, request: Request) -> Response:
         body = operation(json.loads(request.get_data() or b"{}"))
     except AwsError as error:
         return _response(
-            {"__type": error.code, "message": error.message, "Message": error.message}, error.status
+            # JSON services spell the message's name both ways, and each SDK reads only one.
+            {"__type": error.code, "message": error.message, "Message": error.message},
+            error.status,
         )
     except ConnectionError:
         raise  # the caller has gone

@@ -51,6 +51,7 @@ class Keys:
     def opens(self, authorization: str) -> bool:
         """Return whether the header `Authorization` carries the server's key."""
         scheme, _, key = authorization.partition(" ")
+        # In constant time, so that the time of a refusal does not show how much of a guess is right.
         is_right = hmac.compare_digest(key.strip().encode(), self.server_key.encode())
         return is_right and scheme.lower() == SCHEME.lower()
 
@@ -59,6 +60,7 @@ class Keys:
 
         A command asks for it before it sends a key: a dead server's port may be another user's by now.
         """
+        # With the port in it, a program at another port cannot pass the challenge on to the true server.
         text = f"etltctl server at {port}: {challenge}"
         return hmac.digest(self.server_key.encode(), text.encode(), hashlib.sha256).hex()
 
@@ -81,6 +83,8 @@ def read_keys(state: Path) -> Keys | None:
     """
     file = key_file(state)
     try:
+        # No symbolic link is followed, and owner and mode are read from the open file: a path can be exchanged
+        # between two calls.
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -106,6 +110,7 @@ def keep_keys(state: Path) -> Keys:
     """
     keys = read_keys(state)
     config_file(state).write_text(SDK_SETTINGS)
+    # Another process may write its keys first, so what counts is what the file holds afterwards.
     while keys is None:
         _write_new(key_file(state), json.dumps(asdict(Keys.make())))
         keys = read_keys(state)
@@ -120,6 +125,7 @@ def _write_new(file: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
+        # A hard link fails where a rename would replace the keys that another process has just written.
         with suppress(FileExistsError):
             file.hardlink_to(name)
     finally:

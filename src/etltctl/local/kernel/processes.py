@@ -61,6 +61,7 @@ def descendants(pid: int) -> list[int]:
             parent = int(entry.read_text(errors="replace").rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(entry.parent.name))
     below = list(children.get(pid, ()))
+    # The list grows while it is read, and so reaches every generation.
     for child in below:
         below += children.get(child, ())
     return below
@@ -71,6 +72,7 @@ def start_times(pids: Iterable[int]) -> dict[int, str]:
     times = {}
     for pid in pids:
         with suppress(OSError, IndexError):
+            # Field 22 (proc(5)), counted from the end of the name: the start in clock ticks since the machine's.
             times[pid] = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
     return times
 
@@ -91,6 +93,7 @@ def send(pids: Iterable[int], number: signal.Signals) -> None:
 def is_alive(pid: int) -> bool:
     """Return whether the process runs; one that has ended and that its parent has not reaped does not."""
     with suppress(ChildProcessError):
+        # A child that ended stays a zombie until this process reaps it.
         os.waitpid(pid, os.WNOHANG)
     with suppress(OSError, IndexError):
         if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
@@ -99,6 +102,7 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    # Another user's process refuses the signal, and so it lives.
     except PermissionError:
         return True
     return True

@@ -48,6 +48,7 @@ def refusal(request: Addressed, error: AwsError) -> Response:
         case "json" | "rest-json":
             body: str | bytes = json.dumps({"__type": code, "message": message, "Message": message})
             kind = "application/x-amz-json-1.1" if request.protocol == "json" else "application/json"
+            # For REST services, SDKs take the code from this header.
             headers["x-amzn-errortype"] = code
         case "smithy-rpc-v2-cbor":
             body, kind = _cbor({"__type": code, "message": message}), "application/cbor"
@@ -69,6 +70,7 @@ def plain_refusal(error: AwsError) -> Response:
 
 def is_page(response: Response, environ: WSGIEnvironment) -> bool:
     """Return whether a failure is a web page or nothing at all, which no SDK can read."""
+    # An answer to HEAD has no body by rule, which says nothing about it.
     if response.status_code < 400 or environ["REQUEST_METHOD"] == "HEAD":
         return False
     body = response.get_data()
@@ -76,6 +78,7 @@ def is_page(response: Response, environ: WSGIEnvironment) -> bool:
 
 
 def _error(error: AwsError) -> str:
+    # The query protocol states whose fault an error is.
     kind = "Sender" if error.status < 500 else "Receiver"
     texts = {"Type": kind, "Code": error.code, "Message": _readable(error.message)}
     return f"<Error>{''.join(f'<{name}>{escape(text)}</{name}>' for name, text in texts.items())}</Error>"

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from etltctl.local.kernel.caller_refusals import (
+from etltctl.local.kernel.accounts import (
     EXPIRED_LINK,
     MALFORMED,
     MISSING,
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 RAW_HEADERS = "etltctl.headers"  # (name, value) as received: WSGI leaves out headers whose name holds `_`
+# AWS's limits: a clock may be 15 minutes off, and a link lives for seven days at most.
 SKEW_S = 900.0
 LONGEST_LINK_S = 7 * 24 * 3600
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 CREDENTIAL = re.compile(r"([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request")
 PARAMETER = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 MAY_BE_UNSIGNED = frozenset({"x-amz-user-agent"})
+# Never percent-encoded (RFC 3986, section 2.3).
 UNRESERVED = "-_.~"
 
 
@@ -95,6 +97,7 @@ class Signature:
             RefusedError: Another secret was used, or a part of the call was changed.
         """
         headers = headers_of(environ)
+        # Such a header can change what a call does, a copy's source for instance, so it has to be signed.
         unsigned = {name for name in headers if name.startswith("x-amz-")} - set(self.headers)
         if unsigned - MAY_BE_UNSIGNED:
             raise RefusedError(UNSIGNED_HEADER)

@@ -64,6 +64,7 @@ def _read_list(file: Path) -> list[Record]:
         return []
     with gzip.open(file, "rb") as stream:
         data = json.load(stream)["MRData"]
+    # The API wraps a list twice: in `MRData`, and in a table that is named after its kind.
     table = next(value for name, value in data.items() if name.endswith("Table"))
     records: list[Record] = next(value for value in table.values() if isinstance(value, list))
     return records

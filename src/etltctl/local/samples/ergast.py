@@ -22,6 +22,7 @@ Record = dict[str, Any]
 Row = tuple[tuple[Record, ...], Record]  # the heads that it stands under, outermost first, and the row itself
 
 ROOT = "/ergast/f1"
+# As Jolpica's documentation of rate limits and pagination has them.
 DEFAULT_LIMIT, MAX_LIMIT = 30, 100
 
 
@@ -35,6 +36,7 @@ class Endpoint:
     required: tuple[str, ...] = ()
 
 
+# Pit stops and laps exist by race only, and standings by season: the API refuses wider requests.
 ENDPOINTS = {
     "seasons": Endpoint("SeasonTable", "Seasons"),
     "circuits": Endpoint("CircuitTable", "Circuits"),
@@ -73,6 +75,7 @@ class Throttle:
     def check(self) -> None:
         """Raise RefusedError (429) for a request too many; like the API, without saying when to come back."""
         now = self.clock()
+        # A sliding second: a counter per clock second would let twice as many through at its border.
         while self._seen and self._seen[0] <= now - 1:
             self._seen.popleft()
         if len(self._seen) >= self.per_second:
@@ -94,6 +97,7 @@ class ErgastServer:
             self._check(environ["REQUEST_METHOD"], path)
         except RefusedError as refused:
             return _send(start_response, refused.status, {"detail": refused.detail})
+        # The API runs on Django, whose APPEND_SLASH redirects such a path before any view sees it.
         if not path.endswith(("/", ".json")):
             return _redirect(environ, start_response, path)
         try:
@@ -106,6 +110,7 @@ class ErgastServer:
     def _check(self, method: str, path: str) -> None:
         if not path.startswith(ROOT):
             raise RefusedError(HTTPStatus.NOT_FOUND, "Not found.")
+        # Django REST framework throttles before it chooses a method, so a wrong method counts too.
         if self.throttle is not None:
             self.throttle.check()
         if method not in ("GET", "HEAD"):
@@ -116,6 +121,7 @@ class ErgastServer:
         season, race, name = _route(path, archive)
         endpoint = ENDPOINTS[name]
         items, echoed = _select(archive, season, race, name)
+        # `limit` counts the innermost rows, so a page can end inside a race: its rest is on the next one.
         rows = list(_innermost_rows(items, endpoint.rows))
         limit, offset = _page_asked(environ.get("QUERY_STRING", ""))
         return {
@@ -140,6 +146,7 @@ def _route(path: str, archive: Archive) -> tuple[str, str, str]:
     season = parts.pop(0) if re.fullmatch(r"\d{4}|current", parts[0]) else ""
     race = parts.pop(0) if season and parts and re.fullmatch(r"\d+|last|next", parts[0]) else ""
     name = parts[0].lower() if parts else ""
+    # The API has more filters, such as a driver's results; the connector uses none of them.
     if len(parts) != 1 or name not in ENDPOINTS:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "Bad Request: Endpoint does not support final filter.")
     required = ENDPOINTS[name].required
@@ -242,6 +249,7 @@ def _regroup(rows: Iterable[Row], names: Sequence[str]) -> list[Record]:
     for heads, row in rows:
         target = listing
         for depth, head in enumerate(heads):
+            # By identity: two races of equal heads are still two.
             if depth >= len(shown) or shown[depth] is not head:
                 del shown[depth:]
                 shown.append(head)

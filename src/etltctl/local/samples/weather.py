@@ -25,6 +25,7 @@ STATIONS = ("EWR", "LGA")
 MADE_BY = "1"  # raise it when the same files give other documents
 MISSING = ("NA", "")
 
+# An ObjectId begins with its time of creation (4 bytes, seconds), so a fixed start makes the ids repeatable.
 FIRST_ID_S = 1_735_689_600  # 2025-01-01 UTC
 ID_MIDDLE = b"etltc"
 
@@ -80,6 +81,7 @@ def _station_documents() -> Iterator[Document]:
 
 def station_document(row: Mapping[str, str], airport: Mapping[str, str]) -> Document:
     """Return one row of the table in metric units: °C, m/s, mm, m, hPa; what the table lacks is absent."""
+    # `time_hour` is in UTC, unlike the columns year, month, day and hour.
     when = datetime.fromisoformat(row["time_hour"])
     offset = when.astimezone(_zone(airport["tzone"])).utcoffset()
     document: Document = {
@@ -102,7 +104,9 @@ def station_document(row: Mapping[str, str], airport: Mapping[str, str]) -> Docu
         gust=_number(row["wind_gust"], _metres_per_second),
     )
     rain = _number(row["precip"], lambda inches: inches * 25.4)
+    # OpenWeather gives whole metres; the table has miles.
     visibility = None if row["visib"] in MISSING else round(float(row["visib"]) * 1609.344)
+    # OpenWeather leaves a field out where it has no value.
     extra = _present(wind=wind or None, rain={"1h": rain} if rain else None, visibility=visibility)
     return {**document, **extra}
 

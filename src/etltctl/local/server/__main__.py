@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None, *, further_services: Mapping[str, MakeSe
     options = _parse(argv)
     if _is_orphan(options.starter):
         return CANNOT_START
+    # Before the first file is written.
     os.umask(0o077)  # what the server and its jobs write is its user's alone
     raise_open_files()
     state = options.state.resolve()
@@ -49,12 +50,15 @@ def main(argv: list[str] | None = None, *, further_services: Mapping[str, MakeSe
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
+    # Errors before this line reach the starter through stderr, which it shows to the user.
     _log_to(state / "server" / "server.log")
     with (state / "server" / "serving").open("a+") as claim:
+        # A lock on one inode: a folder that is copied or made again has another one.
         if not _claim(claim, options.starter):
             claim.seek(0)
             sys.stderr.write(f"another server (pid {claim.read() or '?'}) is using {state}\n")
             return CANNOT_START
+        # Only now: the id of the server before was needed for the refusal.
         claim.truncate(0)
         claim.write(str(os.getpid()))
         claim.flush()
@@ -77,6 +81,7 @@ def _serve(state: Path, options: argparse.Namespace, further_services: Mapping[s
     except (RuntimeError, OSError, ConfigurationError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START
+    # Both end the server in good order, as a request does, so that its jobs are recorded as failed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.lifetime.ending.set())
     server.serve()
@@ -89,6 +94,7 @@ def _claim(file: IO[str], starter: int) -> bool:
     while not _is_orphan(starter):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The starter may have ended while this process waited for the lock.
             return not _is_orphan(starter)
         except BlockingIOError:
             if time.monotonic() > deadline:

@@ -32,15 +32,18 @@ from etltctl.local.server.door import SignedCalls
 from etltctl.local.server.provisioning import provision
 from etltctl.local.services.airbyte.wire import airbyte_refusal
 from etltctl.local.services.cloudtrail.service import EventHistory
-from etltctl.local.services.glue.jvm import installed_archive
+from etltctl.local.services.glue.catalog_reads import CatalogReads
+from etltctl.local.services.glue.class_archive import installed_archive
 from etltctl.local.services.glue.places import check_job
 from etltctl.local.services.glue.service import GlueRuns
 from etltctl.local.services.glue.spark import SparkPool
 from etltctl.local.services.lakeformation.catalog_writes import CallerCatalog, CatalogWrites
 from etltctl.local.services.lakeformation.enforcement import Guard
 from etltctl.local.services.lakeformation.service import LakeFormationService
+from etltctl.local.services.logs.service import TARGET as LOGS
 from etltctl.local.services.logs.service import GlueLogs
 from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.form_uploads import FORM
 from etltctl.local.services.s3.service import S3Api
 from etltctl.local.services.sts.service import Identities, UserKey
 
@@ -77,6 +80,7 @@ class Application:
         catalog = Catalog(self._plane)
         self._directory = S3Directory(state / "s3", state / "s3-meta")
         self._s3 = S3Api(self._directory)
+        # Other keys than the user's, so that records of calls keep the two apart.
         own = Keys.make()  # of the server's own calls and of its jobs: it ends with this process
         self._keys = keys
         self._spark = SparkPool(
@@ -99,8 +103,7 @@ class Application:
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._further = {name: make(url, own) for name, make in further_services.items()}
-        self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes)
-        self._log_operations = self._logs.operations()
+        self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes, self._plane.call)
         self._operations: dict[str, Operation] = {
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
@@ -109,6 +112,7 @@ class Application:
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
+            **CatalogReads(self._plane.call).operations(),
             **self._athena.operations(),
             **history.operations(),
         }
@@ -163,6 +167,7 @@ class Application:
 
     def set_up(self, stack: Mapping[str, Any]) -> dict[str, Any]:
         """Make the stack exist; return the connections' ids. Raises AwsError, OSError, KeyError or ValueError."""
+        # Buckets before connections: a sync that starts at once writes into one.
         provision(stack, self._directory, self._call)
         self._roles |= {
             *stack.get("roles", ()),
@@ -177,6 +182,7 @@ class Application:
 
     def close(self) -> None:
         """End everything the services started."""
+        # Runs end first, as long as the services that they call still answer.
         self._glue.close()
         self._spark.close()
         self._airbyte.close()
@@ -184,6 +190,7 @@ class Application:
         self._plane.close()
 
     def _responder(self, environ: WSGIEnvironment) -> Callable[..., Iterable[bytes]]:
+        # A signed call goes to AWS's services even if its bucket has the name of a mount.
         path: str = environ["PATH_INFO"]
         service = signed_for(environ)
         for mount, app in self._mounted.items():
@@ -192,7 +199,7 @@ class Application:
                 environ["PATH_INFO"] = path.removeprefix(mount)
                 environ["SCRIPT_NAME"] = mount
                 return app
-        if service == "s3":
+        if service == "s3" or FORM in environ:
             return self._s3
         self._check(environ)
         if service in self._further:
@@ -202,6 +209,7 @@ class Application:
         request = Request(environ)
         if service == "sts" and (response := self._identities.answer(request, _form(request))):
             return response
+        # IAM's own listings must show the roles that are made late.
         if service == "iam":
             self._make_roles()
         operation = self._find_operation(request)
@@ -218,13 +226,16 @@ class Application:
         name = operation_name(request) or (
             request.path if signed_for(request.environ) == "lakeformation" else ""
         )
+        # The owner made everything and is not checked, which also spares its calls the reading of grants.
         if name in self._of_others and (caller := self._identities.caller(request)) != OWNER:
             return partial(self._of_others[name], caller=caller)
         if name in self._of_caller:
             return partial(self._of_caller[name], caller=self._identities.caller(request))
-        if name in self._log_operations and self._logs.has_group(json.loads(_peek(request) or b"{}")):
-            return self._log_operations[name]
-        return self._operations.get(name)
+        # moto keeps log groups too; the groups of job runs are answered from the runs' own files.
+        of_logs = name.startswith(LOGS) and self._logs.find_operation(
+            name, json.loads(_peek(request) or b"{}")
+        )
+        return of_logs or self._operations.get(name)
 
     def _create_database(self, body: dict[str, Any]) -> dict[str, Any]:
         governed = {**body, "DatabaseInput": self._governance.open_new_tables(body.get("DatabaseInput", {}))}

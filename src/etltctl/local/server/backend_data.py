@@ -75,6 +75,7 @@ def known_class(module: str, name: str) -> type:
         raise ValueError(f"{module}.{name} is not one of the records that are kept")
     with IMPORTING_MOTO:
         kind = vars(import_module(module)).get(name)
+    # A module's imports would be reachable by its name, `moto.glue.models.json` for one.
     if not isinstance(kind, type) or kind.__module__ != module:
         raise ValueError(f"{module}.{name} is not one of the records that are kept")
     return kind
@@ -95,6 +96,7 @@ class _Writer:
             return value
         number = self._numbers.get(id(value))
         if number is None:
+            # Numbered before its content is written, because an object may hold itself.
             number = self._numbers[id(value)] = len(self._nodes)
             self._values.append(value)
             self._nodes.append([])
@@ -103,6 +105,7 @@ class _Writer:
 
     def _node(self, value: Any) -> Node:
         kind = type(value)
+        # What lies inside such a node comes back as a copy, even if another record refers to it.
         if kind in (list, dict) and _is_json(value):
             return ["json", value]
         if kind in (list, tuple, set):
@@ -160,6 +163,7 @@ class _Reader:
                 self._made[number] = _plain(kind, rest)
 
     def _make_object(self, number: int, kind: type, pairs: list[Node], content: Node) -> None:
+        # Without the constructor, whose arguments are not the attributes that are kept.
         base = defaultdict if issubclass(kind, defaultdict) else dict if issubclass(kind, dict) else object
         instance = self._keep(number, base.__new__(kind))
         self._fill(vars(instance), pairs)
@@ -173,6 +177,7 @@ class _Reader:
         return value
 
     def _fill(self, mapping: dict[Any, Any], pairs: list[Node]) -> None:
+        # The base class's own assignment, because a subclass may redefine it.
         put = OrderedDict.__setitem__ if isinstance(mapping, OrderedDict) else dict.__setitem__
         for name, item in pairs:
             put(mapping, self._value(name), self._value(item))
@@ -256,6 +261,7 @@ def _load(content: bytes) -> Any:
 
 
 def _refuse_foreign(path: Path) -> None:
+    # A user who owns the folder can exchange the file, so the folder counts too.
     for place in (path, path.parent):
         facts = place.stat()
         if facts.st_uid != os.geteuid():

@@ -32,7 +32,7 @@ GLUE_TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm"}
+SERVICES = {"AWSGlue": "glue", "AmazonAthena": "athena", "AmazonSSM": "ssm", "Logs_20140328": "logs"}
 # Of Canonical's parameters, moto has the images alone.
 UBUNTU = ("/aws/service/canonical/ubuntu/", "ami-1e749f67")
 # Batches come by the hundred, and a table's record is written after its partitions: these may be kept a little later.

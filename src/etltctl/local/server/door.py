@@ -13,18 +13,21 @@ from typing import IO, TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
+from etltctl.local.kernel.accounts import NO_CONTENT_HASH, WRONG_CONTENT, Reason, RefusedError
 from etltctl.local.kernel.api_models import Addressed
 from etltctl.local.kernel.bodies import framed, held
-from etltctl.local.kernel.caller_refusals import NO_CONTENT_HASH, WRONG_CONTENT, Reason, RefusedError
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.refusals import refusal
 from etltctl.local.kernel.signatures import Signature, headers_of, read_credential, read_signature
+from etltctl.local.services.s3.form_uploads import FORM as BROWSER_FORM
+from etltctl.local.services.s3.form_uploads import is_form, read_form
 from etltctl.local.services.s3.listing import error_xml
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 FORM = "application/x-www-form-urlencoded"
+# The values of `x-amz-content-sha256`: a hash, that of nothing, a word for no hash, or the beginning of one.
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 EMPTY = hashlib.sha256(b"").hexdigest()
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -72,14 +75,21 @@ class SignedCalls:
         return self._application(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
+        if is_form(environ) and read_credential(environ) is None:
+            form = read_form(environ)
+            form.check_signature(self._find_secret)
+            environ[BROWSER_FORM] = form
+            return
         signature = read_signature(environ)
         signature.check_time(self._clock())
         secret = self._find_secret(signature.credential.access_key, signature.token)
+        # Every service but S3 signs the hash of its body, so the body is read first.
         if signature.credential.service != "s3":
             signature.check(environ, secret, hashlib.sha256(held(environ)).hexdigest())
             return
         stated = _stated_hash(environ, signature)
         signature.check(environ, secret, stated)
+        # S3's body may have gigabytes: it is compared while it is stored, and refused at its end.
         if SHA256.fullmatch(stated):
             environ["wsgi.input"] = _checked_body(environ, stated)
 
@@ -100,6 +110,7 @@ class HashedBody(io.RawIOBase):
         """Read some bytes; raise AwsError at the end of a body that was changed on its way."""
         piece = self._stream.read(len(buffer))
         self._digest.update(piece)
+        # An empty read is the end; raised here, before the reader can keep what it got.
         if not piece and self._digest.hexdigest() != self._stated:
             raise AwsError(WRONG_CONTENT.s3[0], WRONG_CONTENT.message, WRONG_CONTENT.s3[1])
         buffer[: len(piece)] = piece
@@ -110,6 +121,7 @@ def _stated_hash(environ: WSGIEnvironment, signature: Signature) -> str:
     """Return what an S3 call says of its body: a hash, or a word for one that is signed otherwise or not at all."""
     headers: Mapping[str, str] = headers_of(environ)
     stated = headers.get(CONTENT_HASH, "")
+    # A presigned link cannot carry the header, and leaves its body unsigned unless the query says otherwise.
     if not stated and signature.expires is not None:
         stated = Request(environ).args.get("X-Amz-Content-Sha256", UNSIGNED)
     if not (SHA256.fullmatch(stated) or stated == UNSIGNED or stated.startswith(STREAMED)):
@@ -120,6 +132,7 @@ def _stated_hash(environ: WSGIEnvironment, signature: Signature) -> str:
 def _checked_body(environ: WSGIEnvironment, stated: str) -> IO[bytes]:
     stream = framed(environ)  # refuses a length that is not a number
     is_empty = not int(environ.get("CONTENT_LENGTH") or 0) and "HTTP_TRANSFER_ENCODING" not in environ
+    # A reader of an empty body may never read from it, and so never reach the comparison.
     if is_empty and stated.lower() != EMPTY:
         raise RefusedError(WRONG_CONTENT)
     return io.BufferedReader(HashedBody(stream, stated), 1 << 20)
@@ -143,6 +156,7 @@ def _protocol_of(environ: WSGIEnvironment) -> Protocol:
         return Protocol.JSON
     if service == "s3":
         return Protocol.S3
+    # EC2 has its own form of an error, although it takes requests as the query services do.
     if service == "ec2":
         return Protocol.EC2
     kind = environ.get("CONTENT_TYPE", "")
@@ -176,4 +190,9 @@ def worded(environ: WSGIEnvironment, error: AwsError) -> Response:
         return refusal(Addressed("", "", protocol.value), error)
     request_id = token_hex(8).upper()
     body = error_xml(error.code, error.message, environ["PATH_INFO"], request_id)
-    return Response(body, error.status, {"x-amz-request-id": request_id}, content_type="application/xml")
+    return Response(
+        body,
+        error.status,
+        {"x-amz-request-id": request_id, "x-amz-id-2": request_id},
+        content_type="application/xml",
+    )

@@ -22,6 +22,7 @@ class Handler(WSGIRequestHandler):
     """Writes one line per request to the server's log, and does not wait to fill packets."""
 
     protocol_version = "HTTP/1.1"
+    # Nagle's algorithm and delayed acknowledgements together cost 40 ms a small answer.
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
@@ -32,6 +33,7 @@ class Handler(WSGIRequestHandler):
     def make_environ(self) -> WSGIEnvironment:
         """Return the request with its body still in HTTP chunks, if it has such: see `incoming`."""
         environ: WSGIEnvironment = super().make_environ()
+        # werkzeug's own decoder of chunks would stand in between: see `bodies.ChunkedBody`.
         environ["wsgi.input"] = self.rfile
         environ[RAW_HEADERS] = self.headers.items()
         return environ

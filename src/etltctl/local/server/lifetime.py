@@ -33,6 +33,7 @@ class Lifetime:
         self._lock = Lock()
         self._all_given_back = Event()
         self._all_given_back.set()
+        # A starter that died before it took its lease would otherwise leave a server for ever.
         self._first = Timer(FIRST_LEASE_S, self.end_if_due)
         self._first.daemon = True
         self._first.start()
@@ -47,6 +48,7 @@ class Lifetime:
             self._all_given_back.clear()
         try:
             yield HELD
+            # The holder sends nothing: its connection closes when its process ends, however that happens.
             while not self.ending.is_set() and not _is_closed(connection):
                 pass
         finally:
@@ -94,6 +96,7 @@ class Lifetime:
         """End the server if it is unused, not kept, and has lingered for its time."""
         with self._lock:
             idle_s = self.idle_s
+            # Without a first lease there was no command to linger for.
             is_over = idle_s is None or idle_s >= self._linger_s
             if not self._leases and not self.kept and is_over:
                 self.ending.set()

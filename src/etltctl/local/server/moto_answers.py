@@ -13,12 +13,18 @@ from etltctl.local.kernel.api_models import addressed
 from etltctl.local.kernel.bodies import held
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.refusals import is_page, not_implemented, refusal
+from etltctl.local.kernel.signatures import read_credential
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 # Paths at which moto answers any caller, signed or not. One of them empties every service.
 NOT_SERVICES = ("/moto-api", "/latest/", "/favicon.ico")
+
+# Services whose records are those of the one lake: whichever region a caller's profile names, they are in this one.
+# moto keeps records by region, so a caller from another region would meet an empty catalog and believe it.
+REGION = "us-east-1"
+OF_ONE_REGION = frozenset({"athena", "glue", "logs"})
 
 log = getLogger("etltctl.local")
 
@@ -48,13 +54,23 @@ def answer_of(moto: WSGIApplication, environ: WSGIEnvironment) -> Response:
     if environ["PATH_INFO"].startswith(NOT_SERVICES):
         return refusal(request, not_implemented(request))
     try:
-        response = Response.from_app(moto, environ, buffered=True)
+        response = Response.from_app(moto, _in_one_region(environ), buffered=True)
     except _RefusedError as refused:
         return refusal(request, refused.error or not_implemented(request))
     except (AttributeError, ImportError, LookupError, TypeError, ValueError) as error:
         log.warning("moto does not serve %s: %r", request.service, error)
         return refusal(request, not_implemented(request))
     return refusal(request, not_implemented(request)) if is_page(response, environ) else response
+
+
+def _in_one_region(environ: WSGIEnvironment) -> WSGIEnvironment:
+    """Return the request as if it were signed for the lake's region: moto reads the region from the signature."""
+    credential = read_credential(environ)
+    if credential is None or credential.service not in OF_ONE_REGION or credential.region == REGION:
+        return environ
+    scope = f"/{credential.region}/{credential.service}/"
+    header = environ.get("HTTP_AUTHORIZATION", "").replace(scope, f"/{REGION}/{credential.service}/", 1)
+    return {**environ, "HTTP_AUTHORIZATION": header}
 
 
 def _backend_app(create: Callable[[Any], Any], service: Any) -> Any:

@@ -87,6 +87,7 @@ class ServerProcess:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             return start_response(status, [*headers, *NOT_FOR_PAGES], *more)
 
+        # The owner of a web page can lead a name to 127.0.0.1 (DNS rebinding); the Host header shows that name.
         is_local = environ.get("HTTP_HOST", "").partition(":")[0] in {"127.0.0.1", "localhost"}
         is_of_page = environ.get("HTTP_SEC_FETCH_SITE", "none") not in WELCOME_SITES
         if not is_local or is_of_page or "HTTP_ORIGIN" in environ:
@@ -98,12 +99,15 @@ class ServerProcess:
 
     def serve(self) -> None:
         """Serve until its lifetime ends, then end what it started."""
+        # The socket listens already: a command that connects before the thread runs is only queued.
         Thread(target=self._wsgi.serve_forever, args=(0.05,), daemon=True).start()
         self._describe()
         self._await_end()
+        # A JVM or a query that hangs must not keep the state folder's lock for ever.
         last_resort = Timer(CLOSE_LIMIT_S, _leave)
         last_resort.daemon = True
         last_resort.start()
+        # First, so that no new command finds a server that is ending.
         self._file.unlink(missing_ok=True)
         # Commands learn why their calls will fail before the first of them does.
         self.lifetime.wait_for_leases(2 * LEASE_LOOK_S)
@@ -116,6 +120,7 @@ class ServerProcess:
         while not self.lifetime.ending.wait(IDLE_LOOK_S):
             if self.lifetime.idle_s is None:
                 continue
+            # The folder was removed, and perhaps made again with another server: this one may write nothing there.
             if self._claimed != file_identity(self._state / "server" / "serving"):
                 _abandon()
             self.lifetime.end_if_due()

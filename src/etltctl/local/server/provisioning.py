@@ -31,6 +31,7 @@ def provision(stack: Mapping[str, Any], directory: S3Directory, call: Call) -> N
 
 
 def _provide_workgroup(workgroup: Mapping[str, Any], call: Call) -> None:
+    # Enforced as in the project's template, so that no client's own location takes effect.
     place = workgroup["output_location"]
     cutoff = workgroup.get("max_scan_bytes")
     configuration = {
@@ -50,6 +51,7 @@ def _provide_job(job: Mapping[str, Any], directory: S3Directory, call: Call) -> 
     for file in extra:
         _upload(file, f"{folder}/{file.name}", directory)
     definition = _definition(job, [f"{folder}/{file.name}" for file in extra])
+    # Replaced whole: UpdateJob too resets what it is not given.
     if not _is_there(definition, call):
         call("AWSGlue.DeleteJob", {"JobName": job["name"]})
         call("AWSGlue.CreateJob", definition)

@@ -90,15 +90,18 @@ class Witness:
         """
         if not self.is_on or not _is_of_service(environ):
             return self._application(environ, start_response)
+        # A copy, because services change the environment (mounts move the path) and the refusal needs it as it came.
         before = dict(environ)
         request = read_request(environ)
         change = _Change(request)
         if not request.is_airbyte:
             environ[BEFORE_SERVICE] = change.require_right
+        # The answer is held back until it is checked: a head that was sent cannot become a refusal.
         response = Response.from_app(self._application, environ)
         answer = read_answer(response, request)
         checked = change.wrong or _guarded(request, lambda: _check(request, answer))
         self._record(request, answer.status, checked)
+        # A refusal stays as it is; its error code is recorded, and the caller learns the service's own reason.
         if answer.is_refusal or not checked.violations:
             return response(environ, start_response)
         response.close()
@@ -109,6 +112,7 @@ class Witness:
     def _record(self, request: Request, status: int, checked: Checked) -> None:
         resource = request.path.removeprefix("/") if request.is_s3 else ""
         with self._lock:
+            # Each pattern once a file: there are hundreds of calls with the same ones.
             unread = tuple(sorted(set(checked.unread) - self._unread))
             self._unread.update(unread)
             seen = Seen(

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 LOG = logging.getLogger(__name__)
+# Airbyte's address ends differently: `/v1` in its cloud, `/api/public/v1` in an installation.
 BASE = re.compile(r"^.*/v1(?=/|$)")
 # The SDK has no models for these: it signs in by a hook, and health is a line of text.
 NOT_MODELLED = frozenset({("POST", "/applications/token"), ("GET", "/health")})
@@ -63,6 +64,7 @@ CALLS = (
     Call("PUT", f"{DEFINITIONS}/ID", DEFINITION, "UpdateDeclarativeSourceDefinitionRequest"),
     Call("DELETE", f"{DEFINITIONS}/ID", DEFINITION),
 )
+# Lists are checked element by element, so that a violation names its place.
 LISTS = frozenset(call.path for call in CALLS if call.method == "GET" and not call.path.endswith("/ID"))
 
 
@@ -130,6 +132,7 @@ def _check_body(call: Call, body: Any) -> Iterator[str]:
     if not call.request:
         return
     yield from _check_object(call.request, body, is_partial=call.method == "PATCH")
+    # The description requires neither, but the server cannot tell a connector without one of them.
     kinds = {"/sources": "sourceType", "/destinations": "destinationType"}
     if call.method == "POST" and call.path in kinds and isinstance(body, Mapping):
         configuration = body.get("configuration")
@@ -165,6 +168,7 @@ def _check_object(name: str, value: Any, *, is_partial: bool = False) -> Iterato
     connector = value["configuration"].get(field) or value.get(field)
     if not connector:
         return  # a connector that is the user's own: the published API knows nothing of its configuration
+    # `mongodb-v2` is `SourceMongodbV2` in the SDK.
     title = kind + "".join(part.capitalize() for part in re.split("[-_]", str(connector)))
     model = _model(title)
     if model is None:
@@ -191,6 +195,7 @@ def _violations(model: Any, value: Any, *, is_partial: bool = False) -> Iterator
     from pydantic import ValidationError
 
     try:
+        # From JSON and strict, or pydantic would turn a text of digits into a number.
         parsed = model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         for each in error.errors():
@@ -198,6 +203,7 @@ def _violations(model: Any, value: Any, *, is_partial: bool = False) -> Iterator
                 yield f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}"
         return
     allowed = DESCRIBED.get(model.__name__, frozenset())
+    # The models ignore fields that they do not have, so these are searched for afterwards.
     for path in _unknown(parsed, value, ""):
         if path not in allowed and not path.rpartition(".")[2].startswith(EMBEDDED_ONLY):
             yield f"{path}: is not in the published API"

@@ -12,8 +12,7 @@ from xml.etree import ElementTree
 
 from etltctl.local.kernel.api_models import READS, checked_input, service_model
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.witness.allowed import is_allowed
-from etltctl.local.witness.error_codes import undeclared_code
+from etltctl.local.witness.allowed import is_allowed, undeclared_code
 from etltctl.local.witness.messages import Answer, Request
 from etltctl.local.witness.reading import Reader
 from etltctl.local.witness.rest import find_operation, unknown_headers, unknown_parameters, uri_values
@@ -44,10 +43,12 @@ def check_change(request: Request) -> Checked:
     """
     operation, checked = _find(request)
     is_read = request.method in ("GET", "HEAD") or READS.match(checked.operation)
+    # S3 has its own checks of what it stores, and bodies that are not read here.
     if operation is None or is_read or request.is_s3:
         return checked
     unread = set[str]()
     reader, value = _read_input(operation, request)
+    # Left to the service: its own refusal names the mistake in the words that clients expect.
     if _is_malformed(request, operation, value):
         return checked
     return _verdict(checked, _wrong_in_input(reader, value, operation, unread), unread)
@@ -97,6 +98,7 @@ def _verdict(checked: Checked, texts: Iterable[str], unread: set[str]) -> Checke
 def _is_malformed(request: Request, operation: Any, value: Any) -> bool:
     """Return whether an input is not JSON, has a member of a wrong type, or lacks one."""
     is_json = request.addressed.protocol == "json"
+    # The check knows JSON only, so other protocols' inputs are written as such.
     body = request.body or b"" if is_json else json.dumps(value, default=str).encode()
     try:
         checked_input(replace(request.addressed, operation=operation.name), body)
@@ -112,6 +114,7 @@ def _read_input(operation: Any, request: Request) -> tuple[Reader, Any]:
         case "json":
             return reader, reader.json(body, shape, "input") if shape is not None else {}
         case "query" | "ec2":
+            # By GET, and in a presigned call, the form is the query.
             text = body.decode(errors="replace") or request.query
             return reader, reader.form(text, shape, "input")
         case protocol:
@@ -175,6 +178,7 @@ def _wrapped(reader: Reader, shape: Any, body: bytes) -> Any:
             reader.problems.append(f"output has no {wrapper}")
             return {}
         return reader.xml(result, shape, "output")
+    # A copy, because children are removed meanwhile.
     for child in list(root):
         if child.tag.rpartition("}")[2] in ("ResponseMetadata", "requestId", "RequestId"):
             root.remove(child)
@@ -186,6 +190,7 @@ def _rest_body(reader: Reader, shape: Any, body: bytes, protocol: str, place: st
     payload = shape.serialization.get("payload")
     if payload:
         member = shape.members[payload]
+        # A blob or a stream is the body itself, in no format.
         if member.type_name != "structure" or getattr(member, "is_eventstream", False):
             return {payload: body.decode(errors="replace")} if body else {}
         if not body:

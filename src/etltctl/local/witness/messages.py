@@ -63,6 +63,7 @@ def read_request(environ: WSGIEnvironment) -> Request:
     credential = read_credential(environ)
     service = credential.service if credential else ""
     body = None
+    # An object may have gigabytes, and must reach the disk without being held in memory.
     if service != "s3" or _has_document(environ):
         try:
             body = held(environ)
@@ -83,6 +84,7 @@ def read_answer(response: Response, request: Request) -> Answer:
     """Return an answer. The content of an object is not read: it may be long, and any content is right."""
     is_document = "xml" in response.headers.get("Content-Type", "")
     is_read = not request.is_s3 or (is_document and not _is_object(request))
+    # Names of headers have no case in HTTP, but the models write them in one.
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, response.get_data() if is_read else None)
 

@@ -84,6 +84,7 @@ class Reader:
             }
         is_flat = bool(shape.serialization.get("flattened"))
         if kind == "list":
+            # EC2 flattens every list, whatever its model says.
             name = "" if is_flat or self.is_ec2 else shape.member.serialization.get("name", "member")
             items = self._numbered(node, name, place)
             return [self._from_form(item, shape.member, f"{place}[{at}]") for at, item in enumerate(items)]
@@ -190,6 +191,7 @@ class Reader:
 def _put(tree: dict[str, Any], words: list[str], value: str) -> None:
     for word in words[:-1]:
         inner = tree.setdefault(word, {})
+        # A form may give a name both a value and members; the members are what the model knows.
         if not isinstance(inner, dict):
             inner = tree[word] = {}
         tree = inner
@@ -230,6 +232,7 @@ def _check_time(text: str) -> None:
     if text.replace(".", "", 1).isdigit():
         return
     try:
+        # Python 3.11 and later read every form of ISO 8601 that AWS writes, with its Z.
         datetime.fromisoformat(text)
     except ValueError:
         parsedate_to_datetime(text)

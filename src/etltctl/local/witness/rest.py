@@ -60,6 +60,7 @@ def _path_pattern(path: str) -> re.Pattern[str]:
 def find_operation(service: str, request: Request) -> str:
     """Return the operation that a REST call names most closely; an empty text if none fits."""
     parameters = {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
+    # A slash at the end belongs to an object's key, but not to a bucket's name.
     path = request.path if request.path.strip("/").count("/") else request.path.rstrip("/") or "/"
     fitting = [
         (-len(query) - len(headers), name)
@@ -69,6 +70,7 @@ def find_operation(service: str, request: Request) -> str:
         and query <= parameters
         and headers <= set(request.headers)
     ]
+    # The most markers win; of equals the first by name, so that the verdict is the same every time.
     return min(fitting)[1] if fitting else ""
 
 

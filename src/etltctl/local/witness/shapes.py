@@ -68,6 +68,7 @@ def _in_structure(value: dict[str, Any], shape: Any, place: str, unread: set[str
     for name in shape.required_members:
         if value.get(name) is None:
             yield f"{place}.{name} is required and missing"
+    # In a union of the model exactly one member is set.
     if getattr(shape, "is_tagged_union", False) and sum(item is not None for item in value.values()) != 1:
         yield f"{place} must have exactly one member, not {sorted(value)}"
     for name, item in value.items():
@@ -81,6 +82,7 @@ def _in_text(text: str, shape: Any, place: str, unread: set[str]) -> Iterator[st
         yield f"{place} is {_shown(text)}, which is not one of {', '.join(shape.enum[:12])}"
     if pattern := shape.metadata.get("pattern"):
         readable = compile_pattern(pattern)
+        # Reported, not counted as a match: a gap of the check must be visible.
         if readable is None:
             unread.add(f"{shape.name}: {pattern}")
         elif not readable.fullmatch(text):

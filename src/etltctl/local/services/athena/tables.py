@@ -147,7 +147,7 @@ def _files(location: str, directory: S3Directory) -> list[DataFile]:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     prefix = prefix if prefix.endswith("/") or not prefix else f"{prefix}/"
     return [
-        DataFile(str(directory.path(bucket, info.key)), info.size, (), f"s3://{bucket}/{info.key}")
+        DataFile(str(directory.file(bucket, info.key)), info.size, (), f"s3://{bucket}/{info.key}")
         for info in directory.list_objects(bucket, prefix)
         if info.size
         and not any(part.startswith(("_", ".")) for part in info.key.removeprefix(prefix).split("/"))

@@ -14,6 +14,7 @@ from uuid import uuid4
 from etltctl.local.kernel.accounts import ACCOUNT
 from etltctl.local.kernel.json_protocol import AwsError, Operation
 
+# LookupEvents returns 50 events a page at most, and takes one attribute only.
 PAGE = 50
 FIELDS = {"EventName": "eventName", "EventSource": "eventSource", "EventId": "eventID"}
 
@@ -42,6 +43,7 @@ class EventHistory:
             "userIdentity": {"type": "AWSService", "invokedBy": "athena.amazonaws.com", "arn": principal},
             **event,
         }
+        # Two threads that append at once could mix their lines.
         with self._lock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a") as file:
@@ -61,6 +63,7 @@ class EventHistory:
             if begin <= kept["at"] <= end
             and all(kept["event"][FIELDS[a["AttributeKey"]]] == a["AttributeValue"] for a in attributes)
         ][::-1]
+        # A position: an event that comes between two pages moves the rest, and a reader gets one event twice.
         first = int(body.get("NextToken") or 0)
         last = first + min(int(body.get("MaxResults") or PAGE), PAGE)
         return {"Events": matching[first:last]} | ({"NextToken": str(last)} if last < len(matching) else {})

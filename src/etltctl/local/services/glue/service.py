@@ -62,7 +62,9 @@ class GlueRuns:
         job = self._find_job(name)
         check_job(job)  # once more: the record may be older than the check
         check_arguments(body.get("Arguments") or {})
+        # Glue's default is one concurrent run.
         limit = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
+        # Counted and recorded under one lock, or two starts at once would both find the slot free.
         with self._starting:
             if len(self._records.live(name)) >= limit:
                 raise AwsError("ConcurrentRunsExceededException", f"Concurrent runs exceeded for {name}", 400)
@@ -105,12 +107,14 @@ class GlueRuns:
         self._find_job(body["JobName"])
         runs = self._records.of(body["JobName"])
         first = int(body.get("NextToken") or 0)
+        # Glue's pages hold 200 runs at most, whatever the caller asks for.
         last = first + min(int(body.get("MaxResults") or PAGE_RUNS), PAGE_RUNS)
         answer: dict[str, Any] = {"JobRuns": [self._public(run) for run in runs[first:last]]}
         return answer | ({"NextToken": str(last)} if last < len(runs) else {})
 
     def stop(self, body: dict[str, Any]) -> dict[str, Any]:
         """BatchStopJobRun: the body names each run that could not be stopped."""
+        # A batch succeeds as a call even if every run in it fails: the body says which.
         stopped, errors = [], []
         for run_id in body["JobRunIds"]:
             named = {"JobName": body["JobName"], "JobRunId": run_id}
@@ -157,6 +161,7 @@ class GlueRuns:
     def _public(self, record: dict[str, Any]) -> dict[str, Any]:
         if record["JobRunState"] not in LIVE:
             return record
+        # Computed for every answer: the record of a live run is written at its changes only.
         spent = {"ExecutionTime": int(self._clock() - record["StartedOn"]), "DPUSeconds": 0.0}
         return {**record, **spent}
 
@@ -171,6 +176,7 @@ class GlueRuns:
             "StartedOn": now,
             "LastModifiedOn": now,
             "JobRunState": "STARTING",
+            # Last, so that a caller's arguments do not replace them.
             "Arguments": {**arguments, **(job.get("NonOverridableArguments") or {})},
             "PredecessorRuns": [],
             "AllocatedCapacity": workers,

@@ -11,7 +11,7 @@ from threading import Condition, Thread, Timer
 
 from etltctl.local.services.glue.class_archive import ClassArchive, build_in_background
 from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, Needs, kill_group, launch
-from etltctl.local.services.glue.script_process import WORKER, ScriptProcess, assign, script_environ
+from etltctl.local.services.glue.script_process import ScriptProcess, script_environ, warm_up
 
 WARM_UP_TIMEOUT_S = 60.0
 IDLE_S = 60.0  # without a job: the spare ends, and the class archive is made
@@ -85,8 +85,10 @@ class SparkPool:
         if settings:
             return self._launch(needs)  # and the spare stays for who asks for nothing special
         with self._changed:
+            # A spare on its way is ready sooner than a new JVM would be.
             self._changed.wait_for(lambda: not self._is_warming, WARM_UP_TIMEOUT_S)
             spare, self._spare = self._spare, None
+        # A bucket that was made since the spare started is missing from its mounts.
         if spare is not None and spare.needs == needs and spare.is_alive():
             return spare
         if spare is not None:
@@ -138,6 +140,7 @@ class SparkPool:
             self._is_closed = True
             python = [self._spare_python] if self._spare_python else []
             started = (*self._processes, *python)
+        # Outside the lock, which a thread that starts a JVM may need to see that the pool has closed.
         for process in started:
             kill_group(process)
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -197,7 +200,7 @@ class SparkPool:
             self._await_idleness(self._idle_s)
 
     def _warm_up(self, jvm: Jvm) -> None:
-        _warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
+        warm_up(jvm, self._start_python(), self._folder, WARM_UP_TIMEOUT_S)
         jvm.is_warm = True
 
     def _launch(self, needs: Needs) -> Jvm:
@@ -236,39 +239,8 @@ class SparkPool:
         return ScriptProcess(self._folder, self._environ)
 
 
-def train(folder: Path, options: Sequence[str], timeout_s: float) -> None:
-    """Run the warm-up in a JVM with these options and let the JVM end by itself, so that it can dump its classes.
-
-    Args:
-        folder: Where both processes work.
-        options: Further options of the JVM.
-        timeout_s: How long each of the two may take, in seconds.
-
-    Raises:
-        JvmFailedError: The JVM did not start.
-        subprocess.TimeoutExpired: The warm-up or the end of the JVM took longer.
-    """
-    environ = script_environ("http://127.0.0.1:9", folder)  # the training run calls no service
-    jvm = launch(Needs(frozenset()), folder, folder, environ, options).await_ready()
-    try:
-        _warm_up(jvm, ScriptProcess(folder, environ), folder, timeout_s)
-        if jvm.process.stdin is not None:
-            jvm.process.stdin.close()
-        jvm.process.wait(timeout_s)
-    finally:
-        jvm.kill()
-
-
-def _warm_up(jvm: Jvm, process: ScriptProcess, folder: Path, timeout_s: float) -> None:
-    scratch = folder / f"warm-{jvm.process.pid}"
-    assign(process, WORKER / "warm_up.py", [str(scratch)], outcome=scratch.with_suffix(".json"), jvm=jvm)
-    try:
-        process.wait(timeout_s)
-    finally:
-        kill_group(process)
-
-
 def parse_conf(text: str) -> dict[str, str]:
     """Spark settings from Glue's `--conf`: `a=b`, further ones as `--conf c=d` in the same value."""
+    # Glue takes one `--conf` only, so users chain further ones inside its value.
     words = [word for word in shlex.split(text) if word != "--conf"]
     return dict(word.split("=", 1) for word in words if "=" in word)

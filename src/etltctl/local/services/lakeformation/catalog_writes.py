@@ -20,6 +20,7 @@ from etltctl.local.services.lakeformation.service import LakeFormationService
 from etltctl.local.services.lakeformation.store import Records
 from etltctl.local.services.lakeformation.tags import satisfies
 
+# The beginning of AWS's own message, which clients recognise.
 REFUSED = "Insufficient Lake Formation permission(s)"
 ARN_OF_S3 = "arn:aws:s3:::"
 
@@ -62,6 +63,7 @@ class CatalogWrites:
         check(body, caller)
         answer = self.call(f"AWSGlue.{name}", body)
         if name == "CreateTable":
+            # After the call: a creation that the catalog refuses gives its caller nothing.
             self.service.give_to_maker(key("TABLE", body["DatabaseName"], body["TableInput"]["Name"]), caller)
         elif name == "CreateDatabase":
             self.service.give_to_maker(key("DATABASE", body["DatabaseInput"]["Name"]), caller)
@@ -73,6 +75,7 @@ class CatalogWrites:
 
     def _check_changed_database(self, body: Shape, caller: str) -> None:
         name, location = body["Name"], body["DatabaseInput"].get("LocationUri")
+        # Permission first, location second, so that a caller without either learns nothing of the location.
         self.require(caller, "ALTER", name)
         current = self.service.catalog.get_database(name) or {}
         if location != current.get("LocationUri"):
@@ -84,6 +87,7 @@ class CatalogWrites:
 
     def _check_new_table(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableInput"]
+        # "Implicit permissions": an administrator may create tables in every database.
         if caller not in self.service.store.records.admins:
             self.require(caller, "CREATE_TABLE", database)
         location, about = _location(table), _about(database, table["Name"])
@@ -105,6 +109,7 @@ class CatalogWrites:
     def _check_partitions(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableName"]
         self.require(caller, "ALTER", database, table)
+        # A partition that stays where it is needs no permission on its location.
         known = {
             tuple(partition["Values"]): _location(partition) for partition in self.partitions(database, table)
         }
@@ -122,7 +127,9 @@ class CatalogWrites:
     def _held(self, records: Records, caller: str, database: str, table: str) -> Iterable[Mapping[str, Any]]:
         """Yield what the caller holds on the object, and what everybody holds unless the caller opted in on it."""
         target = key("TABLE", database, table) if table else key("DATABASE", database)
+        # A grant on all tables of a database covers each, also those made after it.
         covering = {target, key("TABLE", database, ALL_TABLES)} if table else {target}
+        # Hybrid access mode: for those who opted in, what IAM allows everybody counts no longer.
         opted_in = {resource for name, resource in records.opt_ins if name in {caller, EVERYBODY}}
         names = [caller]
         if opted_in.isdisjoint({*covering, key("DATABASE", database)}):
@@ -150,6 +157,7 @@ class CatalogWrites:
                 return
             for of, held in records.grants.get(caller, {}).items():
                 kind, *rest = parts(of)
+                # A permission on a prefix covers everything below it.
                 if kind == "LOCATION" and held["plain"] and _is_within(location, rest[0]):
                     return
         raise AwsError("AccessDeniedException", f"{REFUSED} on {location} ({about})")
@@ -205,6 +213,9 @@ def _about(database: str, table: str) -> str:
 
 def _is_within(location: str, place: str) -> bool:
     """Return whether an S3 location lies at or under a place, which is a location or an ARN."""
+    # With the slash, or `s3:
+    # lake/raw2` would lie within `s3:
+    # lake/raw`.
     return f"{_path(location)}/".startswith(f"{_path(place)}/")
 
 

@@ -45,6 +45,7 @@ class Guard:
         if not granted:
             required = f"Required Select on {database}.{table['Name']} for {caller}"
             raise AwsError("AccessDeniedException", f"Insufficient Lake Formation permission(s): {required}")
+        # The catalog keeps the case of names that Athena compares without it.
         everything = frozenset(name.lower() for name in columns_of(table))
         return None if Part(everything) in granted else granted
 
@@ -69,6 +70,7 @@ class Guard:
                 self._granted(records, caller, database, table)
             ):
                 return True
+            # Any permission at all makes a table visible in listings, as DESCRIBE does.
             targets = {key("TABLE", database, table["Name"]), key("TABLE", database, ALL_TABLES)}
             return any(target in targets for target in records.grants.get(caller, {}))
 
@@ -93,6 +95,7 @@ class Guard:
         _, kind, expression = parts(policy)
         if kind != "TABLE":
             return frozenset()
+        # A grant by LF-tag counts column by column, because a column can override its table's tags.
         expected = dict(json.loads(expression))
         effective = self.service.tags.effective
         return frozenset(
@@ -134,6 +137,7 @@ def _sees_all(records: Records, caller: str, database: str, table: Mapping[str, 
         return True
     target = key("TABLE", database, table["Name"])
     opted_in = {resource for name, resource in records.opt_ins if name in {caller, EVERYBODY}}
+    # What AWS calls "Use only IAM access control": ALL for IAM_ALLOWED_PRINCIPALS on this very table.
     is_open = "ALL" in records.grants.get(EVERYBODY, {}).get(target, {"plain": []})["plain"]
     return is_open and opted_in.isdisjoint({target, key("DATABASE", database)})
 
@@ -146,6 +150,7 @@ def _named(records: Records, target: str, columns: list[str]) -> Iterator[Part]:
         yield Part(frozenset({names[2]}))
     elif kind == "EXCEPT":
         yield Part(frozenset(columns) - set(names[2:]))
+    # A filter that was deleted leaves its grants without effect.
     elif kind == "FILTER" and target in records.filters:
         record = records.filters[target]
         excluded = (record.get("ColumnWildcard") or {}).get("ExcludedColumnNames") or []

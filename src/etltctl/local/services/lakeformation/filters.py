@@ -57,6 +57,7 @@ class Filters:
         """Delete a filter that no principal is granted."""
         target = _key(body)
         self._require(target)
+        # Deleted first, a filter would leave grants that a new one of its name takes over.
         if holders := [name for name, held in self._records.grants.items() if target in held]:
             raise invalid(f"Data cells filter has grants and cannot be deleted: {', '.join(sorted(holders))}")
         del self._records.filters[target]
@@ -78,6 +79,7 @@ class Filters:
         return self._records.filters[target]
 
     def _checked(self, data: Shape) -> tuple[Key, Shape]:
+        # Checked when the filter is made, so that no query of a reader fails because of it.
         table = require_table(data["DatabaseName"], data["TableName"], self._catalog)
         if table.get("TableType") == "VIRTUAL_VIEW":
             raise invalid("Data filters are not supported on views.")
@@ -102,9 +104,11 @@ def _key(named: Mapping[str, Any]) -> Key:
 def _require_rows(rows: str, table: Mapping[str, Any]) -> None:
     """Refuse an expression that is malformed, or names columns that are missing or hold nested values."""
     try:
+        # In a query of its dialect, because an expression alone could end and go on as another statement.
         parsed = sqlglot.parse_one(f"SELECT 1 WHERE {rows}", read="athena")
     except SqlglotError as error:
         raise invalid(f"Invalid filter expression: {rows}") from error
+    # A subquery would read another table with no permission checked on it.
     if not isinstance(parsed, exp.Select) or parsed.find(exp.Subquery) or parsed.find(exp.From):
         raise invalid(f"Invalid filter expression: {rows}")
     require = {column.name.lower() for column in parsed.find_all(exp.Column)}

@@ -57,6 +57,7 @@ class Permissions:
             held = self._records.grants.setdefault(principal, {}).setdefault(
                 target, {"plain": [], "grantable": []}
             )
+            # A further permission on a filter that the principal has needs no more room.
             if parts(target)[0] == "FILTER" and not held["plain"]:
                 self._require_room(principal, target)
             held["plain"] = sorted({*held["plain"], *permissions})
@@ -69,8 +70,10 @@ class Permissions:
             held = self._records.grants.get(principal, {}).get(target, {"plain": [], "grantable": []})
             for member, names in (("plain", permissions), ("grantable", grantable)):
                 held[member] = _without(held[member], names, target)
+            # The right to grant a permission ends with the permission.
             held["grantable"] = [name for name in held["grantable"] if name in held["plain"]]
         of_principal = self._records.grants.get(principal, {})
+        # An empty entry would be listed as a grant of nothing.
         for target in [target for target, held in of_principal.items() if not held["plain"]]:
             del of_principal[target]
 
@@ -90,6 +93,7 @@ class Permissions:
         if not 0 < len(entries) <= BATCH:
             raise invalid(f"Entries must have between 1 and {BATCH} members.")
         failures = []
+        # Each entry for itself: AWS keeps those that succeed, and answers 200 even if none does.
         for entry in entries:
             try:
                 move(entry)
@@ -129,6 +133,7 @@ class Permissions:
 
     def _read(self, entry: Mapping[str, Any], *, is_new: bool = True) -> tuple[str, list[Target]]:
         principal = entry["Principal"]["DataLakePrincipalIdentifier"]
+        # A principal that IAM has deleted must still be revocable.
         if is_new and not self._is_principal(principal):
             raise invalid(f"Invalid principal, {principal}")
         permissions = entry.get("Permissions") or []
@@ -193,6 +198,7 @@ def _without(held: list[str], names: list[str], target: Key) -> list[str]:
         raise invalid(f"No permissions revoked. Grantee does not have:{missing}")
     kind = parts(target)[0]
     every = {"TABLE": OF_TABLE, "DATABASE": OF_DATABASE}.get(kind, ())
+    # Revoking one permission of ALL leaves the others, now by their names.
     if "ALL" in held and names and not set(names) & {"ALL"} and not set(names) <= set(held):
         held = [*{*held, *every} - {"ALL"}]
     return sorted(set(held) - set(names))
@@ -217,6 +223,7 @@ def _expanded(of_principal: Mapping[Key, Held]) -> Iterator[tuple[Key, Held]]:
             select = {m: ["SELECT"] if "ALL" in names_ else [] for m, names_ in held.items()}
             _add(expanded, key("WILDCARD", *names), select)
     for (database, table), held_by_column in columns.items():
+        # A row has one set of grantable permissions, so columns that differ in it need two rows.
         for grantable in ([], ["SELECT"]):
             some = sorted(name for name, held in held_by_column.items() if held["grantable"] == grantable)
             if some:
@@ -235,6 +242,7 @@ def _on(of_principal: Mapping[Key, Held], resource: Shape | None) -> Mapping[Key
     shown: dict[Key, Held] = {}
     for target, held in of_principal.items():
         kind, *rest = parts(target)
+        # A listing of one table contains the grants on all tables, under this table's name.
         is_on_all = kind in {"TABLE", "WILDCARD"} and rest[1] == ALL_TABLES
         _add(shown, key(kind, rest[0], name) if is_on_all else target, held)
     return shown

@@ -32,6 +32,7 @@ class Catalog(Protocol):
 
 def key(*parts: str) -> Key:
     """Return the key of a resource: `DATABASE name`, `TABLE db name`, `COLUMN db name column` and so on."""
+    # JSON, not a joined text: names may hold any separator.
     return json.dumps(parts)
 
 
@@ -74,6 +75,7 @@ def keys_of(shape: Mapping[str, Any], catalog: Catalog) -> list[Key]:
 
 def policy_key(kind: str, expression: Sequence[Mapping[str, Any]]) -> Key:
     """Return the key of an LF-tag expression, whatever the order of its keys and values."""
+    # Sorted, so that two spellings of one expression are one grant.
     pairs = sorted((pair["TagKey"], sorted(pair["TagValues"])) for pair in expression)
     if not pairs:
         raise invalid("Expression must not be empty.")
@@ -148,6 +150,7 @@ def _table_key(fields: Mapping[str, Any], catalog: Catalog) -> tuple[str, str]:
 def _columns(fields: Mapping[str, Any], catalog: Catalog) -> list[Key]:
     database, name = fields["DatabaseName"], fields["Name"]
     names, wildcard = fields.get("ColumnNames") or [], fields.get("ColumnWildcard")
+    # The model marks neither as required, and the service refuses both and none.
     if bool(names) == (wildcard is not None):
         raise invalid("Exactly one of column names and column wildcard must be present.")
     if name == ALL_TABLES and not names:

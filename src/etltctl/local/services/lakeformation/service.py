@@ -214,6 +214,7 @@ class LakeFormationService:
         changes = self._changes()
         if changes == self._seen:
             return
+        # With the time each was made: a table that was dropped and made again is another one.
         there: dict[str, str] = {}
         is_lost, self._records.lost = self._records.lost, False
         for database in self.catalog.get_databases():

@@ -73,6 +73,7 @@ class Store:
         was_there = self._path.exists()
         kept = read_json(self._path, _parse)
         if kept is None and was_there:
+            # Not the first settings, which open every table to those whom IAM lets in.
             kept = _closed()
             self._late.write(self._path, json.dumps(asdict(kept)).encode())
         return kept or Records()
@@ -84,6 +85,7 @@ def _parse(content: Any) -> Records:
     first = asdict(Records())
     known = {item.name: content[item.name] for item in fields(Records) if item.name in content}
     for name, value in known.items():
+        # Checked here, because a list in place of a dictionary would fail at its first use only.
         if type(value) is not type(first[name]):
             raise ValueError(f"{name} is not a {type(first[name]).__name__}")
     records = Records(**known)
@@ -94,5 +96,6 @@ def _parse(content: Any) -> Records:
 def _closed() -> Records:
     """Return records that show the tables to the owner only: tables that the lost records had closed stay closed."""
     records = Records(lost=True)
+    # New tables are closed too, until an administrator says otherwise.
     records.settings |= {"CreateDatabaseDefaultPermissions": [], "CreateTableDefaultPermissions": []}
     return records

@@ -19,6 +19,7 @@ from etltctl.local.services.lakeformation.resources import (
 )
 from etltctl.local.services.lakeformation.store import Records
 
+# Quotas of Lake Formation: values in one call, and values of one key.
 VALUES_A_CALL = 50
 VALUES = 1000
 
@@ -124,6 +125,7 @@ class Tags:
             kind
         )
         inherited = self.effective(above()) if above else {}
+        # What is assigned below overrides the inherited value of the same key only.
         return inherited | self._records.assigned.get(of, {})
 
     def _table_satisfies(self, database: str, table: Shape, expression: Mapping[str, list[str]]) -> bool:
@@ -136,6 +138,7 @@ class Tags:
         failures = []
         for tag in body["LFTags"]:
             try:
+                # A resource carries one value of a key; more or none is a failure of this tag alone.
                 (value,) = tag["TagValues"]
                 for target in targets:
                     do(target, tag["TagKey"], value)

@@ -13,13 +13,33 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.local.kernel.json_protocol import AwsError, Operation
+from etltctl.local.services.logs.groups import (
+    KINDS,
+    all_groups,
+    described,
+    name_of,
+    named_in,
+    page_of,
+    selected,
+)
+from etltctl.local.services.logs.patterns import matcher
 
 SHARED_PREFIX = "/aws-glue/jobs"
 GROUP_PREFIX = "--custom-logGroup-prefix"  # the job argument that names another
 GROUP = re.compile(r"(?P<prefix>.+)/(?P<kind>output|error)")
 DRIVER = "-driver"
 PAGE_EVENTS = 10_000
+TARGET = "Logs_20140328."
+LISTED = ("logGroupName", "logGroupArn", "logGroupClass")  # what ListLogGroups says of a group
 Event = dict[str, Any]
+Call = Callable[[str, Event], Event]
+# Reads of what a group of Glue runs never has. moto, which does not know these groups, would say that they are missing.
+EMPTY: Mapping[str, Event] = {
+    f"{TARGET}DescribeSubscriptionFilters": {"subscriptionFilters": []},
+    f"{TARGET}DescribeMetricFilters": {"metricFilters": []},
+    f"{TARGET}ListTagsLogGroup": {"tags": {}},
+    f"{TARGET}ListTagsForResource": {"tags": {}},
+}
 
 
 class GlueLogs:
@@ -28,26 +48,83 @@ class GlueLogs:
     Args:
         log_file: Returns the file of a run and a kind of log.
         prefixes: Returns the prefix of every run's log groups by the run's id, the newest run first.
+        call: Performs an operation on the groups that callers made.
     """
 
     def __init__(
-        self, log_file: Callable[[str, str], Path], prefixes: Callable[[], Mapping[str, str]]
+        self, log_file: Callable[[str, str], Path], prefixes: Callable[[], Mapping[str, str]], call: Call
     ) -> None:
         self._log_file = log_file
         self._prefixes = prefixes
+        self._call = call
 
     def operations(self) -> Mapping[str, Operation]:
-        """Return the operations that are answered here for the groups of Glue runs."""
+        """Return the operations that are answered here."""
         return {
-            "Logs_20140328.FilterLogEvents": self.filter,
-            "Logs_20140328.GetLogEvents": self.get,
-            "Logs_20140328.DescribeLogStreams": self.streams,
+            f"{TARGET}DescribeLogGroups": self.groups,
+            f"{TARGET}ListLogGroups": self.list_groups,
+            f"{TARGET}FilterLogEvents": self.filter,
+            f"{TARGET}GetLogEvents": self.get,
+            f"{TARGET}DescribeLogStreams": self.streams,
         }
+
+    def find_operation(self, target: str, body: Mapping[str, Any]) -> Operation | None:
+        """Return what answers an operation here; None if it is about groups that callers made.
+
+        Args:
+            target: The operation, such as `Logs_20140328.GetLogEvents`.
+            body: The request.
+
+        Raises:
+            AwsError: Groups of Glue runs cannot be changed or queried so.
+        """
+        operation = self.operations().get(target)
+        if operation in (self.groups, self.list_groups):
+            return operation
+        if not target.startswith(TARGET) or not self.has_group(body):
+            return None
+        if operation is not None:
+            return operation
+        if target in EMPTY:
+            return lambda _: EMPTY[target]
+        name = target.removeprefix(TARGET)
+        if name == "CreateLogGroup":
+            raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
+        raise AwsError(
+            "NotImplementedException",
+            f"the embedded server does not model logs {name} for the log groups of Glue jobs; nothing was changed",
+            501,
+        )
 
     def has_group(self, body: Mapping[str, Any]) -> bool:
         """Return whether a request is about a group that Glue runs write to."""
-        group = GROUP.fullmatch(_group_name(body))
-        return group is not None and group["prefix"] in {SHARED_PREFIX, *self._prefixes().values()}
+        groups = [GROUP.fullmatch(name) for name in named_in(body)]
+        # Every call for any group comes by here, and the records of runs are read only for names of this shape.
+        places = {group["prefix"] for group in groups if group}
+        return bool(places) and not places.isdisjoint({SHARED_PREFIX, *self._prefixes().values()})
+
+    def groups(self, body: dict[str, Any]) -> dict[str, Any]:
+        """DescribeLogGroups: a page of the groups of Glue runs and of callers, by name."""
+        return page_of(selected(all_groups(self._own_groups(), self._call), body), body)
+
+    def list_groups(self, body: dict[str, Any]) -> dict[str, Any]:
+        """ListLogGroups: the same by a pattern with `^` and `|`, and of each group its name, ARN and class alone."""
+        pattern = re.compile(body.get("logGroupNamePattern") or "")
+        every = all_groups(self._own_groups(), self._call)
+        page = page_of([group for group in every if pattern.search(group["logGroupName"])], body)
+        groups = [{name: group[name] for name in LISTED if name in group} for group in page["logGroups"]]
+        return {**page, "logGroups": groups}
+
+    def _own_groups(self) -> Iterator[Event]:
+        """Yield the groups that Glue runs have written to."""
+        prefixes = self._prefixes()
+        for place in {*prefixes.values()}:
+            for kind in KINDS:
+                files = [self._log_file(run, kind) for run, written in prefixes.items() if written == place]
+                stats = [file.stat() for file in files if file.exists()]
+                if stats:
+                    created = min(int(stat.st_ctime * 1000) for stat in stats)
+                    yield described(f"{place}/{kind}", created, sum(stat.st_size for stat in stats))
 
     def filter(self, body: dict[str, Any]) -> dict[str, Any]:
         """FilterLogEvents: of the streams named, or of those with the prefix, or of all, by time."""
@@ -55,9 +132,9 @@ class GlueLogs:
         names = body.get("logStreamNames") or self._streams(group, body.get("logStreamNamePrefix", ""))
         for name in names:
             self._require(group, name)
-        pattern = body.get("filterPattern", "").strip().strip('"')
+        fits = matcher(body.get("filterPattern") or "")
         events = [event for name in names for event in self._events(group, name, body)]
-        events = [event for event in events if pattern in event["message"]]
+        events = [event for event in events if fits(event["message"])]
         events.sort(key=lambda event: event["timestamp"])  # stable: lines of one stream keep their order
         first = int(body.get("nextToken") or 0)
         last = first + min(int(body.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
@@ -70,6 +147,7 @@ class GlueLogs:
         self._require(group, name)
         events = [_without_id(event) for event in self._events(group, name, body)]
         limit = min(int(body.get("limit") or PAGE_EVENTS), PAGE_EVENTS)
+        # A page's token at the end is the token that was sent: clients stop when it no longer changes.
         token = body.get("nextToken") or ("f/0" if body.get("startFromHead") else f"b/{len(events)}")
         direction, _, place = token.partition("/")
         first = max(int(place) - limit, 0) if direction == "b" else min(int(place), len(events))
@@ -118,6 +196,7 @@ class GlueLogs:
         with self._file(group, name).open("rb") as lines:
             for number, line in enumerate(lines):
                 stamp, _, message = line.rstrip(b"\n").partition(b"\t")
+                # A line without its end is still being written.
                 if line.endswith(b"\n") and start <= int(stamp) < end:
                     yield _event(group, name, number, int(stamp), message.decode(errors="replace"))
 
@@ -138,4 +217,4 @@ def _without_id(event: Event) -> Event:
 
 
 def _group_name(body: Mapping[str, Any]) -> str:
-    return str(body.get("logGroupName") or body.get("logGroupIdentifier") or "")
+    return name_of(str(body.get("logGroupName") or body.get("logGroupIdentifier") or ""))

@@ -32,6 +32,7 @@ class BucketFolders:
     def create_bucket(self, bucket: str) -> None:
         """Make the bucket unless it exists."""
         self.path(bucket).mkdir(exist_ok=True)
+        # A folder's own time changes with every file in it, so the bucket's date needs a file that nothing touches.
         created = self.configuration_file(bucket, CREATED)
         if not created.exists():
             created.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,7 @@ def is_still(path: Path, stat: os.stat_result) -> bool:
         now = path.stat()
     except OSError:
         return False
+    # The number alone proves nothing: a file system gives it to the next file as soon as this one is deleted.
     return (now.st_ino, now.st_size, now.st_mtime_ns) == (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
@@ -82,6 +84,7 @@ def set_distinct_time(written: Path, target: Path) -> os.stat_result:
     stat = written.stat()
     with suppress(OSError):
         old = target.stat().st_mtime_ns
+        # A file that is much older keeps its time. Only times that one tick of the clock can make equal are moved.
         if 0 <= old - stat.st_mtime_ns < CLOCK_STEP_NS:
             os.utime(written, ns=(stat.st_atime_ns, old + 1))
             stat = written.stat()

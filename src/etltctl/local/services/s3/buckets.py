@@ -69,10 +69,12 @@ class BucketOperations:
 
     def _create(self, call: Call) -> Response:
         """CreateBucket; in us-east-1 the owner may repeat it, elsewhere not, as in S3."""
-        if not NEW_NAME.fullmatch(call.bucket) or ".." in call.bucket:
+        # Each part between two periods must be a name of a host too.
+        if not NEW_NAME.fullmatch(call.bucket) or any(pair in call.bucket for pair in ("..", ".-", "-.")):
             raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
         region = self._asked_region(call)
         if self._directory.has_bucket(call.bucket):
+            # us-east-1 keeps the answer of the oldest S3 there, for programs that make their bucket at each start.
             if (region, self._region(call.bucket)) != (REGION, REGION):
                 raise AwsError(
                     "BucketAlreadyOwnedByYou",
@@ -92,6 +94,7 @@ class BucketOperations:
             node.text or "" for node in whole_xml(call).iter() if node.tag.endswith("LocationConstraint")
         ]
         region = named[0] if named else REGION
+        # `EU` is the old name of eu-west-1; old clients still send it, and S3 gives it back as it was sent.
         if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d|EU", region):
             raise AwsError("InvalidLocationConstraint", "The specified location-constraint is not valid")
         return region
@@ -111,6 +114,7 @@ class BucketOperations:
     def _location(self, call: Call) -> Response:
         self._check(call.bucket)
         region = self._region(call.bucket)
+        # us-east-1 has no name here: clients read an empty element as that region.
         return xml_response(xml("LocationConstraint", "" if region == REGION else region))
 
     # settings of a bucket are kept as they were written, and have no effect

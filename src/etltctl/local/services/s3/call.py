@@ -37,6 +37,7 @@ class Call:
             AwsError: `InvalidURI` if the path or the query is not UTF-8.
         """
         try:
+            # WSGI hands out the bytes of a path as one letter each.
             path = environ["PATH_INFO"].encode("latin-1").decode()
             query = parse_qsl(
                 environ.get("QUERY_STRING", "").encode("latin-1").decode(),
@@ -46,6 +47,7 @@ class Call:
             )
         except ValueError as error:
             raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from error
+        # Only the first slash separates: `/bucket//a` is the key `/a`, which is not `a`.
         bucket, _, key = path.removeprefix("/").partition("/")
         if key and not bucket:
             raise AwsError("InvalidBucketName", "The specified bucket is not valid.")
@@ -59,6 +61,7 @@ class Call:
     @cached_property
     def headers(self) -> Mapping[str, str]:
         """The headers by lower-case name; those that a presigned URL moved into its query are among them."""
+        # A presigned URL signs its headers as parameters. Those that were really sent win.
         moved = {name.lower(): value for name, value in self.query.items() if is_moved(name)}
         sent = {
             name.removeprefix("HTTP_").replace("_", "-").lower(): value
@@ -87,6 +90,7 @@ class Call:
         text = self.query.get(name, "")
         if not text:
             return default
+        # Digits of ASCII only: `int` also takes signs, spaces, underscores and the digits of other scripts.
         if not re.fullmatch(r"[0-9]{1,10}", text) or not low <= int(text) <= high:
             raise invalid_argument(f"Provided {name} not an integer or within integer range")
         return int(text)

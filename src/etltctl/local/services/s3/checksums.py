@@ -6,7 +6,7 @@ import hashlib
 import re
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -79,6 +79,7 @@ def _sha1() -> Digest:
 
 ALGORITHMS: Mapping[str, Callable[[], Digest]] = {
     "CRC32": Crc32,
+    # The polynomials with their bits reversed: Castagnoli (RFC 3720) and that of the NVM Express specification.
     "CRC32C": lambda: ReflectedCrc(0x82F63B78, 32),
     "CRC64NVME": lambda: ReflectedCrc(0x9A6C9329AC4BC9B5, 64),
     "SHA1": _sha1,
@@ -91,25 +92,52 @@ def checksum_header(algorithm: str) -> str:
     return HEADER + algorithm.lower()
 
 
+class Digests:
+    """Several checksums of the same bytes.
+
+    Args:
+        names: The algorithms by S3's names.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._digests = {name: ALGORITHMS[name]() for name in names}
+
+    def update(self, piece: bytes) -> None:
+        """Take more bytes."""
+        for digest in self._digests.values():
+            digest.update(piece)
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The checksums in Base64, by algorithm."""
+        return {name: b64encode(digest.digest()).decode() for name, digest in self._digests.items()}
+
+
 class Verified:
     """The checksums of one body while it is read, and the comparison at its end."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str], also: Iterable[str] = ()) -> None:
         """Prepare for what the request's headers announce.
+
+        Args:
+            headers: The headers by lower-case name.
+            also: Algorithms to compute as well, whatever the headers say.
 
         Raises:
             AwsError: `InvalidDigest` or `InvalidRequest` if a checksum is not one.
         """
+        # Always, because it is the ETag as well.
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._expected_md5 = _content_md5(headers.get("content-md5", ""))
+        self._expected_md5 = _content_md5(headers["content-md5"]) if "content-md5" in headers else b""
         self._expected = {
             name: headers[checksum_header(name)] for name in ALGORITHMS if checksum_header(name) in headers
         }
         for name, value in self._expected.items():
             _check_form(name, value)
+        # A trailer's checksum arrives after the bytes, so its algorithm has to be known before the first one.
         in_trailer = headers.get("x-amz-trailer", "").lower().split(",")
         self._trailing = {name for name in ALGORITHMS if checksum_header(name) in map(str.strip, in_trailer)}
-        self._digests = {name: ALGORITHMS[name]() for name in {*self._expected, *self._trailing}}
+        self._digests = Digests({*self._expected, *self._trailing, *also})
         sent = headers.get(CONTENT_SHA256, "")
         self._sha256 = sent if re.fullmatch(r"[0-9a-f]{64}", sent) else ""
         self._signed: Any = hashlib.sha256() if self._sha256 else None
@@ -117,8 +145,7 @@ class Verified:
     def update(self, piece: bytes) -> None:
         """Take more bytes of the body."""
         self._md5.update(piece)
-        for digest in self._digests.values():
-            digest.update(piece)
+        self._digests.update(piece)
         if self._signed is not None:
             self._signed.update(piece)
 
@@ -138,13 +165,10 @@ class Verified:
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed; nothing was stored",
             )
+        # A trailer that was announced and did not come counts as a wrong one: the body may have been cut there.
         in_trailer = {name: trailers.get(checksum_header(name), "") for name in self._trailing}
         for name, value in {**in_trailer, **self._expected}.items():
-            if value != self.checksums[name]:
-                raise AwsError(
-                    "BadDigest",
-                    f"The {name} you specified did not match the calculated checksum; nothing was stored",
-                )
+            compare(name, value, self.checksums[name])
 
     @property
     def etag(self) -> str:
@@ -153,13 +177,20 @@ class Verified:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """The checksums that the client asked for, in Base64."""
-        return {name: b64encode(digest.digest()).decode() for name, digest in self._digests.items()}
+        """The checksums that were announced or asked for, in Base64."""
+        return self._digests.checksums
+
+
+def compare(name: str, stated: str, computed: str) -> None:
+    """Compare a checksum that a request states with the one of its bytes; raises AwsError `BadDigest`."""
+    if stated != computed:
+        raise AwsError(
+            "BadDigest",
+            f"The {name} you specified did not match the calculated checksum; nothing was stored",
+        )
 
 
 def _content_md5(text: str) -> bytes:
-    if not text:
-        return b""
     try:
         digest = b64decode(text, validate=True)
     except ValueError:

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat as file_mode
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.services.s3.bucket_folders import (
-    EMPTY_MD5,
-    BucketFolders,
-    file_md5,
-    is_still,
-    set_distinct_time,
-)
-from etltctl.local.services.s3.errors import no_such_key, shape_of_a_folder, unmet_condition
+from etltctl.local.services.s3.bucket_folders import EMPTY_MD5, file_md5, is_still, set_distinct_time
+from etltctl.local.services.s3.errors import shape_of_a_folder, unmet_condition
 from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts, ObjectInfo
-from etltctl.local.services.s3.keys import keys_below
+from etltctl.local.services.s3.keys import has_path, keys_below
+from etltctl.local.services.s3.object_files import ObjectFiles
 
 TRIES = 5  # of making a file in a folder that others empty and remove at the same time
 
 
-class S3Directory(BucketFolders):
+class S3Directory(ObjectFiles):
     """S3 in a folder. Errors are AwsError with S3's own codes.
 
-    A file that another program wrote into the folder is an object as well; a symbolic link is not. A key cannot be
-    an object and a folder of objects at once, which real S3 allows.
+    A file that another program wrote into the folder is an object as well; a symbolic link is not.
     """
 
     def __init__(self, root: Path, meta_root: Path) -> None:
@@ -41,6 +36,7 @@ class S3Directory(BucketFolders):
         self._scratch = self._meta / ".scratch"
         self._kept = KeptFacts(self._meta, self._scratch)
         self._changing = Lock()
+        # Bodies that a server left half written when it was killed. One server alone has a state folder.
         shutil.rmtree(self._scratch, ignore_errors=True)
         for folder in (self._root, self._scratch):
             folder.mkdir(parents=True, exist_ok=True)
@@ -48,10 +44,12 @@ class S3Directory(BucketFolders):
     def delete_bucket(self, bucket: str) -> None:
         """Remove an empty bucket."""
         with self._changing:
+            # Under the lock: an object that is written after this look would go with its bucket.
             if next(self.list_keys(bucket), None) is not None:
                 raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
             shutil.rmtree(self.path(bucket), ignore_errors=True)
             shutil.rmtree(self.configuration_file(bucket, ""), ignore_errors=True)
+            shutil.rmtree(self._encoded.folder(bucket), ignore_errors=True)
 
     def put_object(
         self,
@@ -96,56 +94,56 @@ class S3Directory(BucketFolders):
 
         Args:
             bucket: an existing bucket.
-            key: the key; one that ends with `/` makes a folder and takes no bytes.
+            key: the key; one that ends with `/` and has no bytes makes a folder.
             written: a file of `scratch_file`.
             etag: the ETag without quotes; the MD5 of the file if empty.
             description: what the writer says about the object.
             if_none_match: refuse to replace an object.
-            if_match: replace only an object that has this ETag.
+            if_match: replace only an object that has this ETag; `*` is any.
 
         Raises:
             AwsError: the key cannot be kept, or a condition does not hold.
         """
         self._check_bucket(bucket)
-        target = self.path(bucket, key)
+        self._encoded.path(bucket, key)  # refuses a key that cannot be kept
         etag = etag or file_md5(written)
         described = description or Description()
+        # One change at a time: a condition must still hold when the file gets its name.
         with self._changing:
-            if if_match and self.head_object(bucket, key).etag != if_match:
+            if if_match and self.head_object(bucket, key).etag != if_match != "*":
                 raise unmet_condition()
             if if_none_match and self._is_there(bucket, key):
                 raise unmet_condition()
             with shape_of_a_folder(key):
-                if key.endswith("/"):
-                    self._mark_folder(bucket, key, target, written.stat().st_size, described)
+                if key.endswith("/") and has_path(key) and not written.stat().st_size:
+                    self._mark_folder(bucket, key, described)
                 else:
-                    self._rename(bucket, key, written, target, etag, described)
+                    self._rename(bucket, key, written, etag, described)
             return self.head_object(bucket, key)
 
     def describe_again(self, bucket: str, key: str, change: Callable[[Description], Description]) -> None:
         """Change what is kept about an object and leave its bytes and its ETag."""
         with self._changing:
             info = self.head_object(bucket, key)
-            stat = self.path(bucket, key).stat()
-            about = stat.st_ino if key.endswith("/") else stat.st_mtime_ns
+            if self._marker(bucket, key):
+                about = self.path(bucket, key).stat().st_ino
+            else:
+                about = self._find(bucket, key)[1].st_mtime_ns
             self._keep(bucket, key, info.etag, info.size, about, change(info.description))
 
     def open_object(self, bucket: str, key: str) -> tuple[IO[bytes], ObjectInfo]:
         """Open the object and describe exactly the bytes that are open, even if it is replaced meanwhile."""
-        info = self.head_object(bucket, key)
-        if key.endswith("/"):
-            return Path(os.devnull).open("rb"), info
-        path = self.path(bucket, key)
+        self._check_bucket(bucket)
         while True:
-            try:
+            if marker := self._marker(bucket, key):
+                return Path(os.devnull).open("rb"), marker
+            path, _ = self._find(bucket, key)
+            # Another request may replace, move or delete the file before it is open: search for it again.
+            with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 stream = path.open("rb")
-            except FileNotFoundError as error:
-                raise no_such_key() from error
-            stat = os.fstat(stream.fileno())
-            described = self._described(bucket, key, path, stat)
-            if described is not None:
-                return stream, described
-            stream.close()
+                if described := self._described(bucket, key, path, os.fstat(stream.fileno())):
+                    return stream, described
+                stream.close()
 
     def get_object(self, bucket: str, key: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Return the object's bytes from `start` up to, not including, `stop`."""
@@ -156,16 +154,12 @@ class S3Directory(BucketFolders):
     def head_object(self, bucket: str, key: str) -> ObjectInfo:
         """Return the object without its bytes; raises AwsError NoSuchKey."""
         self._check_bucket(bucket)
-        path = self.path(bucket, key)
-        try:
-            stat = path.stat()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise no_such_key() from error
-        if key.endswith("/") and self._kept.has_marker(bucket, key, path):
-            return self._folder_info(bucket, key, stat)
-        if key.endswith("/") or not file_mode.S_ISREG(stat.st_mode):
-            raise no_such_key()
-        return self._described(bucket, key, path, stat) or self.head_object(bucket, key)
+        while True:
+            if marker := self._marker(bucket, key):
+                return marker
+            path, stat = self._find(bucket, key)
+            if described := self._described(bucket, key, path, stat):
+                return described
 
     def list_objects(self, bucket: str, prefix: str = "") -> list[ObjectInfo]:
         """Return every object whose key begins with the prefix, sorted by key."""
@@ -183,16 +177,19 @@ class S3Directory(BucketFolders):
         """Iterate over the keys that begin with the prefix, in order, from the first beyond `after` on."""
         self._check_bucket(bucket)
         below = prefix.rpartition("/")[0]
+        encoded = self._encoded.keys(bucket, prefix, after)
         try:
             folder = self.path(bucket, below)
-        except AwsError:  # no object can have such a key, so none is listed
-            return iter(())
+        except AwsError:  # no file can have such a path
+            return encoded
 
         def is_marker(key: str, folder: Path) -> bool:
             return self._kept.has_marker(bucket, key, folder)
 
         keys = keys_below(folder, f"{below}/" if below else "", after, is_marker)
-        return (key for key in keys if key.startswith(prefix))
+        # A crash between two renames can leave a key in both places.
+        both = merge((key for key in keys if key.startswith(prefix)), encoded)
+        return (key for key, _ in groupby(both))
 
     def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
         """Remove the object, and the folders that this leaves empty; a missing object is no error.
@@ -200,20 +197,21 @@ class S3Directory(BucketFolders):
         Args:
             bucket: an existing bucket.
             key: the key.
-            if_match: remove only an object that has this ETag.
+            if_match: remove only an object that has this ETag; `*` is any.
         """
         self._check_bucket(bucket)
-        path = self.path(bucket, key)
         with self._changing:
-            if if_match and self._is_there(bucket, key) and self.head_object(bucket, key).etag != if_match:
+            is_conditional = if_match not in {"", "*"} and self._is_there(bucket, key)
+            if is_conditional and self.head_object(bucket, key).etag != if_match:
                 raise unmet_condition()
-            if not key.endswith("/"):
-                with suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError):
-                    path.unlink()
+            self._remove(bucket, key)
             self._kept.drop(bucket, key)
-            self._remove_empty(bucket, path if key.endswith("/") else path.parent)
+            if has_path(key):
+                path = self.path(bucket, key)
+                self._remove_empty(bucket, path if key.endswith("/") else path.parent)
 
     def _remove_empty(self, bucket: str, folder: Path) -> None:
+        """Remove folders that hold nothing: S3 has none, and a listing of them would cost time."""
         top = self.path(bucket)
         while folder != top and folder.is_relative_to(top):
             key = folder.relative_to(top).as_posix() + "/"
@@ -232,44 +230,49 @@ class S3Directory(BucketFolders):
             return False
         return True
 
-    def _mark_folder(self, bucket: str, key: str, target: Path, size: int, described: Description) -> None:
-        if size:
-            message = f"the embedded S3 keeps {key} as a folder, which holds no bytes; nothing was changed"
-            raise AwsError("InvalidArgument", message)
-        target.mkdir(parents=True, exist_ok=True)
-        self._keep(bucket, key, EMPTY_MD5, 0, target.stat().st_ino, described)
+    def _mark_folder(self, bucket: str, key: str, described: Description) -> None:
+        folder = self.path(bucket, key)
+        self._clear_way(bucket, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._keep(bucket, key, EMPTY_MD5, 0, folder.stat().st_ino, described)
+        self._encoded.remove(bucket, key)
 
-    def _rename(
-        self, bucket: str, key: str, written: Path, target: Path, etag: str, described: Description
-    ) -> None:
+    def _rename(self, bucket: str, key: str, written: Path, etag: str, described: Description) -> None:
+        target, encoded = self._target(bucket, key), self._encoded.path(bucket, key)
         written.chmod(0o644)
         stat = set_distinct_time(written, target)
         for left in reversed(range(TRIES)):
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.is_dir():
                 raise IsADirectoryError(target)
+            # The facts come first: a file whose facts were missing would have no ETag for a moment. Until the
+            # rename they hold those of the old file as well.
             kept = Kept(etag, stat.st_size, stat.st_mtime_ns, **vars(described))
-            self._kept.keep(bucket, key, replace(kept, before=self._facts_now(bucket, key, target)))
+            self._kept.keep(bucket, key, replace(kept, before=self._facts_now(bucket, key)))
             try:
                 written.rename(target)
-                return
+                break
             except FileNotFoundError:  # a job removed the folder between the two calls
                 if not left:
                     raise
+        if target != encoded:
+            self._encoded.remove(bucket, key)
 
     def _keep(self, bucket: str, key: str, etag: str, size: int, about: int, described: Description) -> None:
         self._kept.keep(bucket, key, Kept(etag, size, about, **vars(described)))
 
-    def _facts_now(self, bucket: str, key: str, target: Path) -> Mapping[str, Any] | None:
+    def _facts_now(self, bucket: str, key: str) -> Mapping[str, Any] | None:
         """Return the facts about the file that has the key now, without those of the file before it."""
         try:
-            kept = self._kept.find_about(bucket, key, target.stat())
-        except FileNotFoundError:
+            kept = self._kept.find_about(bucket, key, self._find(bucket, key)[1])
+        except AwsError:
             return None
         return asdict(replace(kept, before=None)) if kept else None
 
     def _described(self, bucket: str, key: str, path: Path, stat: os.stat_result) -> ObjectInfo | None:
         """Describe the file; None if another has replaced it meanwhile, so that its facts may be gone."""
+        # No ETag is made up from the bytes of a file that another program wrote: to read it all for a listing
+        # would cost more than the listing. Size and time change with it, and that is what an ETag is for.
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
         kept = self._kept.find_about(bucket, key, stat)
         if kept is not None:
@@ -278,7 +281,16 @@ class S3Directory(BucketFolders):
             return None
         return ObjectInfo(key, stat.st_size, f"{stat.st_mtime_ns:016x}{stat.st_size:016x}", modified)
 
-    def _folder_info(self, bucket: str, key: str, stat: os.stat_result) -> ObjectInfo:
+    def _marker(self, bucket: str, key: str) -> ObjectInfo | None:
+        """Return the folder as the empty object that it is under a key with `/` at its end, or None."""
+        if not key.endswith("/") or not has_path(key):
+            return None
+        folder = self.path(bucket, key)
+        if not self._kept.has_marker(bucket, key, folder):
+            return None
         kept = self._kept.find(bucket, key)
-        modified = datetime.fromtimestamp(stat.st_mtime, UTC)
+        try:
+            modified = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
         return ObjectInfo(key, 0, EMPTY_MD5, modified, kept.description if kept else Description())

@@ -14,6 +14,7 @@ def shape_of_a_folder(key: str) -> Iterator[None]:
     """Turn what the file system cannot do into S3's errors."""
     try:
         yield
+    # Another program made a file or folder there after the way was cleared.
     except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
         message = f"the embedded S3 cannot hold {key} next to a key below or above it; nothing was changed"
         raise AwsError("InvalidArgument", message, 409) from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from os import fdopen, stat_result
 from pathlib import Path
@@ -14,17 +14,20 @@ from typing import Any
 from etltctl.local.services.s3.keys import meta_path
 
 OCTETS = "binary/octet-stream"
+FULL_OBJECT, COMPOSITE = "FULL_OBJECT", "COMPOSITE"  # of all bytes, or of the checksums of the parts
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the writer of an object says about it: type, user metadata, other headers, checksums, tags."""
+    """What the writer of an object says about it: type, user metadata, other headers, checksums, tags, parts."""
 
     content_type: str = OCTETS
     metadata: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str = FULL_OBJECT
+    parts: Sequence[Mapping[str, Any]] = ()  # `size` in bytes and `checksums` of each, of a multipart upload
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ class Kept:
     headers: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str = FULL_OBJECT
+    parts: Sequence[Mapping[str, Any]] = ()
     before: Mapping[str, Any] | None = None  # the facts of the file that this one replaces
 
     @property
     def description(self) -> Description:
         """The part that the writer said."""
-        return Description(self.content_type, self.metadata, self.headers, self.checksums, self.tags)
+        said = {one.name: getattr(self, one.name) for one in fields(Description)}
+        return Description(**said)
 
     def is_about(self, stat: stat_result) -> bool:
         """Return whether the file is still the one that these facts were kept for."""
@@ -91,6 +97,7 @@ class KeptFacts:
 
         The facts of a new file are written before it gets its name. Until then those of the old file still hold.
         """
+        # Facts that do not fit the file are those of a file that another program replaced without telling anyone.
         kept = self.find(bucket, key)
         if kept is None or kept.is_about(stat):
             return kept
@@ -102,6 +109,7 @@ class KeptFacts:
 
     def keep(self, bucket: str, key: str, kept: Kept) -> None:
         """Write the facts of a key as a whole: a reader never sees half of them."""
+        # A rename is whole or not at all; a file that is written in place would be half there after a crash.
         path = meta_path(self._root, bucket, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._scratch)

@@ -43,8 +43,10 @@ def page(keys: Iterable[str], *, prefix: str, delimiter: str, after: str, limit:
             prefix + rest[: rest.index(delimiter) + len(delimiter)] if delimiter and delimiter in rest else ""
         )
         name = folder or key
+        # A page may end inside a folder: `after` is then the folder, and its other keys belong to that page still.
         if name <= after or (folder and folders[-1:] == [folder]):
             continue
+        # One key more than the page is read, and only to know whether there is another page.
         if len(entries) + len(folders) == limit:
             return Page(entries, folders, last)
         if folder:
@@ -87,13 +89,42 @@ def listing_xml(
     return xml("ListBucketResult", nodes)
 
 
+def versions_xml(
+    bucket: str, query: Mapping[str, str], one_page: Page, objects: Sequence[ObjectInfo], limit: int
+) -> str:
+    """Return the answer to ListObjectVersions: without versioning, every object is its only version, `null`."""
+    coded = query.get("encoding-type") == "url"
+
+    def name(key: str) -> str:
+        return quote(key, safe="/") if coded else key
+
+    nodes: list[tuple[str, Node]] = [
+        ("Name", bucket),
+        ("Prefix", name(query.get("prefix", ""))),
+        ("KeyMarker", name(query.get("key-marker", ""))),
+        ("VersionIdMarker", query.get("version-id-marker", "")),
+        ("MaxKeys", str(limit)),
+        ("IsTruncated", "true" if one_page.next_after else "false"),
+    ]
+    if coded:
+        nodes.append(("EncodingType", "url"))
+    if delimiter := query.get("delimiter"):
+        nodes.append(("Delimiter", name(delimiter)))
+    if one_page.next_after:
+        nodes += [("NextKeyMarker", name(one_page.next_after)), ("NextVersionIdMarker", "null")]
+    version: list[tuple[str, Node]] = [("VersionId", "null"), ("IsLatest", "true")]
+    nodes += [("Version", [*version, *_contents(info, name(info.key), True)]) for info in objects]
+    nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in one_page.folders]
+    return xml("ListVersionsResult", nodes)
+
+
 def _position_v2(
     query: Mapping[str, str], one_page: Page, count: int, name: Callable[[str], str]
 ) -> list[tuple[str, Node]]:
     """Return the place of this page; S3 repeats in it what the request said."""
     nodes: list[tuple[str, Node]] = [("KeyCount", str(count))]
-    if token := query.get("continuation-token"):
-        nodes.append(("ContinuationToken", token))
+    if "continuation-token" in query:
+        nodes.append(("ContinuationToken", query["continuation-token"]))
     if start := query.get("start-after"):
         nodes.append(("StartAfter", name(start)))
     if one_page.next_after:
@@ -137,6 +168,7 @@ def error_xml(code: str, message: str, resource: str, request_id: str) -> str:
 
 
 def _inner(node: Node) -> str:
+    # Keys may hold control characters; as references they are not XML 1.0, but what S3 sends and its clients read.
     if isinstance(node, str):
         return CONTROL.sub(lambda letter: f"&#{ord(letter[0])};", escape(node))
     return "".join(f"<{name}>{_inner(inner)}</{name}>" for name, inner in node)

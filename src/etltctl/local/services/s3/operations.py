@@ -15,17 +15,56 @@ from etltctl.local.services.s3.call import Call, is_moved
 COPY_SOURCE = "x-amz-copy-source"
 # These say who calls or name the operation, whichever it is.
 ANYWHERE = frozenset({"x-id", "AWSAccessKeyId", "Signature", "Expires"})
-# To ignore these would store or delete something else than the caller means.
-REFUSED_HEADERS = (
-    "x-amz-object-lock-",
-    "x-amz-server-side-encryption-customer-",
-    "x-amz-copy-source-server-side-encryption-customer-",
-    "x-amz-website-redirect-location",
-    "x-amz-write-offset-bytes",
-    "x-amz-rename-source",
-    "x-amz-if-match-",
-    "x-amz-mfa",
+# The headers of Amazon's that are understood; one that ends with `-` stands for all that begin with it. To ignore
+# another would store, return or delete something else than the caller means.
+KNOWN_HEADERS = (
+    "x-amz-acl",
+    "x-amz-algorithm",
+    "x-amz-api-version",
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-bypass-governance-retention",
+    "x-amz-checksum-",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-",
+    "x-amz-copy-source-range",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-expected-bucket-owner",
+    "x-amz-expires",
+    "x-amz-max-parts",
+    "x-amz-meta-",
+    "x-amz-metadata-directive",
+    "x-amz-mp-object-size",
+    "x-amz-object-attributes",
+    "x-amz-object-ownership",
+    "x-amz-optional-object-attributes",
+    "x-amz-part-number-marker",
+    "x-amz-request-payer",
+    "x-amz-sdk-",
+    "x-amz-security-token",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-context",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+    "x-amz-source-expected-bucket-owner",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-tagging-directive",
+    "x-amz-te",
+    "x-amz-trailer",
+    "x-amz-user-agent",
 )
+# Values that change nothing, of headers that have others. An account has one storage class and no access lists, and
+# a lock would keep an object from being deleted.
+HARMLESS: Mapping[str, frozenset[str]] = {
+    "x-amz-acl": frozenset({"", "private", "bucket-owner-full-control", "bucket-owner-read"}),
+    "x-amz-storage-class": frozenset({"", "STANDARD"}),
+    "x-amz-bucket-object-lock-enabled": frozenset({"", "false", "False"}),
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +83,7 @@ class Operation:
         if (self.method, self.level) != (call.method, call.level):
             return False
         names = {name for name in call.query if name not in ANYWHERE and not is_moved(name)}
+        # The one header that turns an operation into another one.
         is_copy = COPY_SOURCE in call.headers
         return self.markers <= names <= self.markers | self.optional and is_copy == self.copies
 
@@ -103,14 +143,16 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("GetBucketLocation GET bucket location"),
     _operation(f"ListObjects GET bucket [{_PAGE} marker]"),
     _operation(f"ListObjectsV2 GET bucket list-type [{_PAGE} continuation-token fetch-owner start-after]"),
+    _operation(f"ListObjectVersions GET bucket versions [{_PAGE} key-marker version-id-marker]"),
     _operation(
         "ListMultipartUploads GET bucket uploads "
         "[delimiter encoding-type key-marker max-uploads prefix upload-id-marker]"
     ),
     _operation("DeleteObjects POST bucket delete"),
     *_CONFIGURING,
-    _operation(f"GetObject GET object [{_OVERRIDES} versionId]"),
-    _operation(f"HeadObject HEAD object [{_OVERRIDES} versionId]"),
+    _operation(f"GetObject GET object [{_OVERRIDES} partNumber versionId]"),
+    _operation(f"HeadObject HEAD object [{_OVERRIDES} partNumber versionId]"),
+    _operation("GetObjectAttributes GET object attributes [versionId]"),
     _operation("PutObject PUT object"),
     _operation("CopyObject PUT object", copies=True),
     _operation("DeleteObject DELETE object [versionId]"),
@@ -132,16 +174,24 @@ def operation_of(call: Call, operations: Iterable[Operation] = OPERATIONS) -> Op
     Raises:
         AwsError: `NotImplemented` (501) if the request is for none of them.
     """
-    refused = sorted(name for name in call.headers if name.startswith(REFUSED_HEADERS))
+    refused = sorted(name for name in call.headers if not _is_understood(name, call.headers[name]))
     matching = [operation for operation in operations if operation.fits(call)]
     if matching and not refused:
         return matching[0]
     names = ", ".join(sorted(name for name in call.query if name not in ANYWHERE and not is_moved(name)))
     description = f"{call.method} on {'the service' if call.level == 'service' else f'a {call.level}'}"
     with_names = f" with {names}" if names else ""
-    with_headers = f" with the header {refused[0]}" if refused else ""
+    with_headers = f" with the header {refused[0]}: {call.headers[refused[0]]}" if refused else ""
     raise AwsError(
         "NotImplemented",
         f"the embedded S3 does not model {description}{with_names}{with_headers}; nothing was changed",
         501,
     )
+
+
+def _is_understood(header: str, value: str) -> bool:
+    if not header.startswith("x-amz-"):
+        return True
+    if not any(header == known or (known[-1] == "-" and header.startswith(known)) for known in KNOWN_HEADERS):
+        return False
+    return header not in HARMLESS or value in HARMLESS[header]

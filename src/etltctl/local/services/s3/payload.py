@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -18,18 +18,24 @@ from etltctl.local.services.s3.errors import malformed_xml
 
 MAX_XML_BYTES = 8 << 20  # 1,000 keys of 1,024 bytes, each letter escaped
 MAX_TRAILERS = 20
+DECODED_LENGTH = "x-amz-decoded-content-length"
 
 
 @contextmanager
-def received(call: Call, directory: S3Directory) -> Iterator[tuple[Path, Verified]]:
+def received(call: Call, directory: S3Directory, also: Iterable[str] = ()) -> Iterator[tuple[Path, Verified]]:
     """Write the payload to a scratch file, which is gone afterwards unless it was renamed.
+
+    Args:
+        call: The request.
+        directory: Where the scratch file is made.
+        also: Checksums to compute besides those that the request announces.
 
     Raises:
         AwsError: the payload is incomplete or is not the one that its checksums announce.
     """
     if not {"content-length", "transfer-encoding"} & set(call.headers):
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
-    verified = Verified(call.headers)
+    verified = Verified(call.headers, also)
     with directory.scratch_file() as (path, stream):
         for piece in _verified(call, verified):
             stream.write(piece)
@@ -37,13 +43,23 @@ def received(call: Call, directory: S3Directory) -> Iterator[tuple[Path, Verifie
         yield path, verified
 
 
-def whole_xml(call: Call) -> ElementTree.Element:
+def whole_xml(call: Call, *, is_part_list: bool = False) -> ElementTree.Element:
     """Return the payload as XML.
+
+    Args:
+        call: The request.
+        is_part_list: Whether the payload ends a multipart upload. The checksum in its headers is then that of the
+            object that it makes, and not of the payload.
 
     Raises:
         AwsError: `MalformedXML`, or as `received`.
     """
-    return parsed(whole_payload(call))
+    headers = {
+        name: value
+        for name, value in call.headers.items()
+        if not (is_part_list and name.startswith("x-amz-checksum-"))
+    }
+    return parsed(_whole(call, headers))
 
 
 def parsed(document: bytes) -> ElementTree.Element:
@@ -56,8 +72,12 @@ def parsed(document: bytes) -> ElementTree.Element:
 
 def whole_payload(call: Call) -> bytes:
     """Return a payload that is small: a document, not an object."""
+    return _whole(call, call.headers)
+
+
+def _whole(call: Call, headers: Mapping[str, str]) -> bytes:
     pieces, size = [], 0
-    for piece in _verified(call, Verified(call.headers)):
+    for piece in _verified(call, Verified(headers)):
         size += len(piece)
         if size > MAX_XML_BYTES:
             raise AwsError("MaxMessageLengthExceeded", "Your request was too large.")
@@ -77,16 +97,17 @@ def _verified(call: Call, verified: Verified) -> Iterator[bytes]:
         verified.update(piece)
         size += len(piece)
         yield piece
-    announced = call.header("x-amz-decoded-content-length")
+    # Chunks that end early look like a shorter body, so the length that the client states has the last word.
+    announced = call.header(DECODED_LENGTH)
     if _is_wrapped(call) and announced and announced != str(size):
         raise incomplete_body()
     verified.check(trailers)
 
 
 def _is_wrapped(call: Call) -> bool:
-    return "aws-chunked" in call.header("content-encoding") or call.header(CONTENT_SHA256).startswith(
-        "STREAMING-"
-    )
+    # `aws-chunked` alone proves nothing: a client may name the coding and send the plain bytes.
+    is_named = "aws-chunked" in call.header("content-encoding") and call.header(DECODED_LENGTH)
+    return bool(is_named) or call.header(CONTENT_SHA256).startswith("STREAMING-")
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
@@ -97,6 +118,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
 def _unwrapped(stream: IO[bytes], trailers: dict[str, str]) -> Iterator[bytes]:
     """Yield the bytes inside AWS's chunks: `SIZE-IN-HEX[;chunk-signature=…]`, bytes, an empty line. Size 0 ends it."""
     while True:
+        # The signature of each chunk is not checked: the first one and the checksums cover the whole.
         size = CHUNK_SIZE.fullmatch(read_line(stream).partition(b";")[0].strip())
         if size is None:
             raise malformed("a chunk of the payload does not begin with its size")

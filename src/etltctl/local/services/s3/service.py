@@ -13,6 +13,7 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.buckets import BucketOperations
 from etltctl.local.services.s3.call import Call
 from etltctl.local.services.s3.directory import S3Directory
+from etltctl.local.services.s3.form_uploads import FORM, store_form
 from etltctl.local.services.s3.listing import ACCOUNT_NUMBER, error_xml
 from etltctl.local.services.s3.multipart import MultipartUploads
 from etltctl.local.services.s3.objects import ObjectOperations
@@ -30,6 +31,7 @@ class S3Api:
     """Path-style S3: `/bucket/key`. Every request is one of `operations.OPERATIONS`, or it is refused."""
 
     def __init__(self, directory: S3Directory) -> None:
+        self._directory = directory
         self._operations: Mapping[str, Callable[[Call], Response]] = {
             **BucketOperations(directory).operations(),
             **ObjectOperations(directory).operations(),
@@ -39,6 +41,7 @@ class S3Api:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; every error is S3's XML."""
+        # Clients put both ids into their errors and logs, and some refuse an answer without them.
         request_id = token_hex(8).upper()
         try:
             response = self._answer(environ)
@@ -55,7 +58,10 @@ class S3Api:
 
     def _answer(self, environ: WSGIEnvironment) -> Response:
         call = Call.read(environ)
+        if FORM in environ:  # the door has read it, for its signature is in its fields
+            return store_form(environ[FORM], call, self._directory)
         operation = operation_of(call)
+        # A client that names the owner wants to be refused where a bucket of that name is another account's.
         if any(call.header(name) not in {"", f"{ACCOUNT_NUMBER:012}"} for name in OWNERS):
             raise AwsError("AccessDenied", "The bucket is owned by a different account", 403)
         return self._operations[operation.name](call)
@@ -69,6 +75,7 @@ def _refusal(error: AwsError, environ: WSGIEnvironment, request_id: str) -> Resp
 
 def _disk_error(error: OSError) -> AwsError:
     """Say what the file system refused, in one of S3's codes and with a status that clients do not retry."""
+    # No 500 and no 503: clients would send the whole body again, several times, to a disk that has no room.
     if error.errno in NO_ROOM:
         return AwsError("InsufficientStorage", "the disk of the embedded S3 is full; nothing was stored", 507)
     if error.errno == errno.ENAMETOOLONG:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from xml.etree import ElementTree
 
 from werkzeug.wrappers import Response
 
@@ -34,22 +35,14 @@ class TaggingOperations:
         check_version(call.query.get("versionId", ""))
         tags = self._directory.head_object(call.bucket, call.key).description.tags
         nodes: list[tuple[str, Node]] = [
-            ("Tag", [("Key", name), ("Value", value)]) for name, value in tags.items()
+            ("Tag", [("Key", name), ("Value", value)]) for name, value in sorted(tags.items())
         ]
         return xml_response(xml("Tagging", [("TagSet", nodes)]))
 
     def _put(self, call: Call) -> Response:
         check_version(call.query.get("versionId", ""))
-        document = whole_xml(call)
-        pairs = [
-            {bare_tag(inner): inner.text or "" for inner in node}
-            for node in document.iter()
-            if bare_tag(node) == "Tag"
-        ]
-        if bare_tag(document) != "Tagging" or any(set(pair) != {"Key", "Value"} for pair in pairs):
-            raise malformed_xml()
-        check_tags([pair["Key"] for pair in pairs])
-        self._change(call, {pair["Key"]: pair["Value"] for pair in pairs})
+        tags = tags_of_document(whole_xml(call))
+        self._change(call, tags)
         return Response()
 
     def _delete(self, call: Call) -> Response:
@@ -58,4 +51,23 @@ class TaggingOperations:
         return Response(status=204)
 
     def _change(self, call: Call, tags: Mapping[str, str]) -> None:
+        # Tags are no part of the object: neither its bytes nor its ETag nor its time change with them.
         self._directory.describe_again(call.bucket, call.key, lambda described: replace(described, tags=tags))
+
+
+def tags_of_document(document: ElementTree.Element) -> dict[str, str]:
+    """Return the tags that a `Tagging` document lists.
+
+    Raises:
+        AwsError: `MalformedXML`, or `InvalidTag` as `check_tags`.
+    """
+    # Clients differ in the namespace that they give, and S3 takes any.
+    pairs = [
+        {bare_tag(inner): inner.text or "" for inner in node}
+        for node in document.iter()
+        if bare_tag(node) == "Tag"
+    ]
+    if bare_tag(document) != "Tagging" or any(set(pair) != {"Key", "Value"} for pair in pairs):
+        raise malformed_xml()
+    check_tags([(pair["Key"], pair["Value"]) for pair in pairs])
+    return {pair["Key"]: pair["Value"] for pair in pairs}

@@ -14,20 +14,31 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
-from etltctl.local.kernel.accounts import ACCOUNT, EVERYBODY, OWNER
-from etltctl.local.kernel.caller_refusals import EXPIRED_TOKEN, UNKNOWN_KEY, WRONG_TOKEN, RefusedError
+from etltctl.local.kernel.accounts import (
+    ACCOUNT,
+    EVERYBODY,
+    EXPIRED_TOKEN,
+    OWNER,
+    UNKNOWN_KEY,
+    WRONG_TOKEN,
+    RefusedError,
+)
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.keys import Keys
 from etltctl.local.kernel.signatures import read_credential
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-ACTIONS = ("AssumeRole", "GetCallerIdentity")  # what of STS is answered here
+ACTIONS = ("AssumeRole", "GetCallerIdentity", "GetSessionToken")  # what of STS is answered here
+# moto answers these with keys of AWS's documentation, which no door would let in.
+REFUSED = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken")
+SESSION_S = 3600
+# Lake Formation takes these without looking them up: other directories and whole accounts.
 NEVER_CHECKED = r"arn:aws:(identitystore|quicksight|organizations|iam::\d{12}:saml-provider/).*|\d{12}"
 
 
 @dataclass(frozen=True)
 class Session:
-    """A role that was assumed: its ARN, the session's name, until when, in seconds since 1970, and its credentials."""
+    """A session of a role or a user: its ARN, the session's name, its end in seconds since 1970, its credentials."""
 
     role: str
     name: str
@@ -37,7 +48,9 @@ class Session:
 
     @property
     def arn(self) -> str:
-        """The session's own ARN."""
+        """The ARN that STS names: a session of a user is the user itself."""
+        if ":role/" not in self.role:
+            return self.role
         return f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.role.rpartition('/')[2]}/{self.name}"
 
 
@@ -80,6 +93,7 @@ class Identities:
         Raises:
             RefusedError: The key is not known, or the token is not the key's, or is no longer valid.
         """
+        # Sessions first: their keys begin with ASIA and are nowhere in IAM.
         session = self._sessions.get(access_key)
         if session is not None:
             if not hmac.compare_digest(token.encode(), session.token.encode()):
@@ -87,6 +101,7 @@ class Identities:
             if session.expires <= time.time():
                 raise RefusedError(EXPIRED_TOKEN)
             return session.secret
+        # A token belongs to a session: no other key may come with one.
         if token:
             raise RefusedError(WRONG_TOKEN)
         if access_key in self._owners:
@@ -102,6 +117,7 @@ class Identities:
         Raises:
             AwsError: The access key was deleted while the request was under way.
         """
+        # The role and not its session: Lake Formation grants to roles.
         session = self._session(request)
         if session:
             return session.role
@@ -131,26 +147,34 @@ class Identities:
             return _xml(action, {"Arn": arn, "UserId": user_id, "Account": ACCOUNT})
         if action == "AssumeRole":
             return self._assume(form["RoleArn"], form["RoleSessionName"], self.caller(request))
+        if action == "GetSessionToken":
+            return _xml(action, {"Credentials": self._begin(self.caller(request), "")[1]})
+        if action in REFUSED:
+            text = f"the embedded server does not model sts {action}; nothing was changed"
+            raise AwsError("NotImplementedException", text, 501)
         return None
 
     def _assume(self, role: str, name: str, caller: str) -> Response:
         if ":role/" not in role or not self.is_principal(role):
             text = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
             return _error("AccessDenied", text, 403)
-        key, expires = f"ASIA{secrets.token_hex(8).upper()}", time.time() + 3600
-        secret, token = secrets.token_hex(20), secrets.token_hex(32)
-        session = Session(role, name, expires, secret, token)
+        session, credentials = self._begin(role, name)
+        user = {"AssumedRoleId": f"AROA:{name}", "Arn": session.arn}
+        return _xml("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
+
+    def _begin(self, principal: str, name: str) -> tuple[Session, Mapping[str, str]]:
+        """Return a new session of a role or user, and its credentials as STS answers them."""
+        key, expires = f"ASIA{secrets.token_hex(8).upper()}", time.time() + SESSION_S
+        session = Session(principal, name, expires, secrets.token_hex(20), secrets.token_hex(32))
         with self._lock:
             self._sessions[key] = session
         until = datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        credentials = {
+        return session, {
             "AccessKeyId": key,
-            "SecretAccessKey": secret,
-            "SessionToken": token,
+            "SecretAccessKey": session.secret,
+            "SessionToken": session.token,
             "Expiration": until,
         }
-        user = {"AssumedRoleId": f"AROA:{name}", "Arn": session.arn}
-        return _xml("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
 
     def _session(self, request: Request) -> Session | None:
         credential = read_credential(request.environ)

@@ -172,15 +172,6 @@ def _two_literals(compiler: Expressions, node: exp.Expr) -> Value:
     raise syntax("mismatched input. Expecting: ',', <EOF>", node)
 
 
-@operator(exp.Bracket)
-def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
-    from etltctl.local.services.athena.dialect.functions.arrays import subscript
-
-    if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
-        raise syntax("mismatched input ':'", node)
-    return subscript(compiler.value(node.this), compiler.value(node.expressions[0]), node, compiler)
-
-
 @function("row")
 def _row(call: Call) -> Value:
     return row_of(list(call.args))

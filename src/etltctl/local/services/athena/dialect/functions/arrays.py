@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts, errors
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.comparisons import equality
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, syntax
+from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.functions.lambdas import (
     array_of,
     failure,
@@ -23,9 +22,6 @@ from etltctl.local.services.athena.dialect.registry import Call, function
 from etltctl.local.services.athena.dialect.trino_types import BIGINT, BOOLEAN, VARCHAR, Type, array
 from etltctl.local.services.athena.dialect.values import Value, member
 from etltctl.values import quoted_text
-
-if TYPE_CHECKING:
-    from etltctl.local.services.athena.dialect.expressions import Expressions
 
 PLAIN = (
     "boolean", "tinyint", "smallint", "integer", "bigint", "decimal", "varchar", "date", "timestamp",
@@ -206,8 +202,6 @@ def _extreme(call: Call) -> Value:
 def _element_at(call: Call) -> Value:
     call.expect(2)
     if call.types[0].is_("map"):
-        from etltctl.local.services.athena.dialect.functions.maps import value_at
-
         return value_at(call.args[0], call.args[1], call.node, call.compiler)
     values, index = array_of(call, 0), call.to(1, BIGINT)
     kind = values.type.element
@@ -262,8 +256,11 @@ def _contains_sequence(call: Call) -> Value:
     return Value(unless_null(f"(len({other.sql}) = 0 OR len({matches}) > 0)", one.sql, other.sql), BOOLEAN)
 
 
-def subscript(value: Value, index: Value, node: exp.Expr, compiler: Expressions) -> Value:
-    """Return `value[index]`."""
+@operator(exp.Bracket)
+def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
+    if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
+        raise syntax("mismatched input ':'", node)
+    value, index = compiler.value(node.this), compiler.value(node.expressions[0])
     if value.type.is_("array") and index.type.is_integer:
         at, held = casts.coerced(index, BIGINT).sql, value.sql
         inner = value.type.element

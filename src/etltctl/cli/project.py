@@ -1,0 +1,105 @@
+"""Set up: begin a project, look at its settings, and check everything that a run needs."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.groups import group
+from etltctl.cli.session import Session
+from etltctl.errors import ConfigurationError, NextStep, command, unknown
+
+config = group("Look at the settings.")
+
+
+class AreaName(StrEnum):
+    """The areas by name, without loading the doctor for `--help`; a test compares the two."""
+
+    VERSIONS = "versions"
+    SETTINGS = "settings"
+    LOCAL = "local"
+    AWS = "aws"
+    PERMISSIONS = "permissions"
+    BUCKETS = "buckets"
+    GLUE = "glue"
+    ATHENA = "athena"
+    AIRBYTE = "airbyte"
+    GOVERNANCE = "governance"
+
+
+def init(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="made if it is not there")] = Path(),
+) -> None:
+    """Write settings with comments, two DAGs, a contract and tests that pass at once; overwrites nothing."""
+    from etltctl.scaffold import lay_out
+
+    session: Session = context.obj
+    files = [str(path) for path in lay_out(folder)]
+    # The next command has to run inside the new project.
+    there = "" if folder == Path() else f"cd {folder} && "
+    lines = "".join(f"wrote {path}\n" for path in files)
+    text = NextStep(f"{lines}Next: {there}", command("run", "mongodb"))
+    session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": files}, text)
+
+
+@config.command("show")
+def show_settings(context: typer.Context) -> None:
+    """Print every value with its origin; secrets are masked."""
+    session: Session = context.obj
+    rows = [(value.key, value.origin, value.value) for value in session.load().values()]
+    session.console.rows("etltctl.config/1", ("setting", "origin", "value"), rows)
+
+
+@config.command("validate")
+def validate_settings(context: typer.Context) -> None:
+    """Check the settings; exit 3 and every problem with its place if there is one."""
+    from etltctl.pipeline import unknown_steps
+    from etltctl.settings.doubts import doubts, environments
+
+    session: Session = context.obj
+    settings = session.load()
+    # A script that is missing is found here, and not by the first run of its job.
+    settings.require_scripts()
+    # Every environment of the file: a mistake in [env.aws] should not wait for the first day on AWS.
+    every = [settings, *(session.load(env) for env in environments(settings))]
+    # Most values are the base's, so each environment has the same doubts.
+    doubted = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
+    warnings = [doubt.text for doubt in doubted if not doubt.is_error]
+    for text in warnings:
+        session.console.say(f"warning: {text}")
+    errors = [doubt.text for doubt in doubted if doubt.is_error]
+    errors += [text for each in every for text in unknown_steps(each)]
+    if problems := tuple(dict.fromkeys(errors)):
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigurationError(f"{count} in the settings", problems=problems)
+    session.console.result(
+        {"schema": "etltctl.config-validate/1", "valid": True, "env": settings.env, "warnings": warnings},
+        f"The settings are valid for environment {settings.env}.",
+    )
+
+
+def doctor(
+    context: typer.Context,
+    area: Annotated[
+        str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
+    ] = "",
+) -> int:
+    """Look at settings, credentials, permissions and services; print the fix for each fault. Changes nothing."""
+    from etltctl.diagnosis import Area, examine, exit_code
+
+    session: Session = context.obj
+    # Checked before the server starts, which takes a second.
+    if area and area not in list(Area):
+        raise unknown("area of the doctor", area, list(Area))
+    with session.console.working("doctor"):
+        findings = examine(session.load, session.connected, Area(area) if area else None)
+    session.console.findings(
+        "etltctl.doctor/1",
+        [(of, finding.subject, finding.status, finding.evidence, finding.fix) for of, finding in findings],
+    )
+    return exit_code(finding for _, finding in findings)

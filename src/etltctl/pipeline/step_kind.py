@@ -1,0 +1,157 @@
+"""What a kind of step has to offer: its remote run, its start and its end, its checks, its line on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from etltctl.errors import UsageError, command
+from etltctl.ledger import Event
+from etltctl.logs import LogLine
+from etltctl.permissions import Permission, Requirements
+from etltctl.pipeline.budget import Budget
+from etltctl.pipeline.model import Step, StepHandle, StepResult, known
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.step_run import StartedRun, StepRun
+from etltctl.runs import Run
+from etltctl.waiting import Waiter
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+R_co = TypeVar("R_co", bound=Run, covariant=True)
+EmitLines = Callable[[Iterable[LogLine]], None]
+
+
+class RemoteRun(Protocol[R_co]):
+    """One run at a service: how to poll it, how to wait for it, how to stop it."""
+
+    def poll(self) -> R_co:
+        """Return the run as the service sees it now."""
+
+    def waiter(self) -> Waiter:
+        """Return how to wait for the run."""
+
+    def stop(self) -> None:
+        """Ask the service to stop the run."""
+
+    def successor(self, ended: Run) -> Run | None:
+        """Return the retry that the service itself made of a failed run; None if it made none."""
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """What the console prints of a step that ended: its label, how much it moved, and its result."""
+
+    label: str
+    amount: str = ""
+    result: str = ""
+
+
+class StepKind:
+    """One kind of step. A new kind overrides what it does differently; by default a step runs nothing remotely."""
+
+    name: ClassVar[str]
+    thing: ClassVar[str] = "step"
+    """What a message calls the thing that a step of this kind names, such as "source"."""
+    has_log: ClassVar[bool] = False
+    """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
+    is_checked_at_once: ClassVar[bool] = False
+    """Whether the first task of a DAG run checks steps of this kind that come later."""
+
+    @classmethod
+    def step(cls, name: str) -> Step:
+        """Return the step of this kind with that name."""
+        return Step(cls.name, name)
+
+    def names(self, settings: Settings) -> Iterable[str]:
+        """Return the names that a step of this kind can have with these settings."""
+        return ()
+
+    def require_known(self, name: str, settings: Settings) -> None:
+        """Raise UsageError if the settings have nothing of that name for this kind."""
+        known(dict.fromkeys(self.names(settings)), name, self.thing)
+
+    def problems(self, name: str, settings: Settings) -> Iterator[str]:
+        """Yield why the step is certain to fail, as far as this machine sees it without a service."""
+        yield from ()
+
+    def tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the step writes, as `layer.table`."""
+        return ()
+
+    def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return those of its tables of which the step publishes a new version in the catalog."""
+        return ()
+
+    def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
+        """Return the tables whose catalog entry the step brings in line with their files.
+
+        Args:
+            walk: The steps of the step's pipeline.
+            settings: The settings.
+        """
+        return ()
+
+    def permissions(
+        self, name: str, refreshed: Sequence[str], required: Requirements
+    ) -> Iterator[Permission]:
+        """Yield the IAM permissions that etltctl's own calls need for the step, in the order of the calls.
+
+        Args:
+            name: The step's name.
+            refreshed: Its `refreshed_tables`.
+            required: Returns the permissions for each sort of work.
+        """
+        yield from ()
+
+    def budget(self, step_run: StepRun) -> Budget | None:
+        """Return what the step's remote run may still cost; None without a limit."""
+        return None
+
+    def start(self, step_run: StepRun) -> StartedRun | None:
+        """Start the step's remote run once, or find the one of this run; None if it has none."""
+        return None
+
+    def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> Run | None:
+        """Return the run that a start without an answer began.
+
+        Args:
+            step_run: The step.
+            intended: The event that was recorded before the start was sent.
+            within: How long to search, in seconds: a listing may show a run late.
+        """
+        return None
+
+    def remote_run(self, services: Services, name: str, remote_id: str) -> RemoteRun[Run]:
+        """Return the remote run of that id."""
+        raise UsageError(f"a step {self.name}:{name} runs nothing remotely", hint=command("runs", "list"))
+
+    def finish(self, step_run: StepRun, handle: StepHandle, run: Any) -> StepResult:
+        """Wait for the remote run to end, then prove or publish what it wrote.
+
+        Args:
+            step_run: The step.
+            handle: What its start returned.
+            run: The remote run as last polled; None if the step has none.
+        """
+        raise NotImplementedError
+
+    def read_log(
+        self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
+    ) -> None:
+        """Emit what the service reports of the remote run, until it has ended if `follow` is set."""
+
+    def title(self, name: str) -> str:
+        """Return the name of the step while it runs."""
+        return f"{self.name}:{name}"
+
+    def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
+        """Return what the console prints of a step that succeeded, from its last event."""
+        return StepLine(name, rows_text(event.get("rows")))
+
+
+def rows_text(rows: int | None) -> str:
+    """Return the number of rows as the console prints it."""
+    return "" if rows is None else f"{rows:,} rows"

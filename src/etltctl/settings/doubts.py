@@ -1,0 +1,168 @@
+"""The checks of `config validate` beyond those of every command: what fails a run later, or leaks a secret."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from etltctl.settings.declared import is_written, unknown_columns
+from etltctl.settings.files import read_text
+from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
+from etltctl.settings.model import Settings
+from etltctl.settings.scripts import syntax_errors
+from etltctl.settings.secrets import is_reference, is_secret
+
+# Variables that etltctl reads by name, those of its tests included.
+VARIABLES = {
+    "ETLTCTL_CONFIG",
+    "ETLTCTL_ENV",
+    "ETLTCTL_OUTPUT",
+    "ETLTCTL_AIRFLOW_E2E",
+    "ETLTCTL_DATA_PACK",
+    "ETLTCTL_EVERY_BOUNDARY",
+    "ETLTCTL_SCREENSHOTS",
+    "ETLTCTL_SEED",
+    *NAMED_VARIABLES,
+}
+# The beginning of every bucket's name in the settings that etltctl ships.
+SHIPPED_BUCKETS = "pi-m3-"
+# `scheme://user:password@`, in which the user may be empty.
+PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One thing that is wrong, or seems so (`is_error`), as `file:line:column: text`."""
+
+    text: str
+    is_error: bool = True
+
+
+def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
+    """Return what is wrong with the settings of one environment, and with the variables.
+
+    Args:
+        settings: The settings, which load.
+        environ: The variables of the process.
+    """
+    return [
+        *_secrets(settings),
+        *_regions(settings),
+        *_shipped_buckets(settings),
+        *_columns(settings),
+        *_scripts(settings),
+        *_variables(environ),
+    ]
+
+
+def environments(settings: Settings) -> list[str]:
+    """Return the names of the environments that the settings file has a table for, the current one left out."""
+    if settings.file is None:
+        return []
+    tables = tomllib.loads(read_text(settings.file)).get("env", {})
+    return [name for name in tables if name != settings.env]
+
+
+def _secrets(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
+    # A loaded value does not say where it comes from. A secret in a variable is in no file, and so no doubt.
+    origins = {value.key: value.origin for value in settings.values()}
+    for path, value in leaves(settings.model_dump()):
+        key = ".".join(path)
+        if not isinstance(value, str) or is_reference(value):
+            continue
+        has_password = PASSWORD_IN_ADDRESS.match(value)
+        # Such as `token_url`: its name sounds like a secret, its value is none.
+        is_plain_address = "://" in value and not has_password
+        is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
+        if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):
+            what = "a password" if has_password else "the secret itself"
+            yield Doubt(
+                f"{settings.place_of(*path)}: {key} holds {what}: put it elsewhere and refer to it, "
+                f"with env:NAME, file:PATH, ssm:/path or secretsmanager:id#key"
+            )
+
+
+def _regions(settings: Settings) -> Iterator[Doubt]:
+    region, known = settings.aws.region, known_regions()
+    # Without botocore's data every region would be unknown.
+    if region is None or region in known or not known:
+        return
+    near = difflib.get_close_matches(region, sorted(known), n=2)
+    guess = f", did you mean {' or '.join(sorted(near))}?" if near else ""
+    yield Doubt(f"{settings.place_of('aws', 'region')}: aws.region: AWS has no region {region}{guess}")
+
+
+def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt if an environment on AWS has the buckets of the shipped settings.
+
+    A bucket's name is unique in all of AWS: the account that made it first has it.
+    """
+    # Buckets of the embedded server are folders, whose names need to be unique on no other machine.
+    if settings.is_embedded:
+        return
+    lake = settings.lake
+    places: dict[tuple[str, ...], str] = {
+        ("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")
+    }
+    places |= {("athena", "output_location"): settings.athena.output_location, ("state",): settings.state}
+    shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
+    if shipped:
+        yield Doubt(
+            f"{settings.place_of(*shipped[0])}: {', '.join(map('.'.join, shipped))}: buckets called "
+            f"{SHIPPED_BUCKETS}… belong to the account that made them first: name your own, unless it is "
+            "yours",
+            is_error=False,
+        )
+
+
+def known_regions() -> set[str]:
+    """Return the regions that the installed botocore knows, read from its data without importing it."""
+    spec = find_spec("botocore")
+    if spec is None or not spec.submodule_search_locations:
+        return set()
+    # To import botocore takes longer than all of this check. Its list of regions is one JSON file.
+    file = Path(spec.submodule_search_locations[0]) / "data" / "partitions.json"
+    try:
+        partitions = json.loads(file.read_text("utf-8"))["partitions"]
+    except (OSError, ValueError, KeyError):
+        return set()
+    return {region for partition in partitions for region in partition["regions"]}
+
+
+def _columns(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each checked column that the table's contract lacks. The next version may add it."""
+    for table in settings.tables:
+        for column in unknown_columns(settings, table):
+            # A similar name is most likely a mistake. If the job's text has the name, the next version may add the
+            # column.
+            yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
+
+
+def _scripts(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each syntax error in a script on this machine."""
+    for job in settings.glue.jobs:
+        yield from map(Doubt, syntax_errors(settings, job))
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
+    """Yield a doubt for each variable with etltctl's prefix that it does not read: others may use the prefix."""
+    for name in sorted(environ):
+        if (
+            name.upper().startswith("ETLTCTL_")
+            and not name.upper().startswith(PREFIX)
+            and not name.startswith("ETLTCTL_TEST_")
+            and name not in VARIABLES
+        ):
+            near = difflib.get_close_matches(name, VARIABLES, n=1)
+            guess = f", did you mean {near[0]}?" if near else ""
+            yield Doubt(f"env {name}: etltctl reads no such variable{guess}", is_error=False)

@@ -1,0 +1,243 @@
+"""The loader: it reads the settings from their places, lays them over each other, and reports every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.cross_checks import cross_checks
+from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
+from etltctl.settings.model import Settings
+from etltctl.settings.secrets import is_secret, masked
+
+PREFIX = "ETLTCTL__"
+# Variables with short names, for settings that are often set in the shell.
+NAMED_VARIABLES = {
+    "ETLTCTL_STATE_DIR": "state",
+    "AWS_PROFILE": "aws.profile",
+    "AWS_REGION": "aws.region",
+    "AWS_DEFAULT_REGION": "aws.region",
+}
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A loader of settings, with the variables of the process and the directory it works in."""
+
+    environ: Mapping[str, str]
+    directory: Path
+
+    def load(self, config: Path | None, env: str | None, flags: Mapping[str, Any]) -> Settings:
+        """Return the checked settings.
+
+        Args:
+            config: The settings file; None for that of ETLTCTL_CONFIG, or the nearest one.
+            env: The environment; None for that of ETLTCTL_ENV, or the file's default.
+            flags: Values on top of all others, by dotted key.
+
+        Raises:
+            ConfigurationError: The settings have problems. Each is listed with its place.
+        """
+        # The shipped settings lie below the user's: a file of three lines is a whole configuration.
+        file = find_file(config, self.environ, self.directory)
+        own = read_toml(file) if file else None
+        shipped = read_toml(project_file(FILE))
+        env = (
+            env
+            or self.environ.get("ETLTCTL_ENV")
+            or (own.data.get("default_env") if own else None)
+            or "local"
+        )
+        layers = [
+            *([Layer(nested(flags), "flag")] if flags else []),
+            *self._variables(),
+            *(_of_environment(own, env) if own else []),
+            *(Layer(layer.data, "default") for layer in _of_environment(shipped, env)),
+        ]
+        # Before the check of the values: a mistyped environment would make them those of no environment.
+        _check_env(env, own, shipped)
+        settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
+        if own:
+            _check_other_environments(own, shipped)
+        # The values are valid by now. Checks of sections against each other come last, as they need them all.
+        return self._kept(settings, layers, file, 1 if flags else 0)
+
+    def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
+        """Check the sections against each other, and note in the settings where they came from."""
+        problems = [
+            f"{first_layer(layers, path).complaint_place(path)}: {text}"
+            for path, text in cross_checks(settings)
+        ]
+        if problems:
+            raise complaint(problems)
+
+        # Below the flags: what the user typed still wins over what a running server says.
+        def overlay(values: Mapping[str, Any]) -> Settings:
+            flags, rest = layers[:flag_layers], layers[flag_layers:]
+            every = [*flags, Layer(values, "flag"), *rest]
+            data = {**merge([layer.data for layer in every]), "env": settings.env}
+            return self._kept(_validated(data, every), every, file, flag_layers)
+
+        settings.keep(
+            file.parent if file else self.directory,
+            file,
+            lambda: self._all_shown(settings, layers),
+            lambda path: first_layer(layers, path).complaint_place(path),
+            overlay,
+        )
+        return settings
+
+    def _variables(self) -> Iterator[Layer]:
+        """Yield a layer for every environment variable that sets something, the general form first."""
+        # Sorted, because the order of an environment is an accident, and the first layer wins.
+        for name, text in sorted(self.environ.items()):
+            if name.upper().startswith(PREFIX):
+                dotted = name[len(PREFIX) :].lower().replace("__", ".")
+                yield Layer(nested({dotted: toml_value(text)}), f"env {name}")
+        for name, dotted in NAMED_VARIABLES.items():
+            if named := self.environ.get(name):
+                yield Layer(nested({dotted: named}), f"env {name}")
+
+    def _all_shown(self, settings: Settings, layers: list[Layer]) -> tuple[SettingValue, ...]:
+        """Return every setting as it may be shown. It takes as long as the load itself, and few commands need it."""
+        values = leaves(settings.model_dump())
+        return tuple(self._shown(path, value, layers, settings.env) for path, value in values)
+
+    def _shown(self, path: KeyPath, value: Any, layers: list[Layer], env: str) -> SettingValue:
+        key = ".".join(path)
+        if key == "env":
+            return SettingValue(
+                key, env, "env ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
+            )
+        shown = masked(str(value), self.environ) if is_secret(key) else value
+        return SettingValue(key, shown, first_layer(layers, path).origin(path))
+
+
+def read_toml(file: Path) -> Layer:
+    """Return the file's tables with the places of their keys.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is not TOML.
+    """
+    try:
+        text = read_text(file)
+        return Layer(tomllib.loads(text), file.name, places=key_places(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        # tomllib has the place only in its text: `… (at line 3, column 5)` or `… (at end of document)`.
+        words, _, place = str(error).partition(" (at ")
+        numbers = "".join(c if c.isdigit() else " " for c in place).split()
+        where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
+        raise ConfigurationError(
+            f"{file} is not valid TOML",
+            problems=(f"{where}: {words}",),
+            hint="put the keys into the table that is there already" if words.endswith("twice") else "",
+        ) from error
+
+
+def _environments(file: Layer) -> Mapping[str, Mapping[str, Any]]:
+    """Return the file's `[env.NAME]` tables.
+
+    Raises:
+        ConfigurationError: One of them is not a table.
+    """
+    tables = file.data.get("env", {})
+    named: dict[KeyPath, Any] = {}
+    if isinstance(tables, Mapping):
+        named = {("env", name): table for name, table in tables.items()}
+    wrong = [path for path, table in {("env",): tables, **named}.items() if not isinstance(table, Mapping)]
+    if wrong:
+        raise complaint([f"{file.complaint_place(path)}: {'.'.join(path)} must be a table" for path in wrong])
+    return dict(tables)
+
+
+def _of_environment(file: Layer, env: str) -> list[Layer]:
+    """Return the file's `[env.NAME]` and below it its base."""
+    base = {name: value for name, value in file.data.items() if name != "env"}
+    chosen = _environments(file).get(env, {})
+    return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
+
+
+def _check_env(env: str, *files: Layer | None) -> None:
+    known = {"local", *(name for file in files if file for name in _environments(file))}
+    if env not in known:
+        near = difflib.get_close_matches(env, known, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise ConfigurationError(
+            f"no environment is called {env}",
+            hint=f"{guess}known: {', '.join(sorted(known))}; add [env.{env}] to {FILE}",
+        )
+
+
+def _check_other_environments(own: Layer, shipped: Layer) -> None:
+    """Check every environment, so that a mistake in `[env.aws]` is reported before the day it is used."""
+    for env in _environments(own):
+        layers = _of_environment(own, env) + _of_environment(shipped, env)
+        _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
+
+
+def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the tables laid over each other, the first on top. Lists and values are replaced whole."""
+    merged: dict[str, Any] = {}
+    for data in reversed(stacked):
+        _lay_over(merged, data)
+    return merged
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    # Tables are merged key by key. A list is one value: to merge lists, no element could ever be removed.
+    for name, value in above.items():
+        if isinstance(value, Mapping):
+            nested_below = below.get(name)
+            below[name] = dict(nested_below) if isinstance(nested_below, Mapping) else {}
+            _lay_over(below[name], value)
+        else:
+            below[name] = value
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return dotted keys as tables within tables."""
+    tree: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *tables, key = dotted.split(".")
+        place = tree
+        for table in tables:
+            place = place.setdefault(table, {})
+        place[key] = value
+    return tree
+
+
+def toml_value(text: str) -> Any:
+    """Return the text as a TOML value (number, list, true, …), or as it is."""
+    try:
+        # `[1, 2]` and `true` are TOML; `5GB` is not and stays text. A line break would smuggle in a second key.
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if len(read) == 1 else text
+
+
+def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every value with its path."""
+    for name, value in data.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise complaint([problem(each, layers) for each in error.errors()]) from error

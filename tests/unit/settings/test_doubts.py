@@ -1,0 +1,178 @@
+"""The findings of `config validate`: secrets in the file, regions, columns, misspelt variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etltctl.errors import ExitCode
+from etltctl.settings.doubts import known_regions
+from support import forked
+from support.workplace import ETLTCTL
+
+
+def etltctl(cwd: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETLTCTL", "AWS_"))}
+    return forked.run([ETLTCTL, *words], cwd=cwd, env=kept | environ, timeout=60)
+
+
+def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    (cwd / "etltctl.toml").write_text(text)
+    return etltctl(cwd, "config", "validate", **environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            '[sources.mongodb]\nuri = "mongodb://admin:hunter2@db/"\n',
+            "etltctl.toml:2:1: sources.mongodb.uri holds a password: put it elsewhere and refer to it, with env:NAME",
+        ),
+        (
+            '[airbyte]\nurl = "https://me:hunter2@host/api"\n',
+            "etltctl.toml:2:1: airbyte.url holds a password",
+        ),
+        (
+            '[airbyte]\nclient_secret = "hunter2"\n',
+            "etltctl.toml:2:1: airbyte.client_secret holds the secret itself",
+        ),
+        (
+            '[glue.jobs.silver_to_gold.config]\napi_key = "hunter2"\n',
+            "etltctl.toml:2:1: glue.jobs.silver_to_gold.config.api_key holds the secret itself",
+        ),
+        (
+            '[env.aws.aws]\nregion = "us-est-2"\n',
+            "etltctl.toml:2:1: aws.region: AWS has no region us-est-2, did you mean us-east-2 or us-west-2?",
+        ),
+        ('[aws]\nregion = "moon-1"\n', "etltctl.toml:2:1: aws.region: AWS has no region moon-1"),
+    ],
+)
+def test_a_value_that_leaks_a_secret_or_leads_nowhere_is_an_error(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    done = validated(tmp_path, text)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert says in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[sources.mongodb]\nuri = "env:NOT_SET_HERE"\n',
+        '[sources.mongodb]\nuri = "mongodb://127.0.0.1:27017"\n',
+        '[aws]\nregion = "eu-central-1"\n',
+        '[aws]\nregion = "cn-north-1"\n',
+    ],
+)
+def test_references_plain_addresses_and_regions_are_valid(tmp_path: Path, text: str) -> None:
+    done = validated(tmp_path, text)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_secret_from_a_variable_is_not_reported_as_stored_in_a_file(tmp_path: Path) -> None:
+    uri = "mongodb://admin:hunter2@db/"
+    assert validated(tmp_path, "", ETLTCTL__SOURCES__MONGODB__URI=uri).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "says"),
+    [
+        ("citykey", ExitCode.CONFIGURATION, "has no column citykey, did you mean city_key?"),
+        ("brand_new", ExitCode.OK, "warning: etltctl.toml:2:1: "),
+        ("city_key", ExitCode.OK, ""),
+    ],
+)
+def test_a_key_is_compared_with_the_contract(tmp_path: Path, column: str, code: int, says: str) -> None:
+    contract = tmp_path / ".etltctl" / "contracts" / "gold.weather_daily.toml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text(
+        '[columns]\ncity_key = "string"\nlocal_date = "date"\nwind_speed_mean_ms = "double"\n'
+    )
+    done = validated(tmp_path, f'[tables."gold.weather_daily"]\nkeys = ["{column}"]\n')
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert bool(says) or done.stderr == ""
+
+
+def test_a_misspelt_variable_is_a_warning(tmp_path: Path) -> None:
+    done = validated(tmp_path, "", ETLTCTL_CONFI="x.toml")
+    assert done.returncode == 0
+    assert (
+        "warning: env ETLTCTL_CONFI: etltctl reads no such variable, did you mean ETLTCTL_CONFIG?"
+        in done.stderr
+    )
+    as_data = etltctl(tmp_path, "config", "validate", "-o", "json", ETLTCTL_CONFI="x.toml")
+    assert "ETLTCTL_CONFI" in json.loads(as_data.stdout)["warnings"][0]
+
+
+def test_the_buckets_of_the_shipped_settings_are_a_warning_on_aws_only(tmp_path: Path) -> None:
+    said = (
+        "warning: default: lake.bronze, lake.silver, lake.scripts, athena.output_location, state: "
+        "buckets called pi-m3-… belong to the account that made them first"
+    )
+    gold = '[lake]\ngold = "s3://sea-gold"\n'
+    on_aws = validated(tmp_path, gold, ETLTCTL_ENV="aws")
+    assert (on_aws.returncode, said in on_aws.stderr) == (0, True)
+    assert "buckets called" not in validated(tmp_path, gold).stderr
+
+
+def test_regions_are_known_without_importing_the_sdk() -> None:
+    code = (
+        "import sys; from etltctl.settings.doubts import known_regions; known_regions(); "
+        "assert 'botocore' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert {"us-east-2", "sa-east-1", "us-gov-west-1"} <= known_regions()
+
+
+def test_a_missing_key_is_reported_at_its_section(tmp_path: Path) -> None:
+    done = validated(tmp_path, 'project = "x"\n\n[sources.fleet]\nkind = "mongodb"\nuri = "env:X"\n')
+    assert "etltctl.toml:3:2: sources.fleet.database is missing" in done.stderr
+    assert "default:" not in done.stderr
+
+
+def test_a_missing_settings_file_is_mentioned_once_on_stderr(tmp_path: Path) -> None:
+    said = "No settings file was found; the shipped defaults are used.\n"
+    assert etltctl(tmp_path, "config", "show").stderr == said
+    assert etltctl(tmp_path, "config", "show", "-q").stderr == ""
+    assert etltctl(tmp_path, "config", "show", "-o", "json").stderr == ""
+    unknown = etltctl(tmp_path, "run", "harbour").stderr
+    assert unknown.startswith(said)
+    assert unknown.count("shipped defaults") == 2, "the error names them as its reason"
+    assert validated(tmp_path, "").stderr == ""
+
+
+def test_a_leading_byte_order_mark_is_not_part_of_the_settings(tmp_path: Path) -> None:
+    assert validated(tmp_path, '\ufeffproject = "x"\n').returncode == 0
+
+
+@pytest.mark.parametrize("words", [["sync", "mongodb"], ["run", "mongodb"]], ids=" ".join)
+def test_a_secret_without_a_value_stops_the_run_before_anything_starts(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "etltctl.toml").write_text('[env.local.sources.mongodb]\nuri = "env:NOT_SET_HERE"\n')
+    done = etltctl(tmp_path, *words)
+    assert done.returncode == ExitCode.CONFIGURATION
+    assert "sources.mongodb.uri is env:NOT_SET_HERE, but NOT_SET_HERE is not set" in done.stderr
+    assert not (tmp_path / ".etltctl").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ETLTCTL_AIRFLOW_E2E",
+        "ETLTCTL_DATA_PACK",
+        "ETLTCTL_EVERY_BOUNDARY",
+        "ETLTCTL_SCREENSHOTS",
+        "ETLTCTL_SEED",
+    ],
+)
+def test_every_documented_variable_is_known(name: str, tmp_path: Path) -> None:
+    done = validated(tmp_path, "", **{name: "1"})
+    assert name not in done.stdout + done.stderr
