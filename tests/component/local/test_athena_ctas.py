@@ -189,7 +189,7 @@ def test_a_table_that_exists_is_refused_or_left(athena: Athena) -> None:
         ("CREATE TABLE bad AS SELECT row(1) AS a", "NOT_SUPPORTED: Anonymous row type"),
         ("CREATE TABLE bad AS SELECT 1 / 0 AS a", "DIVISION_BY_ZERO"),
         ("CREATE TABLE bad AS", "SYNTAX_ERROR: "),
-        ("CREATE TABLE bad (a int)", "FAILED: No location was specified for table"),
+        ("CREATE TABLE bad (a int)", "SYNTAX_ERROR: No location was specified for table"),
         ("CREATE TABLE bad WITH (format = 'AVRO') AS SELECT 1 AS a", "NOT_SUPPORTED: "),
         ("CREATE TABLE bad WITH (format = 'XML') AS SELECT 1 AS a", "INVALID_TABLE_PROPERTY: "),
         ("CREATE TABLE bad WITH (FORMAT = 'JSON') AS SELECT 1 AS a", "INVALID_TABLE_PROPERTY: "),

@@ -23,7 +23,7 @@ def shown(server: Served) -> Iterator[Athena]:
     athena = Athena(server, "shown-by-ddl", "shown")
     athena.succeed("CREATE DATABASE shown")
     athena.succeed(
-        r"""CREATE EXTERNAL TABLE zoo (id int COMMENT 'it''s', name varchar(10), s struct<aa:int,bb:string>)
+        r"""CREATE EXTERNAL TABLE zoo (id int COMMENT 'it\'s', name varchar(10), s struct<aa:int,bb:string>)
             COMMENT 'a zoo' PARTITIONED BY (day string)
             ROW FORMAT DELIMITED FIELDS TERMINATED BY '\001' ESCAPED BY '\\'
             LOCATION 's3://shown-by-ddl/zoo/' TBLPROPERTIES ('k' = 'a\\b')"""

@@ -57,6 +57,10 @@ def test_a_manifest_next_to_the_results_lists_the_files(athena: Athena) -> None:
     place = execution["Statistics"]["DataManifestLocation"]
     assert place == f"s3://{RESULTS}/q/{execution['QueryExecutionId']}-manifest.csv"
     assert execution["StatementType"] == "DML"
+    assert sorted(athena.keys(place.removesuffix("-manifest.csv"))) == [
+        f"q/{execution['QueryExecutionId']}-manifest.csv",
+        f"q/{execution['QueryExecutionId']}.metadata",
+    ]
     assert athena.manifest(execution) == [f"s3://{LAKE}/{key}" for key in keys(athena, "listed/")]
 
 

@@ -107,8 +107,9 @@ made = wr.athena.create_ctas_table(
     partitioning_info=["name"], wait=True, **ways,
 )
 place = "s3://client-results/unloaded/"
-wr.athena.unload("select * from laps", place, "clients", workgroup="primary")
-frame = wr.s3.read_parquet(place)
+unloaded = wr.athena.unload("select * from laps", place, "clients", workgroup="primary")
+own = [f"{unloaded.output_location}.metadata", unloaded.manifest_location]
+frame = wr.s3.read_parquet([path for path in wr.s3.list_objects(place) if path not in own])
 tables = [table["Name"] for table in wr.catalog.get_tables(database="clients")]
 types = wr.catalog.get_table_types("clients", "copied")
 described = wr.athena.describe_table("copied", "clients", **ways)["Column Name"].tolist()

@@ -149,7 +149,10 @@ def executed(prepared: Prepared, engine: duckdb.DuckDBPyConnection) -> Iterator[
 def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, Type]]:
     """Return the columns of a query's answer, which DuckDB accepts."""
     nothing = exp.select("*").from_(exp.Subquery(this=query.copy(), alias=exp.to_identifier("v"))).limit(0)
-    with duckdb.connect() as engine, answered(nothing, (), database, engine, lake) as (_, translation, _):
+    with (
+        duckdb.connect() as engine,
+        answered(nothing, (), database, engine, lake, target=views.named_columns) as (_, translation, _),
+    ):
         return list(translation.columns)
 
 

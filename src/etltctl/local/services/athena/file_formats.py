@@ -66,6 +66,7 @@ class FileFormat:
         if self.name == "ORC":
             return self._orc(rows)
         line = self._object if self.name == "JSON" else self._fields
+        # Maps as dictionaries, for Arrow would give lists of pairs. Trino's maps have no key twice.
         batches = (batch.to_pylist(maps_as_pydicts="lossy") for batch in rows.to_batches())
         text = "".join(f"{line(row, kinds)}\n" for batch in batches for row in batch)
         return self._compressed(text.encode())
@@ -93,6 +94,7 @@ class FileFormat:
     def _compressed(self, body: bytes) -> bytes:
         import pyarrow as pa
 
+        # Without a time in the header, the same rows give the same bytes.
         if self.codec == "gzip":
             return gzip.compress(body, mtime=0)
         if self.codec == "zstd":
@@ -137,6 +139,7 @@ def _codec_of(properties: dict[str, Any], form: str) -> str:
     for name in ("parquet_compression", "orc_compression"):
         if name in chosen and name != f"{form.lower()}_compression":
             raise _invalid(f"{name} is not a property of format {form}")
+    # Athena has the general name and one for each format. Two of them could contradict each other.
     if len(chosen) > 1:
         raise _invalid(f"only one of {' and '.join(chosen)} can be set")
     return next(iter(chosen.values()), "GZIP")
@@ -157,6 +160,7 @@ def _json(value: Any, kind: Type) -> Any:
     if kind.is_("row"):
         items = zip(kind.field_names, value.values(), kind.inners, strict=True)
         return {name: _json(item, inner) for name, item, inner in items}
+    # JSON has no NaN and no infinity, so these become texts.
     if isinstance(value, float) and value == value and abs(value) != float("inf"):
         return value
     return float(value) if isinstance(value, Decimal) else _scalar(value, kind)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from etltctl.hive import DEFAULT_PARTITION
-from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import QueryError, TableName, of_hive
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG, METADATA
@@ -77,6 +76,7 @@ def _partitions(name: TableName, lake: Lake) -> CatalogTable:
     keys = table.get("PartitionKeys") or []
     if not keys:
         raise no_table(name)
+    # Nothing in the catalog says which partitions a projection has.
     if is_projected(table.get("Parameters") or {}):
         raise unsupported("$partitions of a table whose partitions are projected")
     lake.parts_of(CatalogTable(of, table, []))  # refuses a caller who may not read the table
@@ -88,6 +88,7 @@ def _partitions(name: TableName, lake: Lake) -> CatalogTable:
 
 
 def _schemas(lake: Lake, values: Values, column: str) -> list[str]:
+    # Trino lists this schema among the others.
     names = sorted({*lake.catalog.get_databases(), METADATA})
     chosen = values.get(column)
     return [name for name in names if chosen is None or name in chosen]
@@ -136,7 +137,7 @@ def _view_columns(view: Mapping[str, Any]) -> list[Column]:
 
 def _table_columns(lake: Lake, schema: str, table: dict[str, Any]) -> list[Column]:
     """Return the columns that the caller may see."""
-    seen = visible_columns(lake, TableName(schema, table["Name"]), table)
+    seen = lake.columns_of(schema, table)
     plain = [(column, None) for column in table["StorageDescriptor"]["Columns"]]
     keys = [(column, "partition key") for column in table.get("PartitionKeys") or []]
     return [
@@ -146,25 +147,11 @@ def _table_columns(lake: Lake, schema: str, table: dict[str, Any]) -> list[Colum
     ]
 
 
-def visible_columns(lake: Lake, name: TableName, table: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the columns that the caller may see.
-
-    A caller who may describe the table, but read nothing of it, sees all its columns.
-    """
-    columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
-    names = frozenset(column["Name"].lower() for column in columns)
-    try:
-        parts = lake.parts_of(CatalogTable(name, table, []))
-    except AwsError:
-        return names
-    return names if parts is None else frozenset().union(*(part.columns for part in parts))
-
-
 def _type_of(column: Mapping[str, str]) -> str:
     try:
         return str(of_hive(column["Type"]))
     except (ValueError, QueryError):
-        return column["Type"]
+        return column["Type"]  # a type that no query can read is shown as it stands
 
 
 ROWS: Mapping[str, Callable[[Lake, Values], Iterator[Row]]] = {

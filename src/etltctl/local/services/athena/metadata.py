@@ -50,6 +50,7 @@ class Metadata:
 
     def list_catalogs(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the Data Catalog, and after it the catalogs that callers registered."""
+        # Registered catalogs are records only: queries reach the Data Catalog alone.
         others = self.catalog.call("AmazonAthena.ListDataCatalogs", {})["DataCatalogsSummary"]
         return page_of(
             "DataCatalogsSummary", [{"CatalogName": CATALOG, "Type": "GLUE"}, *others], body, COMMON
@@ -70,6 +71,7 @@ class Metadata:
         """Return a page of the databases, in the order of their names."""
         _require_data_catalog(body)
         databases = self.catalog.call("AWSGlue.GetDatabases", {})["DatabaseList"]
+        # Pages need an order that does not change while a caller turns them.
         described = [_database(one) for one in sorted(databases, key=lambda one: str(one["Name"]))]
         return page_of("DatabaseList", described, body, COMMON)
 
@@ -100,6 +102,7 @@ class Metadata:
         _require_data_catalog(body)
         database, name = str(self._database(body["DatabaseName"])["Name"]), body["TableName"].lower()
         table = self.catalog.get_table(database, name)
+        # A table that the caller may not know of looks as if it were not there, as it does in a query.
         if table is None or not self._shows(caller, database, table):
             raise _missing(f"Table {name} not found.")
         return {"TableMetadata": _table(table)}
@@ -161,6 +164,7 @@ def _table(described: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {name: storage.get(member) for name, member in STORAGE.items()}
     parameters |= {"serde.serialization.lib": serde.get("SerializationLibrary")}
     parameters |= {f"serde.param.{name}": value for name, value in (serde.get("Parameters") or {}).items()}
+    # The table's own parameters go last, so that they win over those of its storage.
     parameters |= described.get("Parameters") or {}
     times = {
         "CreateTime": described.get("CreateTime"),

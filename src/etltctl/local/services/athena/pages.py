@@ -23,6 +23,7 @@ def page_of(member: str, items: Sequence[Any], body: Mapping[str, Any], most: in
     start = position(body.get("NextToken"), len(items))
     # Some models allow a MaxResults of 0, which a page of no progress must not come from.
     end = start + min(body.get("MaxResults") or most, most)
+    # A token on the last page would make clients ask once more for nothing.
     token = {"NextToken": str(end)} if end < len(items) else {}
     return {member: list(items[start:end]), **token}
 

@@ -34,6 +34,7 @@ class Reads:
 
 def reads_of(query: exp.Expr) -> Reads:
     """Return what a query names, in lower case."""
+    # Any name may be that of a column, a field of one, or something else. Reading too much is no error.
     names = frozenset(name.name.lower() for name in query.find_all(exp.Identifier))
     # `count(*)` reads no column.
     is_whole = any(isinstance(star.parent, exp.Select | exp.Column) for star in query.find_all(exp.Star))
@@ -52,6 +53,7 @@ def _values(query: exp.Expr) -> dict[str, Values]:
         tables = {
             one.alias_or_name.lower(): one.name.lower() for one in sources if isinstance(one, exp.Table)
         }
+        # Two conditions of one AND must both hold.
         of_select: dict[tuple[str, str], frozenset[str]] = {}
         for column, texts in _fixed(where.this):
             # A bare name is that of a column of the only table.

@@ -10,7 +10,7 @@ from typing import Any
 
 from etltctl.local.kernel.state_files import read_json
 
-WRITES = ("CREATE_TABLE_AS_SELECT", "INSERT")  # their rows are the files of a table
+WRITES = ("CREATE_TABLE_AS_SELECT", "INSERT", "UNLOAD")  # their rows are the files that they write
 LIVE = frozenset({"QUEUED", "RUNNING"})
 
 

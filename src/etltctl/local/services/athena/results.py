@@ -37,6 +37,7 @@ class Results:
         with (self.folder / f"{record.id}.rows").open("w") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
         record.updated, record.output_rows = answer.updated, len(answer.rows) or answer.updated
+        # A workgroup with managed results has no place on S3. GetQueryResults is then the only way.
         if not record.output:
             return
         if answer.manifest is not None:
@@ -57,6 +58,7 @@ class Results:
         path = self.folder / f"{record.id}.rows"
         start = position(body.get("NextToken"), path.stat().st_size)
         with path.open("rb") as file:
+            # The byte before a page is the end of a row, or the token came from elsewhere.
             file.seek(max(start - 1, 0))
             if start and file.read(1) != b"\n":
                 raise AwsError("InvalidRequestException", "Invalid NextToken")
@@ -108,6 +110,7 @@ def _number(field: int, value: int) -> bytes:
 
 def _varint(value: int) -> bytes:
     """Return a number in groups of seven bits, the lowest first, each but the last with its eighth bit set."""
+    # Protocol Buffers write numbers so, and most of them here need one byte.
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)

@@ -61,6 +61,7 @@ class SavedQueries:
         with self._lock:
             token = body.get("ClientRequestToken")
             for query_id, query in self._named.items():
+                # A client resends the call when its answer is lost. It must not make a second query.
                 if token and query.get("Token") == token:
                     return {"NamedQueryId": query_id}
             query_id = str(uuid4())
@@ -90,6 +91,7 @@ class SavedQueries:
                 "Name": body["Name"],
                 "QueryString": body["QueryString"],
             }
+            # An update without a description keeps the old one.
             if "Description" in body:
                 query["Description"] = body["Description"]
             self._keep({**self._named, body["NamedQueryId"]: query})
@@ -167,6 +169,7 @@ class SavedQueries:
         return name
 
     def _shown(self, query_id: str) -> Shape:
+        # The token is no member of Athena's answer, and neither is an empty description.
         query = self._find_named(query_id)
         shown = {name: value for name, value in query.items() if name != "Token" and value}
         return {**shown, "NamedQueryId": query_id}

@@ -48,6 +48,9 @@ class Guard(Protocol):
     def parts_of(self, caller: str, database: str, table: Mapping[str, Any]) -> Sequence[Part] | None:
         """Return what the caller sees of the table; None for all of it. Raises AwsError if it sees nothing."""
 
+    def columns_of(self, caller: str, database: str, table: Mapping[str, Any]) -> frozenset[str] | None:
+        """Return the columns that the caller may know of; None for all."""
+
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         """Return whether the caller may know that the table exists."""
 
@@ -66,6 +69,15 @@ class Lake:
         if self.guard is None:
             return None
         return self.guard.parts_of(self.caller, table.name.database, table.described)
+
+    def columns_of(self, database: str, described: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the table's columns that the caller may know of."""
+        columns = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        names = frozenset(column["Name"].lower() for column in columns)
+        if self.guard is None:
+            return names
+        known = self.guard.columns_of(self.caller, database, described)
+        return names if known is None else names & known
 
     def shows(self, database: str, described: Mapping[str, Any]) -> bool:
         """Return whether the caller may know of the table."""

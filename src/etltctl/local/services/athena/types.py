@@ -61,6 +61,7 @@ def hive_type(kind: Type) -> str:
     """
     if kind.is_("decimal"):
         return f"decimal({kind.precision},{kind.scale})"
+    # Hive has lengths for varchar and char, and a name for a text without one.
     if kind.is_text and kind.parameters:
         return f"{kind.name}({kind.number})"
     if kind.is_("timestamp"):
@@ -84,5 +85,6 @@ def kept_type(kind: Type) -> Type:
     """Return the type that a column of a Hive table has: a timestamp has milliseconds there."""
     if kind.is_("timestamp"):
         return Type("timestamp", (3,))
+    # A timestamp may also stand inside an array, a map or a row.
     parameters = tuple(kept_type(one) if isinstance(one, Type) else one for one in kind.parameters)
     return Type(kind.name, parameters, kind.fields)

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import AthenaSql, QueryError, Type, parse
+from etltctl.local.services.athena.dialect.errors import place as place_of
+from etltctl.local.services.athena.dialect.errors import syntax
+from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.types import hive_type
 
 VIEW = "VIRTUAL_VIEW"
@@ -24,6 +27,9 @@ class Catalog(Protocol):
 
     def get_table(self, database: str, name: str) -> dict[str, Any] | None:
         """Return the table or view, or None."""
+
+    def get_databases(self) -> list[str]:
+        """Return the names of the databases."""
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Perform any operation of the Data Catalog."""
@@ -50,11 +56,33 @@ def perform(
         elif not query.args.get("exists"):
             raise QueryError("TABLE_NOT_FOUND", f"View '{at}.{name}' does not exist")
         return
+    if isinstance(query.this, exp.Schema):
+        raise syntax("mismatched input '('. Expecting: 'AS', 'COMMENT', 'SECURITY'", query.this)
+    if at not in catalog.get_databases():
+        raise QueryError(
+            "SCHEMA_NOT_FOUND", f"{place_of(place.args.get('db') or place)}: Schema {at} not found"
+        )
     if table is not None and not query.args.get("replace"):
         raise QueryError("TABLE_ALREADY_EXISTS", f"View already exists: '{at}.{name}'")
     described = _described(name, database, query.expression, columns_of(query.expression))
     operation = "AWSGlue.CreateTable" if table is None else "AWSGlue.UpdateTable"
     catalog.call(operation, {"DatabaseName": at, "TableInput": described})
+
+
+def named_columns(outputs: Sequence[Output]) -> Columns:
+    """Return the columns of a view; raise QueryError if one has no name, or two have the same."""
+    columns: dict[str, Type] = {}
+    for index, output in enumerate(outputs, 1):
+        if output.name is None:
+            raise QueryError(
+                "MISSING_COLUMN_NAME", f"line 1:1: Column name not specified at position {index}"
+            )
+        if output.name.lower() in columns:
+            raise QueryError(
+                "DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{output.name}' specified more than once"
+            )
+        columns[output.name.lower()] = output.type
+    return list(columns.items())
 
 
 def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -> exp.Expr:
@@ -102,6 +130,8 @@ def _described(name: str, database: str, query: exp.Expr, columns: Columns) -> d
         "catalog": "awsdatacatalog",
         "schema": database,
         "columns": [{"name": column, "type": str(kind)} for column, kind in columns],
+        "runAsInvoker": False,
+        "properties": {},
     }
     text = base64.b64encode(json.dumps(definition).encode()).decode()
     column_list = [{"Name": column, "Type": _hive(kind)} for column, kind in columns]

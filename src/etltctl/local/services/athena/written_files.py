@@ -48,6 +48,7 @@ def place_of(location: str) -> tuple[str, str]:
     place = LOCATION.fullmatch(location)
     if place is None:
         raise QueryError("SYNTAX_ERROR", f"'{location}' is not a location on S3: s3://bucket/prefix/")
+    # S3 would take such keys, but on this machine they would lead out of the bucket's folder.
     key = place[2].removesuffix("/")
     if not key or any(part in ("", ".", "..") for part in key.split("/")):
         raise QueryError("INVALID_PROPERTY", f"'{location}' has a part that is empty, '.' or '..'")
@@ -83,6 +84,7 @@ def write_rows(
     Raises:
         QueryError: HIVE_TOO_MANY_OPEN_PARTITIONS before anything is written.
     """
+    # Counted before the first file is written, so that a refusal leaves no file behind.
     parts = _partitions(rows, kinds, layout.partitioned_by)
     if len(parts) > MOST_PARTITIONS:
         raise QueryError(
@@ -98,6 +100,7 @@ def write_rows(
             for name, text in zip(layout.partitioned_by, values, strict=True)
         )
         bucket, prefix = place_of(place(values, folder))
+        # A new name for each statement: an insert must not replace a file of another one.
         name = uuid4().hex
         urls = []
         for end, piece in _buckets(part, inner, layout):
@@ -113,6 +116,7 @@ def _partitions(
 ) -> dict[tuple[str, ...], pa.Table]:
     """Return the rows without their partition columns, by the values of these as text."""
     if not partitioned_by:
+        # Athena writes no file for no rows. Readers of the manifest count on it.
         return {(): rows} if rows.num_rows else {}
     indices: dict[tuple[str, ...], list[int]] = {}
     columns = [_texts(rows.column(name).to_pylist(), kinds[name]) for name in partitioned_by]
@@ -136,6 +140,7 @@ def _buckets(rows: pa.Table, kinds: Mapping[str, Type], layout: Layout) -> list[
     for index in range(rows.num_rows):
         code = 0
         for values, kind in columns:
+            # Java's arithmetic on 32 bits, which overflows silently.
             code = (31 * code + hive_hash(values[index], kind)) & 0xFFFFFFFF
         indices[(code & 0x7FFFFFFF) % layout.buckets].append(index)
     return [(f"_bucket-{number:05d}", _taken(rows, chosen)) for number, chosen in enumerate(indices)]
@@ -159,12 +164,14 @@ def hive_hash(value: Any, kind: Type) -> int:
         return int(value)
     if kind.is_("tinyint", "smallint", "integer"):
         return int(value) & 0xFFFFFFFF
+    # Long.hashCode folds the upper half onto the lower one.
     if kind.is_("bigint"):
         bits = int(value) & 0xFFFFFFFFFFFFFFFF
         return (bits ^ bits >> 32) & 0xFFFFFFFF
     if kind.is_("date"):
         return int(value.toordinal() - 719_163) & 0xFFFFFFFF  # days since 1970
     if kind.is_text:
+        # Hive hashes bytes of UTF-8, which are signed in Java, and not characters.
         code = 0
         for byte in str(value).encode():
             code = (31 * code + (byte - 256 if byte > 127 else byte)) & 0xFFFFFFFF

@@ -49,6 +49,18 @@ class Guard:
         everything = frozenset(name.lower() for name in columns_of(table))
         return None if Part(everything) in granted else granted
 
+    def columns_of(self, caller: str, database: str, table: Mapping[str, Any]) -> frozenset[str] | None:
+        """Return the columns that the caller may know of; None for all.
+
+        A caller who may describe the table, but read nothing of it, knows all its columns. The answer reads no data, so
+        no event of an access is kept.
+        """
+        with self.service.current() as records:
+            if _sees_all(records, caller, database, table):
+                return None
+            granted = tuple(self._granted(records, caller, database, table))
+        return frozenset().union(*(part.columns for part in granted)) or None
+
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         """Return whether the caller may know that the table exists."""
         if caller == OWNER:

@@ -24,6 +24,7 @@ def assigned(query: Query, target: Target, queries: Queries) -> Query:
     """Return the query with its columns cast to those of a table."""
     columns = target(query.columns)
     compiler = Expressions(Scope(), queries)
+    # Names of DuckDB alone: those of the table may be the same as others in the query.
     outputs = [Output(name, kind, f"w{index}") for index, (name, kind) in enumerate(columns)]
     values = []
     for mine, column in zip(query.columns, outputs, strict=True):

@@ -41,6 +41,7 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     if not selects:
         empty = [f"CAST(NULL AS {kind}) AS {quoted_name(key)}" for key, kind in table.columns.items()]
         selects = [f"SELECT {', '.join([*empty, f'NULL::VARCHAR AS {quoted_name(PATH)}'])} WHERE false"]
+    # One query a partition: each may have its own columns, format and values.
     everything = " UNION ALL ".join(selects)
     shown = everything if table.parts is None else _seen(table, everything, engine)
     engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
@@ -60,6 +61,7 @@ def _make_rows(
 def _seen(table: CatalogTable, everything: str, engine: duckdb.DuckDBPyConnection) -> str:
     """Return what the parts add up to: rows of any of them, and in each row the columns of those that it satisfies."""
     parts = [(part, _rows_of(part, table, engine)) for part in table.parts or ()]
+    # The path of a hidden row is hidden as well: the WHERE below applies to it.
     columns = [quoted_name(PATH)]
     for name in table.visible:
         of_column = [rows for part, rows in parts if name in part.columns]
@@ -91,6 +93,7 @@ def _select(table: CatalogTable, partition: tuple[str, ...], engine: duckdb.Duck
     parts = []
     for column, kind in table.columns.items():
         if column in values:
+            # The folder's name decides, even if the file has a column of the same name.
             value = "NULL" if values[column] == DEFAULT_PARTITION else quoted_text(values[column])
         else:
             value = there.get(column, "NULL")
@@ -107,6 +110,7 @@ def _source(
     """Return a relation of DuckDB's that has the rows of the files, and the SQL of each of its columns by name."""
     stored = table.stored_as(partition)
     serde: dict[str, Any] = stored.get("SerdeInfo") or {}
+    # Tables that were made through the API without a SerDe have always been read as Parquet here.
     library = serde.get("SerializationLibrary") or columnar.PARQUET
     if library == columnar.PARQUET:
         return columnar.parquet(table, files, engine)

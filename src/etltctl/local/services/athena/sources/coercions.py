@@ -8,6 +8,7 @@ from typing import Any
 from etltctl.hive import HiveType, parse_type
 from etltctl.local.services.athena.dialect import QueryError, TableName
 
+# The rules are those of Trino's Hive connector: integers widen, texts and integers become each other.
 INTEGERS = ("tinyint", "smallint", "int", "bigint")
 TEXTS = ("string", "varchar", "char")
 
@@ -23,6 +24,7 @@ def refuse_mismatch(name: TableName, table: Mapping[str, Any], partition: Mappin
         for column in partition["StorageDescriptor"].get("Columns") or []
     }
     for column in table["StorageDescriptor"]["Columns"]:
+        # Columns are compared by name. One that the partition lacks is null in its rows.
         kind = theirs.get(column["Name"].lower(), column["Type"])
         if kind == column["Type"] or _becomes(kind, column["Type"]):
             continue

@@ -41,6 +41,7 @@ def parquet(
     except duckdb.Error as error:
         message = in_locations(str(error).splitlines()[0], files)
         raise QueryError("HIVE_BAD_DATA", f"Malformed Parquet file: {message}") from error
+    # Files may spell a column in capitals. The catalog's names are in lower case.
     there = {row[0].lower(): (row[0], row[1]) for row in described}
     for column, kind in table.columns.items():
         if column in there and not _is_readable(there[column][1], kind) and table.wants(column):
@@ -51,6 +52,7 @@ def parquet(
 
 def _location(files: Sequence[DataFile]) -> str:
     """Return the SQL of the location of a row's file in S3."""
+    # DuckDB knows a file by its path on this machine, which no caller may see.
     paths, places = (
         ", ".join(map(quoted_text, texts))
         for texts in zip(*((f.path, f.location) for f in files), strict=True)
@@ -65,6 +67,7 @@ def _is_readable(there: str, target: str) -> bool:
     for prefix in ("STRUCT", "MAP"):
         if there.startswith(prefix) or target.startswith(prefix):
             return there.startswith(prefix) and target.startswith(prefix)
+    # Parquet stores every integer of up to 32 bits as INT32, so a smaller type may be read from it. INT64 may not.
     if there in INTEGERS and target in INTEGERS:
         return INTEGERS.index(there) <= max(INTEGERS.index(target), INTEGERS.index("INTEGER"))
     families = [FAMILIES.get(name.partition("(")[0], name.partition("(")[0]) for name in (there, target)]

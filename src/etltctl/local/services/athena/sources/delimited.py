@@ -24,6 +24,7 @@ CONTROLS = [chr(code) for code in range(1, 9)]
 
 def lazy_simple(columns: Columns, indices: Sequence[int], parameters: Mapping[str, str]) -> Row:
     """Return the reader of a line that LazySimpleSerDe writes. A text that does not fit its type is null."""
+    # Hive reads the delimiter from either property. Without both it is Control-A.
     field = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
     separators = [_character(field), *CONTROLS[1:]]
     for depth, names in ((1, ("collection.delim", "colelction.delim")), (2, ("mapkey.delim",))):
@@ -36,11 +37,13 @@ def lazy_simple(columns: Columns, indices: Sequence[int], parameters: Mapping[st
     ):
         raise unsupported("the property timestamp.formats")
     null = parameters.get("serialization.null.format", r"\N")
+    # With this property the last column keeps the delimiters that it contains.
     takes_rest = parameters.get("serialization.last.column.takes.rest", "").lower() == "true"
     most = len(columns) - 1 if takes_rest else -1
     reads = {index: _lazy(columns[index][1], separators, 1, escape, null) for index in indices}
 
     def row(line: str) -> list[Any]:
+        # A short line leaves the last columns null, and a long one is cut.
         cells = _split(line, separators[0], escape, most)
         return [reads[index](cells[index]) if index < len(cells) else None for index in indices]
 
@@ -52,6 +55,7 @@ def _lazy(
 ) -> Callable[[str], Any]:
     """Return what makes a value of the text of a cell, whose parts the separator of a depth divides."""
 
+    # Each level of nesting takes the next separator; a map takes two.
     def inner(part: str, below: int) -> Callable[[str], Any]:
         return _lazy(kind.parts[part], separators, below, escape, null)
 
@@ -108,7 +112,7 @@ def _split(text: str, separator: str, escape: str, most: int = -1) -> list[str]:
     cells: list[str] = []
     start, at = 0, 0
     while at < len(text) and len(cells) != most:
-        if text[at] == escape:
+        if text[at] == escape:  # the next character stands for itself
             at += 1
         elif text[at] == separator:
             cells.append(text[start:at])
@@ -142,6 +146,7 @@ def open_csv(columns: Columns, indices: Sequence[int], parameters: Mapping[str, 
         name, kind = columns[index]
         if kind.parts or kind.name == "binary":
             raise unsupported(f"columns of type {kind} in CSV")
+        # This SerDe keeps a date as days and a timestamp as milliseconds since 1970, says Athena's guide.
         special = {"date": days, "timestamp": milliseconds}.get(kind.name)
         reads[index] = _strict(special or converter(kind), index, name)
     style: dict[str, Any] = {"delimiter": separator or ",", "doublequote": True}
@@ -152,6 +157,7 @@ def open_csv(columns: Columns, indices: Sequence[int], parameters: Mapping[str, 
     csv.field_size_limit(1 << 30)
 
     def row(line: str) -> list[Any]:
+        # Each line alone: Athena does not read a quoted newline in CSV.
         cells = next(csv.reader([line], **style), [""])
         return [reads[index](cells[index]) if index < len(cells) else None for index in indices]
 

@@ -30,6 +30,7 @@ def lines_of(file: DataFile, parameters: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         QueryError: The file cannot be decompressed, or a property is not valid.
     """
+    # Both are counted in each file, not in the table.
     header, footer = (_count(parameters, f"skip.{part}.line.count") for part in ("header", "footer"))
     lines = _lines(file, str(parameters.get("serialization.encoding") or "utf-8"))
     if footer:
@@ -39,6 +40,7 @@ def lines_of(file: DataFile, parameters: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lines(file: DataFile, encoding: str) -> Iterator[str]:
+    # Hadoop chooses the codec by the file's name only, and so does Athena.
     suffix = f".{file.location.rpartition('.')[2].lower()}"
     if suffix in OTHER_CODECS:
         raise unsupported(f"files that are compressed as {suffix.removeprefix('.')}")

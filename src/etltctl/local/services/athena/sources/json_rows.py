@@ -66,13 +66,14 @@ def _reader(
     chosen = [(index, named(columns[index][0]), columns[index][1]) for index in indices]
 
     def row(line: str) -> list[Any] | None:
-        if not line.strip():
+        if not line.strip():  # an empty line is no row
             return None
         try:
             content = parse(line)
             if not isinstance(content, dict):
                 raise ValueError("A JSONObject text must begin with '{'")
         except ValueError as error:
+            # "Skip" is the guide's word, but the row stays, with every column null.
             if skips:
                 return [None] * len(chosen)
             raise QueryError("HIVE_CURSOR_ERROR", f"{malformed}{error}") from error
@@ -111,6 +112,7 @@ def _converted(value: Any, kind: HiveType) -> Any:
             for name, part in kind.parts.items()
         }
     text = value if isinstance(value, str) else _text(value)
+    # 1.0 and 1e3 are integers for both SerDes, which ask the parser for a number, not for its text.
     if isinstance(value, Number) and kind.name in ("tinyint", "smallint", "int", "integer", "bigint"):
         text = str(int(float(text))) if set(text) & set(".eE") else text
     return converter(kind)(text)
@@ -142,6 +144,7 @@ def _parsed(line: str, key_of: Callable[[str], str]) -> Any:
         content: dict[str, Any] = {}
         for name, value in pairs:
             key = key_of(name)
+            # Two keys that differ in case only are one key, and that is malformed.
             if key in content:
                 raise ValueError(f'Duplicate key "{key}"')
             content[key] = value

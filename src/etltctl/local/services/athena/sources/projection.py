@@ -6,6 +6,7 @@ The rules are those of Athena's user guide, page "Supported types for partition 
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,7 @@ class Projection:
             QueryError: A property is missing or not valid, or a condition on an injected column is missing.
         """
         columns = {key: self._projected(key) for key in self.keys}
+        # A template without a slash at its end still names a folder, never the beginning of one.
         template = f"{self.template.rstrip('/')}/"
         pattern, seen = "", set[str]()
         for index, part in enumerate(PLACE.split(template)):
@@ -111,6 +113,7 @@ class Projection:
             case "date":
                 return self._date(key)
             case "injected":
+                # Athena cannot list the values of such a column, so the query must name them.
                 if not self.named.get(key):
                     raise QueryError(
                         "CONSTRAINT_VIOLATION",
@@ -128,6 +131,7 @@ class Projection:
         width = self._whole(key, digits) if digits else 0
 
         def has(text: str) -> bool:
+            # A folder `7` is not the partition `07` of a column with two digits.
             number = int(text)
             written = f"{number:0{width + (number < 0)}d}" if width else str(number)
             return low <= number <= high and (number - low) % step == 0 and text == written
@@ -213,8 +217,10 @@ def _moment(key: str, text: str, python: str) -> datetime:
 def _moved(moment: datetime, count: int, unit: str) -> datetime:
     if unit in SECONDS:
         return moment + timedelta(seconds=count * SECONDS[unit])
+    # A day that the month lacks becomes its last one, as in Java.
     months = moment.year * 12 + moment.month - 1 + count * (12 if unit == "YEAR" else 1)
-    return moment.replace(year=months // 12, month=months % 12 + 1, day=min(moment.day, 28))
+    year, month = months // 12, months % 12 + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))
 
 
 def _is_on_step(moment: datetime, low: datetime, step: int, unit: str) -> bool:

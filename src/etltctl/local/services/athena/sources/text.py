@@ -47,6 +47,7 @@ def read(
         QueryError: A file cannot be read as its SerDe reads it.
     """
     serde = stored.get("SerdeInfo") or {}
+    # Crawlers write `skip.header.line.count` to either place. The SerDe's own properties win.
     properties = {**parameters, **(serde.get("Parameters") or {})}
     columns = [(column["Name"].lower(), parse_type(column["Type"])) for column in stored["Columns"]]
     chosen = [

@@ -64,6 +64,7 @@ def converter(kind: HiveType) -> Convert:
 
 
 def _integer(text: str, bits: int) -> int:
+    # Python's int accepts spaces, underscores and digits of other scripts, which Java does not.
     if not INTEGER.fullmatch(text):
         raise ValueError(text)
     number = int(text)
@@ -107,6 +108,7 @@ def _boolean(text: str) -> bool:
 def _timestamp(text: str) -> datetime:
     if not MOMENT.fullmatch(text):
         raise ValueError(text)
+    # Six digits of a second's fraction are what DuckDB keeps.
     return datetime.fromisoformat(text.removesuffix("Z").replace("T", " ")[:26])
 
 

@@ -41,7 +41,7 @@ def subtype_of(sql: str) -> str:
         reader.table("")
         if reader.accept("PARTITION"):
             reader.partition()
-    except QueryError:
+    except QueryError:  # the statement is refused when it is performed; here it only has no subtype
         return ""
     return next((subtype for words, subtype in SUBTYPES.items() if reader.accept(*words)), "")
 
@@ -60,6 +60,7 @@ def alter_table(execution: Execution) -> Answer:
         raise failed(
             "SemanticException [Error 10131]: To alter a view you need to use the ALTER VIEW command."
         )
+    # Columns come first: `ADD COLUMNS` and `ADD PARTITION` begin with the same word.
     change = _change(reader)
     if change is not None:
         _change_columns(execution, name, partition, change)
@@ -99,6 +100,7 @@ def _columns(reader: Reader) -> Columns:
     return columns
 
 
+# Hive compares names without their case, also with those of the partition columns.
 def _distinct(columns: Columns, keys: Columns) -> Columns:
     seen: set[str] = {key["Name"].lower() for key in keys}
     for column in columns:
@@ -116,6 +118,7 @@ def _change_columns(
 ) -> None:
     table = table_of(execution, name)
     keys = table.get("PartitionKeys") or []
+    # The partitions keep their own columns: Athena does not cascade a change to them.
     if partition is not None:
         partitions.update(
             execution, name, table, partition, lambda old: {**old, "Columns": change(old["Columns"], keys)}
@@ -149,6 +152,7 @@ def _set_properties(execution: Execution, name: TableName, reader: Reader) -> No
 
 def update(execution: Execution, name: TableName, table: dict[str, Any], **changes: Any) -> None:
     """Write a table with changes to the catalog, and note the time as Hive does."""
+    # UpdateTable replaces the whole table. Members that GetTable adds, such as CreateTime, are refused by Glue.
     described = {key: table[key] for key in KEPT if table.get(key) is not None} | changes
     noted = {**(described.get("Parameters") or {}), "transient_lastDdlTime": str(int(time.time()))}
     body = {"DatabaseName": name.database, "TableInput": {**described, "Parameters": noted}}

@@ -23,6 +23,7 @@ class _Words(Trino):
     class Tokenizer(Trino.Tokenizer):
         """The tokenizer."""
 
+        # These commands' words would swallow the rest of the statement.
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
@@ -43,6 +44,7 @@ class QueryClauses:
             self._tokens: Sequence[Token] = _Words().tokenize(sql)
         except TokenError as error:
             raise QueryError("SYNTAX_ERROR", "line 1:1: a quote or a comment is not closed") from error
+        # One semicolon may follow, as in the grammar of every other statement.
         if self._tokens and self._tokens[-1].token_type == TokenType.SEMICOLON:
             self._tokens = self._tokens[:-1]
         self._at = 0
@@ -94,6 +96,7 @@ class QueryClauses:
 
     def column_list(self) -> list[str]:
         """Read `(name, …)` if it follows, and return the names in lower case. A query in brackets is left."""
+        # `INSERT INTO t (SELECT …)` begins like a list of columns, so a failed attempt goes back.
         start, names = self._at, list[str]()
         while self.accept("," if names else "("):
             token = self._next
@@ -122,6 +125,7 @@ class QueryClauses:
         properties: dict[str, Any] = {}
         self.expect("(")
         while True:
+            # `FORMAT = …` is not `format = …`: the properties' names keep their case.
             place, name = self.line, self.name()
             if name in properties:
                 raise QueryError("DUPLICATE_PROPERTY", f"{place}: Duplicate property: {name}")
@@ -136,6 +140,7 @@ class QueryClauses:
         self.expect("(")
         first, depth = self._at, 1
         while (token := self._next) is not None:
+            # A bracket inside a text or a quoted name is part of that token, so counting is safe.
             depth += {"(": 1, ")": -1}.get(_word(token), 0)
             self._at += 1
             if not depth:
@@ -149,6 +154,7 @@ class QueryClauses:
 
     def ends_with(self, *words: str) -> bool:
         """Cut these words off the end, and return whether they were there."""
+        # Read from the end, because the query before these words may hold them, too.
         if self._at + len(words) > len(self._tokens) or [
             _word(t) for t in self._tokens[-len(words) :]
         ] != list(words):
@@ -164,6 +170,7 @@ class QueryClauses:
         while (token := self._next) is not None:
             word = _word(token)
             depth += (word in ("(", "[")) - (word in (")", "]"))
+            # A comma inside a call or an array belongs to its expression.
             if word == "," and not depth:
                 parts.append(self._kept(first, self._at).strip())
                 first = self._at + 1
@@ -211,6 +218,7 @@ class QueryClauses:
         """Return the text of some tokens. The text before them becomes blank, so that errors keep their places."""
         if first >= last:
             return ""
+        # Blanks keep line and column, so an error of the inner query points into the whole statement.
         start, end = self._tokens[first].start, self._tokens[last - 1].end + 1
         return re.sub(r"[^\n]", " ", self._sql[:start]) + self._sql[start:end]
 

@@ -23,12 +23,25 @@ from etltctl.local.services.athena.statements.written_rows import (
 )
 from etltctl.local.services.athena.written_files import Layout, Written, place_of, require_empty, write_rows
 
+ICEBERG = re.compile(
+    r"'table_type'\s*=\s*'iceberg'", re.IGNORECASE
+)  # among TBLPROPERTIES, not those of a query
+NO_ICEBERG = (
+    "the embedded Athena does not write Iceberg tables: it has no engine for them, as DuckDB's extension cannot be "
+    "loaded without a network"
+)
 NAME = re.compile(r"[a-z0-9_\-]+")  # of a table in the Data Catalog
 
 
-@statement("CREATE TABLE", kind="DDL", subtype="CREATE_TABLE_AS_SELECT", result="tables/{id}")
+def _subtype(sql: str) -> str:
+    return "CREATE_TABLE" if ICEBERG.search(sql) else "CREATE_TABLE_AS_SELECT"
+
+
+@statement("CREATE TABLE", kind="DDL", subtype=_subtype, result="tables/{id}")
 def create_table_as(execution: Execution) -> Answer:
     """Make a table of the rows of a query; the answer counts them and lists the URLs of the files."""
+    if ICEBERG.search(execution.sql):
+        raise QueryError("NOT_SUPPORTED", NO_ICEBERG)
     clauses = QueryClauses(execution.sql)
     clauses.expect("CREATE", "TABLE")
     is_lenient = clauses.accept("IF", "NOT", "EXISTS")
@@ -38,14 +51,18 @@ def create_table_as(execution: Execution) -> Answer:
     properties = clauses.properties() if clauses.accept("WITH") else {}
     if not clauses.accept("AS"):
         # Without AS it is a table that Hive makes, and of these Athena has external ones only.
-        raise QueryError("FAILED", "No location was specified for table. An S3 location must be specified")
+        raise QueryError(
+            "SYNTAX_ERROR", "No location was specified for table. An S3 location must be specified"
+        )
     is_empty = clauses.ends_with("WITH", "NO", "DATA")
     clauses.ends_with("WITH", "DATA")
+    # Everything that can be refused without reading a row is refused first.
     layout = _layout(properties)
     location = properties.pop("external_location", "")
     _refuse_unknown(properties)
     if _exists(execution, name):
         if is_lenient:
+            # Athena skips the query, too: the table that is there may have other columns.
             return Answer(ROWS, [])
         raise QueryError(
             "TABLE_ALREADY_EXISTS",
@@ -56,6 +73,7 @@ def create_table_as(execution: Execution) -> Answer:
     target = hive_columns(layout.partitioned_by, names, needs_names=not names)
     rows = rows_of(execution, clauses.rest(), target, is_empty=is_empty)
     _require_buckets(layout, rows)
+    # The files come before the table: a query never sees a table whose rows are still missing.
     written = write_rows(
         rows.table, rows.kinds, layout, lambda _, folder: f"{location}{folder}", execution.lake.directory
     )
@@ -66,8 +84,7 @@ def create_table_as(execution: Execution) -> Answer:
 def _layout(properties: dict[str, Any]) -> Layout:
     kind = str(properties.pop("table_type", "HIVE")).upper()
     if kind == "ICEBERG":
-        raise QueryError("NOT_SUPPORTED", "the embedded Athena does not write Iceberg tables: DuckDB's extension for "
-                         "them cannot be loaded without a network")  # fmt: skip
+        raise QueryError("NOT_SUPPORTED", NO_ICEBERG)
     if kind != "HIVE":
         raise QueryError("INVALID_TABLE_PROPERTY", f"table_type is HIVE or ICEBERG, not '{kind}'")
     if properties.pop("is_external", True) is not True:
@@ -77,6 +94,7 @@ def _layout(properties: dict[str, Any]) -> Layout:
     except QueryError as error:
         code = "INVALID_TABLE_PROPERTY" if error.code == "INVALID_PROPERTY" else error.code
         raise QueryError(code, error.message) from error
+    # A partition column is in no file, so its rows cannot be divided by it.
     if set(layout.bucketed_by) & set(layout.partitioned_by):
         raise QueryError(
             "INVALID_TABLE_PROPERTY", "a column cannot be in both bucketed_by and partitioned_by"
@@ -114,6 +132,7 @@ def _location(execution: Execution, location: str) -> str:
     described = execution.lake.catalog.get_workgroup(execution.workgroup) or {}
     configuration = described.get("Configuration") or {}
     central = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
+    # awswrangler and dbt check a workgroup for this, and then leave the property out.
     if location and central and configuration.get("EnforceWorkGroupConfiguration"):
         raise QueryError(
             "INVALID_TABLE_PROPERTY", "The Create Table As Select query failed because it was submitted with an "

@@ -51,6 +51,7 @@ def alter_database(execution: Execution) -> Answer:
     database = database_of(execution, name)
     if database is None:
         raise no_database(name)
+    # UpdateDatabase replaces the whole description, so what the statement does not name is sent again.
     kept = ("Name", "Description", "LocationUri", "CreateTableDefaultPermissions")
     described = {key: value for key, value in database.items() if key in kept and value is not None}
     described["Parameters"] = {**(database.get("Parameters") or {}), **properties}
@@ -66,6 +67,7 @@ def drop_database(execution: Execution) -> Answer:
     reader.take()
     is_optional = reader.accept("IF", "EXISTS")
     name = reader.name()
+    # RESTRICT is what DROP DATABASE does anyway.
     cascades = reader.accept("CASCADE") or (reader.accept("RESTRICT") and False)
     reader.end()
     catalog = execution.lake.catalog
@@ -95,12 +97,14 @@ def show_databases(execution: Execution) -> Answer:
     reader.take()
     pattern = reader.text() if reader.accept("LIKE") else ""
     reader.end()
+    # Glue lists them in the order of creation, Athena by name.
     names = sorted(execution.lake.catalog.get_databases())
     return texts("database_name", [name for name in names if _is_like(name, pattern)])
 
 
 def _is_like(name: str, pattern: str) -> bool:
     """Return whether a regular expression of Java's matches the whole name; `*` alone means every name."""
+    # Measured on AWS: `abc*` and `abc%` match no database `abcd`, and `*` alone matches all.
     if pattern in ("", "*"):
         return True
     try:

@@ -26,6 +26,7 @@ from etltctl.local.services.athena.views import definition_of
 from etltctl.values import quoted_name
 
 COLUMNS = ("col_name", "data_type", "comment")
+# The parts of a partitioned table's description have these rows between them.
 EMPTY = ["", " ", " "]
 HEADER = padded("# col_name", "data_type", "comment")
 
@@ -67,6 +68,7 @@ def show_create_table(execution: Execution) -> Answer:
     """Return the statement that creates the table, one row a line."""
     reader = Reader(execution.sql)
     reader.expect("SHOW", "CREATE", "TABLE")
+    # The statement repeats the name as the caller wrote it, with or without the database.
     start = reader.next.at
     name = reader.table(execution.database)
     written = execution.sql[start : reader.next.at].replace("`", "").strip().lower()
@@ -123,6 +125,7 @@ def _row(column: Mapping[str, str]) -> list[str]:
 def _create_table(written: str, table: dict[str, Any]) -> list[str]:
     stored = table["StorageDescriptor"]
     parameters = dict(table.get("Parameters") or {})
+    # Both stand in clauses of the statement. Hive leaves them out of TBLPROPERTIES.
     comment = parameters.pop("comment", None)
     is_external = (
         parameters.pop("EXTERNAL", "").upper() == "TRUE" or table.get("TableType") == "EXTERNAL_TABLE"
@@ -147,7 +150,9 @@ def _create_table(written: str, table: dict[str, Any]) -> list[str]:
 
 def _row_format(serde: Mapping[str, Any]) -> list[str]:
     library, properties = serde.get("SerializationLibrary") or "", dict(serde.get("Parameters") or {})
+    # Hive's own order of the clauses; its parser accepts no other.
     words = {name: " ".join(clause) for clause, name in DELIMITERS}
+    # A default that the statement creates again by itself is not written.
     if properties.get("serialization.format") in ("1", properties.get("field.delim")):
         properties.pop("serialization.format")
     if library == LAZY_SIMPLE and properties and properties.keys() <= words.keys():

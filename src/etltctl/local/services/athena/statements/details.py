@@ -24,6 +24,7 @@ def formatted(name: TableName, table: Shape, partition: Shape | None, columns: S
     """
     about = table if partition is None else partition
     stored, serde = about["StorageDescriptor"], about["StorageDescriptor"].get("SerdeInfo") or {}
+    # The order of the facts is Hive's, which tools read by position.
     facts: list[tuple[str, Any]] = [("Database:", name.database)]
     if partition is None:
         facts += [("Owner:", table.get("Owner") or "null")]
@@ -67,6 +68,7 @@ def extended(name: TableName, table: Shape, partition: Shape | None) -> Row:
         stored = _stored(partition["StorageDescriptor"])
         text = f"Partition({values}, {times}, sd:{stored}, parameters:{_map(partition.get('Parameters'))})"
         return ["Detailed Partition Information", text, ""]
+    # Hive prints its Thrift objects here, null for a member without a value.
     keys = ", ".join(map(_field, table.get("PartitionKeys") or []))
     parts = {
         "tableName": name.name,

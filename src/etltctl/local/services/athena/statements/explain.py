@@ -34,6 +34,7 @@ def explain(execution: Execution) -> Answer:
     prepared = prepare(node, execution.parameters, execution.database, execution.lake)
     if options.get("TYPE") == "VALIDATE":
         return Answer([("Valid", "boolean", 0, 0)], [["true"]])
+    # EXPLAIN reads no row, so nothing counts against the workgroup's limit.
     if execution.on_plan:
         execution.on_plan(sum(file.size for file in prepared.files) if word != "EXPLAIN" else 0)
     confine(execution.engine, prepared.tables)

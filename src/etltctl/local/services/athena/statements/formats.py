@@ -8,6 +8,7 @@ from typing import Any
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.statements.reader import Reader
 
+# A table without a ROW FORMAT is read by this SerDe, with Control-A between its fields.
 LAZY_SIMPLE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 HIVE = "org.apache.hadoop.hive.ql.io"
 TEXT = ("org.apache.hadoop.mapred.TextInputFormat", f"{HIVE}.HiveIgnoreKeyTextOutputFormat")
@@ -76,6 +77,7 @@ class Format:
         for words, name in DELIMITERS:
             if reader.accept(*words):
                 self.properties[name] = reader.text()
+        # Hive writes the delimiter twice, and reads it from either place.
         if "field.delim" in self.properties:
             self.properties["serialization.format"] = self.properties["field.delim"]
 
@@ -94,6 +96,7 @@ class Format:
 
     def described(self) -> dict[str, Any]:
         """Return the part of the catalog's StorageDescriptor that says how the files are kept."""
+        # ROW FORMAT SERDE wins over the SerDe of STORED AS, whichever stands first.
         serde, reads, writes = self.stored
         return {
             "InputFormat": reads,

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.information_schema import visible_columns
 from etltctl.local.services.athena.statements.registry import Execution
 
 NOTHING = Answer([], [])
 VIEW = "VIRTUAL_VIEW"
-PADDED = 20  # characters, at least, of a cell
+# Hive fills a cell of DESCRIBE and SHOW COLUMNS with spaces to this many characters, counted as characters, not bytes.
+PADDED = 20
 
 
 def texts(column: str, values: Sequence[str], kind: str = "string") -> Answer:
@@ -21,7 +22,8 @@ def texts(column: str, values: Sequence[str], kind: str = "string") -> Answer:
 
 
 def joined(columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "string") -> Answer:
-    """Return an answer whose rows hold one text each, which joins the cells by tabs. Hive answers so."""
+    """Return an answer whose rows hold one text each, which joins the cells by tabs."""
+    # GetQueryResults has one datum a row here, although it names several columns: Athena hands on Hive's text.
     return Answer([(column, kind, 0, 0) for column in columns], [["\t".join(row)] for row in rows])
 
 
@@ -32,6 +34,7 @@ def padded(*cells: str) -> list[str]:
 
 def failed(message: str) -> QueryError:
     """Build an error of Hive's. Athena shows it without an error name."""
+    # `FAILED` stands where the error name is elsewhere, so that the reason reads as Hive words it.
     return QueryError("FAILED", message)
 
 
@@ -57,9 +60,23 @@ def table_of(execution: Execution, name: TableName) -> dict[str, Any]:
         QueryError: There is none.
     """
     table = execution.lake.catalog.get_table(name.database, name.name)
+    # Lake Formation hides a table from a caller without any permission on it, as if there were none.
     if table is None or not execution.lake.shows(name.database, table):
         raise no_table(name)
+    refuse_iceberg(name, table)
     return table
+
+
+def refuse_iceberg(name: TableName, table: dict[str, Any]) -> None:
+    """Refuse a table of Iceberg, whose statements Athena answers in another form.
+
+    Raises:
+        QueryError: NOT_SUPPORTED.
+    """
+    if (table.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
+        raise unsupported(
+            f"this statement for the table {name.database}.{name.name}, which is one of Iceberg"
+        )
 
 
 def is_view(table: dict[str, Any]) -> bool:
@@ -75,5 +92,5 @@ def keys_of(table: dict[str, Any]) -> list[str]:
 def columns_of(execution: Execution, name: TableName, table: dict[str, Any]) -> list[dict[str, str]]:
     """Return the columns of a table that the caller may see, partition columns last."""
     columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
-    seen = visible_columns(execution.lake, name, table)
+    seen = execution.lake.columns_of(name.database, table)
     return [column for column in columns if column["Name"].lower() in seen]

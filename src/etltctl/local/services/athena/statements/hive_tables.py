@@ -108,6 +108,7 @@ def layout_of(described: Mapping[str, Any]) -> Layout:
     """
     storage, parameters = described["StorageDescriptor"], described.get("Parameters") or {}
     serde = storage.get("SerdeInfo") or {}
+    # Tables of etltctl's own pipelines name no SerDe. Their files are Parquet.
     library = str(serde.get("SerializationLibrary") or STORAGE["PARQUET"][0])
     name = (
         "JSON"

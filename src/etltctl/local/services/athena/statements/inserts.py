@@ -35,6 +35,7 @@ def insert(execution: Execution) -> Answer:
     name = clauses.table(execution.database)
     names = clauses.column_list()
     described = _table(execution, name)
+    # New files look like those that are there: the SerDe reads both.
     layout = layout_of(described)
     kinds = CatalogTable(name, described, []).types
     chosen = _chosen(kinds, names, name)
@@ -48,6 +49,7 @@ def insert(execution: Execution) -> Answer:
         for part in written
         if part.values not in places.known
     ]
+    # A projected table has its partitions by rule. Registered ones would be ignored.
     if layout.partitioned_by and not places.is_projected:
         register_partitions(execution, name, described, new)
     return Answer(ROWS, [], rows.scanned, urls_of(written), rows.table.num_rows)
@@ -76,6 +78,7 @@ class _Places:
             for key, value in zip(self._keys, values, strict=True):
                 location = location.replace(f"${{{key}}}", escaped(value))
             return location
+        # A registered partition may lie anywhere, also outside the table's folder.
         known = None if self.is_projected else self.known.get(values)
         return known or f"{self._location}/{folder}"
 
@@ -95,6 +98,7 @@ def _table(execution: Execution, name: TableName) -> dict[str, Any]:
         )
     if str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG":
         raise QueryError("NOT_SUPPORTED", "the embedded Athena does not write Iceberg tables")
+    # Asked before the query runs, or a caller without the permission would leave files behind.
     catalog.require("INSERT", name.database, name.name)
     return described
 
@@ -119,6 +123,7 @@ def _columns(chosen: Mapping[str, Type], table: TableName) -> Target:
 
     def columns(outputs: Sequence[Output]) -> Sequence[tuple[str, Type]]:
         mine = [output.type for output in outputs]
+        # Trino asks for a common type, not for a lossless one: a value that is too large fails when it is cast.
         fits = len(mine) == len(chosen) and all(map(_fits, mine, chosen.values()))
         if not fits:
             theirs, ours = (", ".join(map(str, kinds)) for kinds in (chosen.values(), mine))

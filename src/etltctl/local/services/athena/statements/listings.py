@@ -42,14 +42,14 @@ def _listed(execution: Execution, word: str) -> list[dict[str, Any]]:
     database = execution.database.lower()
     if reader.accept("IN") or reader.accept("FROM"):
         database = reader.name()
-        if reader.accept("."):
+        if reader.accept("."):  # a catalog stood before it
             database = reader.name()
     is_like = reader.accept("LIKE")
     pattern = reader.text() if is_like or reader.next.kind == "text" else "*"
     reader.end()
     if database_of(execution, database) is None:
         raise no_database(database)
-    # `*` and `.*` stand for any characters, and `|` for a choice.
+    # `*` and `.*` stand for any characters, and `|` for a choice. SHOW DATABASES has a regular expression instead.
     expression = re.compile(re.sub(r"(?<!\.)\*", ".*", pattern), re.IGNORECASE)
     tables = [
         table
@@ -70,6 +70,7 @@ def show_columns(execution: Execution) -> Answer:
     if reader.accept("IN") or reader.accept("FROM"):
         name = TableName(reader.name(), name.name)
     reader.end()
+    # For a view Athena answers in Trino's form, the same for SHOW COLUMNS and DESCRIBE.
     table = table_of(execution, name)
     if is_view(table):
         return described_view(table)
@@ -95,5 +96,6 @@ def show_properties(execution: Execution) -> Answer:
         rows = [properties[key]]
     else:
         rows = [f"Table {name.database}.{name.name} does not have property: {key}"]
+    # A newline in a value makes two rows, because Athena cuts Hive's text at every one.
     lines = [line for row in rows for line in row.split("\n")]
     return joined(("prpt_name", "prpt_value"), [[line] for line in lines])

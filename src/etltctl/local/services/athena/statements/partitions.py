@@ -41,13 +41,15 @@ def alter(
         _rename(execution, name, table, partition, to)
     elif reader.accept("ADD"):
         _add(execution, name, table, reader)
-    else:
-        reader.expect("DROP")
+    elif reader.accept("DROP"):
         _drop(execution, name, table, reader)
+    else:
+        raise reader.mismatch("ADD", "DROP", "PARTITION", "REPLACE", "SET")
 
 
 def _add(execution: Execution, name: TableName, table: dict[str, Any], reader: Reader) -> None:
     is_optional = reader.accept("IF", "NOT", "EXISTS")
+    # A partition gets a copy of the table's columns and format. A later change of the table does not reach it.
     stored, inputs = table["StorageDescriptor"], []
     known = {tuple(one["Values"]) for one in execution.lake.catalog.get_partitions(name.database, name.name)}
     if reader.next.word != "PARTITION":
@@ -78,6 +80,7 @@ def _drop(execution: Execution, name: TableName, table: dict[str, Any], reader: 
         reader.expect("PARTITION")
         parts.append(reader.partition())
     reader.end()
+    # All parts are checked before the first is dropped. Two of them may name one partition.
     dropped: dict[tuple[str, ...], None] = {}
     for part in parts:
         matching = _matching(execution, name, table, part)
@@ -148,6 +151,7 @@ def repair(execution: Execution) -> Answer:
     reader.expect("MSCK", "REPAIR", "TABLE")
     name = reader.table(execution.database)
     reader.end()
+    # Measured on AWS: a missing table, or an empty location, is a success with a line that says so.
     table = execution.lake.catalog.get_table(name.database, name.name)
     if table is None or not execution.lake.shows(name.database, table):
         return Answer([], [[f"Tables not in metastore:\t{name.name}"]])
@@ -157,11 +161,13 @@ def repair(execution: Execution) -> Answer:
     keys = keys_of(table)
     if not keys:
         return Answer([], [])
+    # Partitions are compared by their names, as Hive does, wherever their locations are.
     known = {
         folder_of(dict(zip(keys, one["Values"], strict=True)))
         for one in execution.lake.catalog.get_partitions(name.database, name.name)
     }
     new = sorted(folder for folder in folders if folder.count("/") == len(keys) - 1 and folder not in known)
+    # A folder with other names, or in another order, is only reported. Athena does not add it either.
     added = [folder for folder in new if [key for key, _ in partition_of(folder)] == keys]
     stored = table["StorageDescriptor"]
     place = stored["Location"].rstrip("/")
@@ -214,6 +220,7 @@ def _folders(execution: Execution, table: dict[str, Any]) -> Iterator[str]:
     depth = len(keys_of(table))
     for info in execution.lake.directory.list_objects(bucket, prefix):
         parts = info.key.removeprefix(prefix).split("/")[:-1]
+        # Writers keep their unfinished work in such folders, and no reader looks there.
         if not any(part.startswith(("_", ".")) for part in parts):
             yield "/".join(parts[:depth])
 
@@ -261,6 +268,7 @@ def _call(execution: Execution, operation: str, name: TableName, **members: Any)
     """Perform an operation of Glue's on partitions, whose errors may be in the body of a success."""
     body = {"DatabaseName": name.database, "TableName": name.name, **members}
     answer = execution.lake.catalog.call(f"AWSGlue.{operation}", body)
+    # The batch operations answer 200 and list what failed.
     for error in answer.get("Errors") or []:
         detail = error.get("ErrorDetail") or {}
         raise failed(f"{DDL_TASK} {detail.get('ErrorCode')}(message:{detail.get('ErrorMessage')})")

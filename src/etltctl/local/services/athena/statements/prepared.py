@@ -42,9 +42,11 @@ def prepare(execution: Execution) -> Answer:
 def execute(execution: Execution) -> Answer:
     """Perform a kept statement with the values after USING, or with those of the API's call."""
     clauses, name = _executed(execution.sql)
+    # Athena takes values from USING or from the API's call, as the caller likes.
     values = clauses.values() if clauses.accept("USING") else execution.parameters
     clauses.end()
     text = _text(_saved(execution), name, execution.workgroup)
+    # A statement that executes itself would never end.
     if kind_of(text) == EXECUTE:
         raise QueryError("NOT_SUPPORTED", "a prepared statement cannot be an EXECUTE")
     return perform(replace(execution, sql=text, parameters=values))
@@ -57,6 +59,7 @@ def deallocate(execution: Execution) -> Answer:
     clauses.expect("DEALLOCATE PREPARE")  # one token of sqlglot
     name = clauses.name()
     clauses.end()
+    # Read first, for its error is the one of SQL and not that of the API.
     _text(_saved(execution), name, execution.workgroup)
     _saved(execution).delete_prepared({"StatementName": name, "WorkGroup": execution.workgroup})
     return Answer([], [])
@@ -64,6 +67,7 @@ def deallocate(execution: Execution) -> Answer:
 
 def executed_kind(sql: str, workgroup: str, saved: SavedStatements) -> Kind:
     """Return the kind of a statement; of an EXECUTE, that of the statement that it performs."""
+    # Clients read from GetQueryExecution where the result is, and that depends on what is executed.
     kind = kind_of(sql)
     if kind != EXECUTE:
         return kind

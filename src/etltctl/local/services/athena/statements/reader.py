@@ -65,6 +65,7 @@ class Reader:
     def take(self) -> Token:
         """Read one token."""
         token = self.next
+        # The last token marks the end, and stays there for whatever still asks.
         self._index = min(self._index + 1, len(self._tokens) - 1)
         return token
 
@@ -90,6 +91,7 @@ class Reader:
             if not self.accept(word):
                 raise self.mismatch(word)
 
+    # Athena's DDL goes to Hive, so its names and texts are quoted by Hive's rules, not by those of a query.
     def name(self) -> str:
         """Read a name, bare or between backticks, and return it in lower case.
 
@@ -97,6 +99,7 @@ class Reader:
         """
         if self.next.kind not in ("word", "quoted"):
             raise self.mismatch("<identifier>")
+        # The catalog has lower-case names only, so even a quoted name loses its case.
         token = self.take()
         return (token.text if token.kind == "word" else token.text[1:-1].replace("``", "`")).lower()
 
@@ -186,6 +189,7 @@ class Reader:
 
     def _type_name(self) -> str:
         first = self.take()
+        # Hive has both words; the catalog keeps the short one.
         name = {"INTEGER": "int"}.get(first.word, first.word.lower())
         if name not in SCALARS or (name in ("char", "varchar") and self.next.text != "("):
             raise self._no_type(first)
@@ -261,8 +265,9 @@ def _tokens(sql: str) -> Iterator[Token]:
 
 def unquoted(text: str) -> str:
     """Return the value of a text that stands between quotes."""
+    # To Hive a doubled quote ends a text and begins the next one, and texts that touch are one: `'it''s'` is `its`.
     quote = text[0]
-    return ESCAPE.sub(_unescaped, text[1:-1].replace(quote * 2, quote))
+    return ESCAPE.sub(_unescaped, text[1:-1].replace(quote * 2, ""))
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -102,6 +102,7 @@ def statement(
     return registered
 
 
+# Called by the server when a query starts, before a worker has read it.
 def kind_of(sql: str) -> Kind:
     """Return the kind of a statement; that of a query for a text that is not registered."""
     registered = _registered(sql)
@@ -144,6 +145,7 @@ def _words(sql: str) -> Iterator[str]:
 
 
 def _registered(sql: str) -> tuple[Callable[[str], Kind], Perform] | None:
+    # The longest first: `SHOW CREATE TABLE` before `SHOW`.
     words = first_words(sql)
     beginnings = (words[:length] for length in range(len(words), 0, -1))
     return next((_STATEMENTS[words] for words in beginnings if words in _STATEMENTS), None)

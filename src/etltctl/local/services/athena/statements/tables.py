@@ -18,6 +18,7 @@ from etltctl.local.services.athena.statements.hive import (
     is_view,
     no_database,
     no_table,
+    refuse_iceberg,
 )
 from etltctl.local.services.athena.statements.reader import Reader
 from etltctl.local.services.athena.statements.registry import Execution, statement
@@ -63,13 +64,14 @@ class Clauses:
 
     def described(self, name: str) -> dict[str, Any]:
         """Return the table as the catalog keeps it."""
+        # Hive keeps the comment among the properties, not in Glue's Description.
         comment = {} if self.comment is None else {"comment": self.comment}
         parameters = {"EXTERNAL": "TRUE", **comment, "transient_lastDdlTime": str(int(time.time()))}
         bucket_columns, count = self.buckets
         stored = {**self.format.described(), "BucketColumns": bucket_columns, "NumberOfBuckets": count}
         return {
             "Name": name,
-            "Owner": "hadoop",
+            "Owner": "hadoop",  # what every table that Athena creates has
             "Retention": 0,
             "StorageDescriptor": {"Columns": self.columns, "Location": self.location, **stored},
             "PartitionKeys": self.keys,
@@ -90,6 +92,7 @@ def create_external_table(execution: Execution) -> Answer:
     catalog = execution.lake.catalog
     if database_of(execution, name.database) is None:
         raise no_database(name.database)
+    # Athena does not compare the table that is there with the one that is asked for.
     if catalog.get_table(name.database, name.name) is not None:
         if is_optional:
             return NOTHING
@@ -106,7 +109,7 @@ def drop_table(execution: Execution) -> Answer:
     reader.expect("DROP", "TABLE")
     is_optional = reader.accept("IF", "EXISTS")
     name = reader.table(execution.database)
-    reader.accept("PURGE")
+    reader.accept("PURGE")  # Hive's word for "not into the trash", which S3 does not have
     reader.end()
     catalog = execution.lake.catalog
     table = catalog.get_table(name.database, name.name)
@@ -114,6 +117,8 @@ def drop_table(execution: Execution) -> Answer:
         if is_optional:
             return NOTHING
         raise no_table(name)
+    # A table of Iceberg takes its files with it in Athena, so dropping only its description would be a lie.
+    refuse_iceberg(name, table)
     if is_view(table):
         raise failed(f"{DDL_TASK} Cannot drop a view with DROP TABLE")
     catalog.call("AWSGlue.DeleteTable", {"DatabaseName": name.database, "Name": name.name})
@@ -128,6 +133,7 @@ def _buckets(reader: Reader) -> tuple[list[str], int]:
     reader.expect(")", "INTO")
     count = reader.literal()
     reader.expect("BUCKETS")
+    # Buckets are only described here: nothing that reads or writes the table uses them.
     return columns, int(count) if count.isdigit() else -1
 
 
@@ -137,6 +143,7 @@ def _check(clauses: Clauses) -> None:
     Raises:
         QueryError: There is no location, or a column stands twice.
     """
+    # The location is checked first: Athena refuses a table without one before it reads the rest.
     if not clauses.location:
         raise QueryError(
             "SYNTAX_ERROR", "No location was specified for table. An S3 location must be specified"

@@ -10,7 +10,7 @@ from etltctl.local.services.athena.statements.written_rows import hive_columns, 
 from etltctl.local.services.athena.written_files import place_of, require_empty, write_rows
 
 
-@statement("UNLOAD", kind="DML", subtype="UNLOAD")
+@statement("UNLOAD", kind="DML", subtype="UNLOAD", result="{id}")
 def unload(execution: Execution) -> Answer:
     """Write the rows of the query inside; the answer has no rows but the URLs of the files."""
     clauses = QueryClauses(execution.sql)
@@ -21,6 +21,7 @@ def unload(execution: Execution) -> Answer:
     clauses.expect("WITH")
     properties = clauses.properties()
     clauses.end()
+    # CREATE TABLE AS has these two. UNLOAD makes no table that could keep them.
     if "bucketed_by" in properties or "bucket_count" in properties:
         raise QueryError("INVALID_PROPERTY", "UNLOAD has no property bucketed_by")
     layout = read_layout(properties, statement="UNLOAD")

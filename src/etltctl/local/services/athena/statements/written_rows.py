@@ -50,6 +50,7 @@ def rows_of(execution: Execution, sql: str, target: Target, *, is_empty: bool = 
             "SYNTAX_ERROR", f"line 1:1: mismatched input '{query.key.upper()}'. Expecting: <query>"
         )
     if is_empty:
+        # A limit on the query itself would replace its own one and keep its ORDER BY.
         query = exp.select("*").from_(exp.Subquery(this=query, alias=exp.to_identifier("v"))).limit(0)
     place = (execution.parameters, execution.database, execution.engine, execution.lake, execution.on_plan)
     with (
@@ -86,8 +87,10 @@ def hive_columns(
                 raise QueryError(
                     "MISSING_COLUMN_NAME", f"line 1:1: Column name not specified at position {index + 1}"
                 )
+            # Refused before the query runs: an unsupported type would fail only after all rows are read.
             hive_type(output.type)
             named.append(((name or f"_col{index}").lower(), kept_type(output.type)))
+        # Hive's names are in lower case, so `a` and `A` are the same column.
         kinds = dict(named)
         if len(kinds) < len(named):
             double = next(name for index, (name, _) in enumerate(named) if name in dict(named[:index]))
@@ -137,9 +140,11 @@ def register_partitions(
             "TableName": name.name,
             "PartitionInputList": inputs[start : start + BATCH],
         }
+        # Glue answers 200 for a batch that it refused in part. The reasons are in the body.
         answer = execution.lake.catalog.call("AWSGlue.BatchCreatePartition", body)
         for error in answer.get("Errors") or []:
             detail = error.get("ErrorDetail") or {}
+            # Two inserts may add the same partition at once. Both wrote to its folder, so nothing is lost.
             if detail.get("ErrorCode") != "AlreadyExistsException":
                 raise AwsError(
                     detail.get("ErrorCode", "InternalServiceException"), detail.get("ErrorMessage", "")
