@@ -6,14 +6,24 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from typing import Any
 
 from etltctl.aws import Aws, translated
-from etltctl.errors import AccessError, BudgetError, Hint, RunFailedError, ServiceError, bounded, command
+from etltctl.errors import (
+    AccessError,
+    BudgetError,
+    Hint,
+    NextStep,
+    Parameter,
+    RunFailedError,
+    ServiceError,
+    bounded,
+    command,
+)
 from etltctl.runs import QueryExecution, State, Verb
+from etltctl.values import Column
 from etltctl.waiting import Waiter
 
 PAGE_ROWS = 1000
@@ -22,10 +32,6 @@ LEFT_BEHIND = 20  # failed executions that earlier tries of the same run may hav
 ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has whole seconds
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
-NUMBERS: dict[str, Callable[[str], int | float]] = {
-    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
-    **dict.fromkeys(("double", "float", "real"), float),
-}
 TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
 HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
     "COLUMN_NOT_FOUND": command("athena", "describe", "TABLE"),
@@ -34,24 +40,6 @@ HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
     "TABLE_NOT_FOUND": TABLES_HINT,
     "SCHEMA_NOT_FOUND": TABLES_HINT,
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a query's result: its name and Athena's type for it."""
-
-    name: str
-    type: str
-
-    def value(self, text: str | None) -> Any:
-        """Return the Python value of one of the column's texts. None stands for null."""
-        if text is None:
-            return None
-        if self.type == "boolean":
-            return text == "true"
-        # A decimal keeps every digit that Athena returned. A double would drop some.
-        python = Decimal if self.type.startswith("decimal") else NUMBERS.get(self.type, str)
-        return python(text)
 
 
 @dataclass(frozen=True)
@@ -153,7 +141,9 @@ class Athena:
             if max_scan is not None and seen.scanned_bytes > max_scan:
                 raise BudgetError(
                     f"the query scanned {seen.scanned_bytes:,} bytes, more than the {max_scan:,} it may",
-                    hint="narrow it with a partition column, or allow a larger scan",
+                    hint=NextStep(
+                        "narrow it with a partition column, or allow more: ", Parameter("max_scan")
+                    ),
                     query=seen.id,
                     spent=f"{cost_usd(seen.scanned_bytes, self.tb_usd):.6f} USD",
                 )

@@ -239,12 +239,10 @@ def judge(
 def _by_schema(footers: Sequence[Footer]) -> list[tuple[Footer, list[S3Object]]]:
     groups: list[tuple[Footer, list[S3Object]]] = []
     for footer in footers:
-        for first, files in groups:
-            if first.schema is footer.schema or first.schema.equals(footer.schema):
-                files.append(footer.object)
-                break
-        else:
-            groups.append((footer, [footer.object]))
+        files = next((files for first, files in groups if first.schema.equals(footer.schema)), None)
+        if files is None:
+            groups.append((footer, files := []))
+        files.append(footer.object)
     return groups
 
 

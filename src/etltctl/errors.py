@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
 
-from etltctl.next_steps import RETRY, Command, Hint, NextStep, command, install
+from etltctl.next_steps import RETRY, Command, Hint, NextStep, Parameter, command, install
 
 __all__ = [
     "RETRY",
@@ -43,6 +43,7 @@ __all__ = [
     "NextStep",
     "NotFoundError",
     "OutcomeUnknownError",
+    "Parameter",
     "RunFailedError",
     "ServiceError",
     "UnreachableError",

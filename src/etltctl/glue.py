@@ -16,6 +16,7 @@ from etltctl.errors import (
     EtltctlError,
     NextStep,
     OutcomeUnknownError,
+    Parameter,
     ServiceError,
     UnreachableError,
     bounded,
@@ -179,7 +180,9 @@ class Glue:
             if error.code == "EntityNotFoundException":
                 raise ConfigurationError(
                     f"Glue has no job {self.names.at_glue(job)}",
-                    hint="create the job on AWS, or run in the environment local",
+                    hint=NextStep(
+                        "create the job on AWS, or run it on this machine: ", Parameter("env"), " local"
+                    ),
                     job=job,
                 ) from error
             raise

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
-from etltctl.errors import NextStep, UsageError, command
+from etltctl.errors import NextStep, Parameter, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
     )
     raise UsageError(
         f"no run is called {run_id}, so nothing was started",
-        hint=NextStep(*guess, "A new run may have that name if it is asked for as new"),
+        hint=NextStep(*guess, Parameter("new"), " begins a run of that name"),
     )
 
 

@@ -25,10 +25,34 @@ class Command:
         return shlex.join(("etltctl", *self.words))
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """An argument of the Python API in a next step. On the command line it is a flag.
+
+    Attributes:
+        name: The argument's name, such as `max_scan`.
+        flag: The flag, if it is not the name with hyphens.
+    """
+
+    name: str
+    flag: str = ""
+
+    def __str__(self) -> str:
+        """Return the name, as the Python API has it."""
+        return self.name
+
+    @property
+    def as_flag(self) -> str:
+        """The flag that stands for it on the command line."""
+        return self.flag or f"--{self.name.replace('_', '-')}"
+
+
 def command(*words: object) -> Command:
     """Return the command of these words, such as `command("runs", "show", run_id)`."""
     return Command(tuple(map(str, words)))
 
+
+Part = str | Command | Parameter
 
 # For code that does not know of runs: the code that drives the run puts the run's id in its place.
 RETRY = command("retry", "RUN")
@@ -36,15 +60,15 @@ RETRY = command("retry", "RUN")
 
 @dataclass(frozen=True, init=False)
 class NextStep:
-    """What to do next: text, with commands in their places.
+    """What to do next: text, with commands and parameters in their places.
 
     Attributes:
-        parts: Texts and commands in the order in which they are printed.
+        parts: Texts, commands and parameters in the order in which they are printed.
     """
 
-    parts: tuple[str | Command, ...]
+    parts: tuple[Part, ...]
 
-    def __init__(self, *parts: str | Command) -> None:
+    def __init__(self, *parts: Part) -> None:
         """Keep the parts; empty texts are left out."""
         object.__setattr__(self, "parts", tuple(part for part in parts if part))
 
@@ -60,7 +84,7 @@ class NextStep:
         )  # every second one is what stood in backquotes after the program's name
         return cls(*(command(*shlex.split(part)) if index % 2 else part for index, part in enumerate(parts)))
 
-    def render(self, show: Callable[[str | Command], str] = str) -> str:
+    def render(self, show: Callable[[Part], str] = str) -> str:
         """Return the step as one text.
 
         Args:
@@ -80,7 +104,9 @@ class NextStep:
 Hint = str | Command | NextStep
 
 
-def _naming(part: str | Command, retry: str | Command) -> str | Command:
+def _naming(part: Part, retry: str | Command) -> Part:
+    if isinstance(part, Parameter):
+        return part
     if isinstance(part, str):
         return part.replace(str(RETRY), str(retry))
     if part.words[: len(RETRY.words)] != RETRY.words:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from etltctl.athena import Athena, Column, cost_usd
+from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
-from etltctl.errors import AccessError, NextStep, RunFailedError, UsageError, command, unknown
+from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
 from etltctl.tabulating import local_time
-from etltctl.values import TableName, quoted_text
+from etltctl.values import Column, TableName, quoted_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -141,7 +141,7 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
             f"{principal!r} is not a role, so no query can run as it",
-            hint="name a role, such as role:analyst, or its ARN",
+            hint=NextStep(Parameter("principal", "--as"), " takes a role, such as role:analyst, or its ARN"),
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 
@@ -225,7 +225,8 @@ def _bytes(size: str) -> int:
 
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", size.strip().upper())
     if not match:
-        raise UsageError(f"{size} is not a size, so no query was started", hint="write it like 500MB or 1GB")
+        hint = NextStep("write ", Parameter("max_scan"), " like 500MB or 1GB")
+        raise UsageError(f"{size} is not a size, so no query was started", hint=hint)
     return int(float(match[1]) * SIZE_UNITS[match[2]])
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from etltctl.errors import Command, NextStep
+from etltctl.errors import Command, NextStep, Parameter
 
 # Options that choose an environment or a settings file: a text or command that has one leads somewhere already.
 PLACES = ("--env", "--aws", "--local", "--config")
@@ -29,19 +29,23 @@ class Hints:
         flags = (*(("--env", env) if env else ()), *(("--config", str(config)) if config else ()))
         return cls(flags)
 
-    def spell(self, step: str | Command | NextStep) -> str:
+    def spell(self, step: str | Command | Parameter | NextStep) -> str:
         """Return the step as text, with the flags in every command that needs them. Plain text stays as it is."""
+        if isinstance(step, Parameter):
+            return step.as_flag
         if isinstance(step, NextStep):
             # A step that names an environment anywhere means it for all its commands.
             names_a_place = any(_names_a_place(part) for part in step.parts)
-            return str(step) if names_a_place else step.render(self.spell)
+            return step.render(Hints().spell if names_a_place else self.spell)
         if isinstance(step, str) or not self.flags or _names_a_place(step):
             return str(step)
         # In front: the options of the program come before the name of a command.
         return str(Command((*self.flags, *step.words)))
 
 
-def _names_a_place(part: str | Command) -> bool:
+def _names_a_place(part: str | Command | Parameter) -> bool:
     if isinstance(part, str):
         return NAMES_A_PLACE.search(part) is not None
+    if isinstance(part, Parameter):
+        return part.as_flag in PLACES
     return any(word.split("=")[0] in PLACES for word in part.words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.cloudtrail import CloudTrail
-from etltctl.errors import UsageError
+from etltctl.errors import NextStep, Parameter, UsageError
 from etltctl.values import TableName
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def since_when(text: str, now: datetime) -> datetime:
         try:
             when = datetime.fromisoformat(text)
         except ValueError as error:
-            hint = "name a time such as 12h, 7d or 2w before now, or a date like 2026-11-01"
+            hint = NextStep(Parameter("since"), " takes 12h, 7d or 2w before now, or a date like 2026-11-01")
             raise UsageError(f"{text!r} is not a valid time", hint=hint) from error
         when = when.replace(tzinfo=when.tzinfo or UTC)
     return max(when, now - KEPT)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from etltctl.athena import cost_usd
-from etltctl.errors import BudgetError, EtltctlError
+from etltctl.errors import BudgetError, EtltctlError, NextStep, Parameter
 from etltctl.glue import DPU_A_WORKER
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import JobRun, QueryExecution, Run, State, Verb
@@ -113,7 +113,9 @@ def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
         raise BudgetError(
             f"nothing was started: the latest runs of {', '.join(estimates)} cost up to {whole:.2f} USD together, and "
             f"max_usd of the run leaves {left:.2f} USD",
-            hint="raise --max-usd, or run fewer steps with --to",
+            hint=NextStep(
+                "raise ", Parameter("max_usd"), ", or run fewer steps with ", Parameter("last", "--to")
+            ),
         )
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, EtltctlError, NextStep, OutcomeUnknownError, UsageError, command
+from etltctl.errors import (
+    AccessError,
+    EtltctlError,
+    NextStep,
+    OutcomeUnknownError,
+    Parameter,
+    UsageError,
+    command,
+)
 from etltctl.ledger import Ledger
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
@@ -64,7 +72,12 @@ def recorded_run(
         if is_pipeline and ledger.pipeline not in ("", name):
             raise UsageError(
                 f"run {ledger.run_id} is a run of {ledger.pipeline}, not of {name}",
-                hint=NextStep("name no run id to start a new run, or: ", command("retry", ledger.run_id)),
+                hint=NextStep(
+                    "leave out ",
+                    Parameter("run_id"),
+                    " to start a new run, or: ",
+                    command("retry", ledger.run_id),
+                ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
         _record_begin(ledger, name, walk, options)

@@ -30,7 +30,6 @@ from etltctl.values import TableName
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-
 OnQuery = Callable[[Verb, QueryExecution], None]
 
 
@@ -187,8 +186,7 @@ class Lake:
         Raises:
             UnreachableError: A service does not answer. Then the refresh of any other table would fail too.
         """
-        done: list[Published] = []
-        errors: dict[str, EtltctlError] = {}
+        done, errors = list[Published](), dict[str, EtltctlError]()
         for table in tables:
             try:
                 one = self.catalog_refresh.refresh(TableName.parse(table))
@@ -272,8 +270,8 @@ class Lake:
         require_parquet_alone(table, location, objects)
         inspected = self._inspect(name, location, base)
         report = self.records.job_report(name, location)
-        staged = described(inspected.table, report)
-        return Staged(name, staged, inspected.rows, inspected.footers, counts_of(report), base)
+        after, counts = described(inspected.table, report), counts_of(report)
+        return Staged(name, after, inspected.rows, inspected.footers, counts, base)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import BlockedError, ConfigurationError, ServiceError, install
+from etltctl.errors import BlockedError, ConfigurationError, NextStep, Parameter, ServiceError, install
 
 SCHEMA, TABLE = "Extract", "Extract"  # the names that Tableau looks for
 # More than 18 digits: these need the newer format of the file.
@@ -41,7 +41,7 @@ def hyper_types(table: str, columns: Mapping[str, str]) -> dict[str, str]:
         known = ",".join(name for name, kind in types.items() if kind)
         raise BlockedError(
             f"{table} has columns of types that Hyper cannot hold: {', '.join(without)}",
-            hint=f"leave them out, and name the other columns: {known}",
+            hint=NextStep("leave them out: ", Parameter("columns"), f" {known}"),
             table=table,
         )
     return types

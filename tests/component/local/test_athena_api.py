@@ -1,4 +1,4 @@
-"""The operations of Athena's API beside queries: catalogs, tables, saved queries, pages, statistics."""
+"""The operations of Athena's API other than queries: catalogs, tables, saved queries, pages, statistics."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def test_a_prepared_statement_is_kept_changed_and_deleted(athena: Athena) -> Non
     many = client.batch_get_prepared_statement(PreparedStatementNames=["by_id", "other"], WorkGroup="primary")
     assert [one["StatementName"] for one in many["PreparedStatements"]] == ["by_id"]
     assert [one["StatementName"] for one in many["UnprocessedPreparedStatementNames"]] == ["other"]
-    listed = client.list_prepared_statements(WorkGroup="primary")["PreparedStatements"]
-    assert "by_id" in [one["StatementName"] for one in listed]
+    statements = client.list_prepared_statements(WorkGroup="primary")["PreparedStatements"]
+    assert "by_id" in [one["StatementName"] for one in statements]
     client.delete_prepared_statement(**place)
     for operation in (client.get_prepared_statement, client.delete_prepared_statement):
         with pytest.raises(ClientError) as error:

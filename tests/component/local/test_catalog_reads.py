@@ -112,7 +112,7 @@ def test_an_old_version_is_deleted_and_the_current_one_is_not(glue: Any, databas
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "tables"),
     [
         ({"SearchText": "alph"}, ["alpha"]),
         ({"SearchText": "WIND"}, ["echo"]),
@@ -125,10 +125,10 @@ def test_an_old_version_is_deleted_and_the_current_one_is_not(glue: Any, databas
     ],
 )  # fmt: skip
 def test_tables_are_searched_by_words_and_by_filters(
-    glue: Any, database: str, search: dict[str, Any], found: list[str]
+    glue: Any, database: str, search: dict[str, Any], tables: list[str]
 ) -> None:
     filters = [*search.get("Filters", []), {"Key": "of", "Value": database, "Comparator": "EQUALS"}]
-    assert names(glue.search_tables(**{**search, "Filters": filters})["TableList"]) == found
+    assert names(glue.search_tables(**{**search, "Filters": filters})["TableList"]) == tables
 
 
 def test_a_search_has_pages(glue: Any, database: str) -> None:
@@ -181,10 +181,10 @@ def test_the_catalog_is_the_same_from_every_region(server: Served, database: str
 
 def test_groups_that_callers_made_are_listed_in_pages(server: Served) -> None:
     logs = server.client("logs")
-    made = [f"/{uuid4().hex}" for _ in range(3)]
-    for name in made:
+    groups = [f"/{uuid4().hex}" for _ in range(3)]
+    for name in groups:
         logs.create_log_group(logGroupName=name)
     read = [group for page in pages(logs, "describe_log_groups", "logGroups", 1) for group in page]
-    assert set(made) <= {group["logGroupName"] for group in read}
-    (group,) = logs.list_log_groups(logGroupNamePattern=f"^{made[0][:20]}|^none")["logGroups"]
-    assert group["logGroupName"] == made[0]
+    assert set(groups) <= {group["logGroupName"] for group in read}
+    (group,) = logs.list_log_groups(logGroupNamePattern=f"^{groups[0][:20]}|^none")["logGroups"]
+    assert group["logGroupName"] == groups[0]

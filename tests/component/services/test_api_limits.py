@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import etltctl
-from etltctl.athena import Athena, Column
+from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog, Partitions, Table
 from etltctl.cloudtrail import CloudTrail
@@ -22,6 +22,7 @@ from etltctl.glue import Glue
 from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
+from etltctl.values import Column
 from support.served import Served, remember_runs, serve
 
 SOURCES = Path(etltctl.__file__).parent

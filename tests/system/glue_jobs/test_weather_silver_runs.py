@@ -1,6 +1,5 @@
 """A whole run of the job that writes silver weather: its tables, its counts, and its checks."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lake import JobArguments, QualityError
+from support.audits import counts_of
 from support.weather_rows import HOUR, NOON, document
 
 pytestmark = pytest.mark.spark
@@ -36,18 +36,12 @@ def test_a_run_writes_the_requested_tables_and_their_counts(
     location = write_weather_bronze([document(), document(), hot, document(dt=None, _id="x")])
     outputs = {TABLE: str(tmp_path / "silver"), REJECTS: str(tmp_path / "rejects")}
     run(spark, JobArguments("run-1", {SOURCE: location}, outputs, {"max_reject_share": 0.5}))
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
-    ).splitlines()
     counts = {"rows_in": 4, "rows_out": 2, "merged": 1, "rejected": 1, "flags": {"TEMP_RANGE": 1}}
-    assert json.loads(line) == {"table": TABLE, **counts}
+    assert counts_of(tmp_path / "silver") == {"table": TABLE, **counts}
     rows = spark.read.parquet(outputs[TABLE]).orderBy("observed_at").collect()
     assert [row.temp_c for row in rows] == [15.0, None]
     assert [row.reason for row in spark.read.parquet(outputs[REJECTS]).collect()] == ["DT_MISSING"]
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "rejects" / "_audit").glob("part-*")
-    ).splitlines()
-    assert json.loads(line) == {"table": REJECTS, "rows_out": 1}
+    assert counts_of(tmp_path / "rejects") == {"table": REJECTS, "rows_out": 1}
 
 
 def test_a_run_that_keeps_no_row_ends_and_fails(
@@ -58,10 +52,7 @@ def test_a_run_that_keeps_no_row_ends_and_fails(
     location = write_weather_bronze([document(dt=None)])
     with pytest.raises(QualityError, match="DT_MISSING 1 times, as in"):
         run(spark, JobArguments("run-1", {SOURCE: location}, {TABLE: str(tmp_path / "silver")}, {}))
-    (line,) = "".join(
-        path.read_text() for path in (tmp_path / "silver" / "_audit").glob("part-*")
-    ).splitlines()
-    assert json.loads(line)["rows_out"] == 0
+    assert counts_of(tmp_path / "silver")["rows_out"] == 0
 
 
 def test_temperatures_of_other_units_fail_the_run(
@@ -107,7 +98,6 @@ def test_the_pack_gives_its_known_rows(spark: SparkSession, pack_lake: dict[str,
     from bronze_to_silver import TABLE
 
     location = Path(pack_lake[TABLE])
-    (audit,) = "".join(path.read_text() for path in (location / "_audit").glob("part-*")).splitlines()
     flags = {
         "WIND_RANGE": 1,
         "GUST_LT_SPEED": 1,
@@ -117,7 +107,7 @@ def test_the_pack_gives_its_known_rows(spark: SparkSession, pack_lake: dict[str,
         "COORD_PLACE": 3,
     }
     counts = {"rows_in": 31_779, "rows_out": 31_524, "merged": 255, "rejected": 0}
-    assert json.loads(audit) == {"table": TABLE, **counts, "flags": flags}
+    assert counts_of(location) == {"table": TABLE, **counts, "flags": flags}
     rows = spark.read.parquet(str(location))
     assert rows.select("city_key", "observed_at").distinct().count() == 31_524
     assert not math.isnan(rows.agg(F.avg("air_density_kgm3")).first()[0])

@@ -52,7 +52,7 @@ def test_the_end_of_an_id_is_enough(
 def test_an_unknown_id_starts_nothing_and_names_the_most_similar(project: Path, command: list[str]) -> None:
     said = refused(project, *command, "--run-id", "ydzi")
     assert f"no run is called ydzi, so nothing was started\n  next: did you mean {KNOWN}?" in said
-    assert "A new run may have that name if it is asked for as new" in said
+    assert "new begins a run of that name" in said
 
 
 @pytest.mark.parametrize("flag", ["--fresh", "--new"])

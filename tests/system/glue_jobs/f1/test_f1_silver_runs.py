@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from lake import JobArguments, QualityError
+from support.audits import counts_of
 from support.f1_records import qualifying, race, result
 
 pytestmark = pytest.mark.spark
@@ -53,11 +54,6 @@ def run_job(spark: SparkSession, write_stream: Write, tmp_path: Path) -> Callabl
     return run_job
 
 
-def audit_of(location: str) -> dict[str, Any]:
-    (line,) = "".join(path.read_text() for path in Path(location, "_audit").glob("part-*")).splitlines()
-    return json.loads(line)
-
-
 def test_a_run_counts_what_it_read_kept_merged_and_rejected(
     run_job: Callable[..., dict[str, str]], spark: SparkSession
 ) -> None:
@@ -66,11 +62,11 @@ def test_a_run_counts_what_it_read_kept_merged_and_rejected(
     rejects = "silver_rejects.f1_row"
     written = run_job(season(results=records), rejects, max_reject_share=0.5)
     counts = {"rows_in": 4, "rows_out": 2, "merged": 1, "rejected": 1, "flags": {}}
-    assert audit_of(written["silver.f1_result"]) == {"table": "silver.f1_result", **counts}
+    assert counts_of(written["silver.f1_result"]) == {"table": "silver.f1_result", **counts}
     (rejected,) = spark.read.parquet(written[rejects]).collect()
     assert (rejected.table_name, rejected.reason) == ("silver.f1_result", "KEY_MISSING")
     assert json.loads(rejected.row)["position"] == "3"
-    assert audit_of(written[rejects]) == {"table": rejects, "rows_out": 1}
+    assert counts_of(written[rejects]) == {"table": rejects, "rows_out": 1}
 
 
 def test_too_many_rejections_fail_the_run_and_are_reported(run_job: Callable[..., dict[str, str]]) -> None:
@@ -105,7 +101,7 @@ def test_streams_that_were_never_written_are_empty_tables(
     run_job: Callable[..., dict[str, str]], spark: SparkSession
 ) -> None:
     written = run_job(season(), "silver.f1_pit_stop", "silver.f1_lap", "silver_rejects.f1_row")
-    assert audit_of(written["silver.f1_pit_stop"])["rows_out"] == 0
+    assert counts_of(written["silver.f1_pit_stop"])["rows_out"] == 0
     assert spark.read.parquet(written["silver_rejects.f1_row"]).count() == 0
 
 

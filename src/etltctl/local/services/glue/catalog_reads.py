@@ -16,11 +16,11 @@ Call = Callable[[str, Shape], Shape]
 # The most results of one answer, which are also those of a call that does not say. Source: Glue's API reference.
 PAGE, PARTITIONS_PAGE, SEARCH_PAGE = 100, 1000, 1000
 COMPARED = {
-    "EQUALS": lambda value, wanted: value == wanted,
-    "GREATER_THAN": lambda value, wanted: value > wanted,
-    "LESS_THAN": lambda value, wanted: value < wanted,
-    "GREATER_THAN_EQUALS": lambda value, wanted: value >= wanted,
-    "LESS_THAN_EQUALS": lambda value, wanted: value <= wanted,
+    "EQUALS": lambda value, limit: value == limit,
+    "GREATER_THAN": lambda value, limit: value > limit,
+    "LESS_THAN": lambda value, limit: value < limit,
+    "GREATER_THAN_EQUALS": lambda value, limit: value >= limit,
+    "LESS_THAN_EQUALS": lambda value, limit: value <= limit,
 }
 
 
@@ -82,6 +82,7 @@ class CatalogReads:
             raise AwsError(
                 "EntityNotFoundException", f"Version {version} of table {body['TableName']} not found."
             )
+        # As numbers: "10" comes before "9" as a text.
         if version == str(max(versions, key=_number)["VersionId"]):
             raise AwsError("InvalidInputException", "The current version of a table cannot be deleted.")
         return self._call("AWSGlue.DeleteTableVersion", body)
@@ -112,6 +113,7 @@ class CatalogReads:
             and all(_fits(table, one) for one in body.get("Filters") or ())
         ]
         fitting.sort(key=lambda table: (table["DatabaseName"], table["Name"]))
+        # Sorting keeps the order of equals, so the first criterion comes last.
         for criterion in reversed(body.get("SortCriteria") or ()):
             name, is_falling = criterion.get("FieldName", "Name"), criterion.get("Sort") == "DESC"
             fitting.sort(key=partial(_member, name=name), reverse=is_falling)
@@ -180,6 +182,7 @@ def _searched(table: Shape) -> str:
 
 def _member(table: Shape, name: str) -> str:
     """Return a member or a parameter of the table as text; names are compared without regard to case."""
+    # A table's own member counts before a parameter of the same name.
     members = {**table.get("Parameters", {}), **table}
     named = {key.lower(): value for key, value in members.items() if isinstance(value, str | int | float)}
     return str(named.get({"database": "databasename"}.get(name.lower(), name.lower()), ""))

@@ -53,6 +53,7 @@ def all_groups(own: Iterable[Shape], call: Callable[[str, Shape], Shape]) -> lis
         if not page.get("nextToken"):  # moto's last page has the member, and it is null
             break
         request = {"limit": PAGE_GROUPS, "nextToken": page["nextToken"]}
+    # Last, so that a group of Glue runs counts before one of its name that a caller made.
     groups |= {group["logGroupName"]: group for group in own}
     return [groups[name] for name in sorted(groups)]
 
@@ -78,6 +79,7 @@ def selected(groups: Sequence[Shape], body: Mapping[str, Any]) -> list[Shape]:
 def page_of(groups: Sequence[Shape], body: Mapping[str, Any]) -> Shape:
     """Return a page of groups; its token says the name that the next page begins after."""
     after = body.get("nextToken") or ""
+    # By name and not by position: a group that is created between two pages moves no other.
     left = [group for group in groups if group["logGroupName"] > after]
     limit = min(int(body.get("limit") or PAGE_GROUPS), PAGE_GROUPS)
     token = {"nextToken": left[limit - 1]["logGroupName"]} if len(left) > limit else {}

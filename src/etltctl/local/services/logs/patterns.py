@@ -21,6 +21,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         AwsError: The pattern is of a kind that is not modelled here.
     """
     pattern = pattern.strip()
+    # Refused, because lines that wrongly fit or do not fit would look like an answer.
     if pattern.startswith(STRUCTURED):
         raise AwsError(
             "NotImplementedException",
@@ -29,6 +30,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         )
     terms: dict[str, list[str]] = {"": [], "?": [], "-": []}
     for term in TERM.finditer(pattern):
+        # Inside quotation marks a backslash makes the next character itself.
         phrase = re.sub(r"\\(.)", r"\1", term["phrase"]) if term["phrase"] is not None else term["word"]
         terms[term["sign"]].append(phrase)
 
