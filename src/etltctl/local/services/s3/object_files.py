@@ -99,7 +99,7 @@ class ObjectFiles(BucketFolders):
                     if path.is_file():
                         return path, path.stat()
                 if not self._encoded.folder(bucket).is_dir():  # of nearly every bucket
-                    break
+                    continue
                 path = self._encoded.path(bucket, key)
                 return path, path.stat()
         raise no_such_key()
