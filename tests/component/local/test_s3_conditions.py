@@ -210,6 +210,43 @@ def test_checksums_are_verified_and_returned(s3: Any, algorithm: str, checksum: 
     assert f"Checksum{algorithm}" not in s3.head_object(Bucket="lake", Key="k")
 
 
+NINE_DIGITS = {
+    "crc32": "y/Q5Jg==",
+    "crc32c": "4waSgw==",
+    "crc64nvme": "rosUhgp5mIg=",
+    "sha1": "98O8HYCOBHMq32eZZczDTKeuNEE=",
+    "sha256": base64.b64encode(hashlib.sha256(b"123456789").digest()).decode(),
+}
+
+
+@pytest.mark.parametrize("name", NINE_DIGITS)
+@pytest.mark.parametrize(
+    ("content", "trailer", "code"),
+    [(b"123456789", "right", b""), (b"123456780", "right", b"BadDigest"), (b"123456789", "", b"BadDigest")],
+    ids=["right", "wrong", "missing"],
+)
+def test_a_checksum_in_a_trailer_is_compared(
+    s3: Any, directory: S3Directory, name: str, content: bytes, trailer: str, code: bytes
+) -> None:
+    line = f"x-amz-checksum-{name}:{NINE_DIGITS[name]}\r\n".encode() if trailer else b""
+    response, body = raw(
+        s3,
+        "PUT",
+        "/lake/k",
+        b"5\r\n" + content[:5] + b"\r\n4\r\n" + content[5:] + b"\r\n0\r\n" + line + b"\r\n",
+        Content_Encoding="aws-chunked",
+        x_amz_content_sha256="STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        x_amz_decoded_content_length="9",
+        x_amz_trailer=f"x-amz-checksum-{name}",
+    )
+    assert code in body
+    assert response.status == (400 if code else 200)
+    assert [info.key for info in directory.list_objects("lake")] == ([] if code else ["k"])
+    if not code:
+        assert response.headers[f"x-amz-checksum-{name}"] == NINE_DIGITS[name]
+        assert s3.get_object(Bucket="lake", Key="k")["Body"].read() == content
+
+
 def test_listings_repeat_their_parameters(s3: Any) -> None:
     for key in ("a", "b", "c"):
         s3.put_object(Bucket="lake", Key=key, Body=b"x")

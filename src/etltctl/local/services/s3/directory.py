@@ -19,7 +19,7 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.s3.bucket_folders import EMPTY_MD5, file_md5, is_still, set_distinct_time
 from etltctl.local.services.s3.errors import shape_of_a_folder, unmet_condition
 from etltctl.local.services.s3.kept import OCTETS, Description, Kept, KeptFacts, ObjectInfo
-from etltctl.local.services.s3.keys import has_path, keys_below
+from etltctl.local.services.s3.keys import check_key, has_path, keys_below
 from etltctl.local.services.s3.object_files import ObjectFiles
 
 TRIES = 5  # of making a file in a folder that others empty and remove at the same time
@@ -105,7 +105,7 @@ class S3Directory(ObjectFiles):
             AwsError: the key cannot be kept, or a condition does not hold.
         """
         self._check_bucket(bucket)
-        self._encoded.path(bucket, key)  # refuses a key that cannot be kept
+        check_key(bucket, key)
         etag = etag or file_md5(written)
         described = description or Description()
         # One change at a time: a condition must still hold when the file gets its name.
@@ -238,7 +238,7 @@ class S3Directory(ObjectFiles):
         self._encoded.remove(bucket, key)
 
     def _rename(self, bucket: str, key: str, written: Path, etag: str, described: Description) -> None:
-        target, encoded = self._target(bucket, key), self._encoded.path(bucket, key)
+        target = self._target(bucket, key)
         written.chmod(0o644)
         stat = set_distinct_time(written, target)
         for left in reversed(range(TRIES)):
@@ -255,7 +255,7 @@ class S3Directory(ObjectFiles):
             except FileNotFoundError:  # a job removed the folder between the two calls
                 if not left:
                     raise
-        if target != encoded:
+        if not target.is_relative_to(self._encoded.folder(bucket)):
             self._encoded.remove(bucket, key)
 
     def _keep(self, bucket: str, key: str, etag: str, size: int, about: int, described: Description) -> None:
@@ -263,6 +263,8 @@ class S3Directory(ObjectFiles):
 
     def _facts_now(self, bucket: str, key: str) -> Mapping[str, Any] | None:
         """Return the facts about the file that has the key now, without those of the file before it."""
+        if self._kept.find(bucket, key) is None:
+            return None
         try:
             kept = self._kept.find_about(bucket, key, self._find(bucket, key)[1])
         except AwsError:

@@ -120,12 +120,15 @@ def read_form(environ: WSGIEnvironment) -> Form:
         name = (event.name or "").lower()
         if name == "file":
             return Form(fields, getattr(event, "filename", "") or "", _data(events))
+        # Names and boundaries count: the form is read before it is known who sent it.
+        size += len(boundary) + len(name)
         value = b""
         for piece in _data(events):
             value += piece
-            if (size := size + len(piece)) > MAX_FIELDS_BYTES:
-                message = "Your POST request fields preceding the upload file were too large."
-                raise AwsError("MaxPostPreDataLengthExceeded", message)
+            if size + len(value) > MAX_FIELDS_BYTES:
+                raise _too_large()
+        if (size := size + len(value)) > MAX_FIELDS_BYTES:  # also of fields that are empty
+            raise _too_large()
         fields[name] = value.decode(errors="replace")
     message = "POST requires exactly one file upload per request."
     raise AwsError("IncorrectNumberOfFilesInPostRequest", message)
@@ -215,6 +218,11 @@ def _events(environ: WSGIEnvironment, boundary: str) -> Iterator[Any]:
     except (ValueError, RequestEntityTooLarge) as error:
         message = "The body of your POST request is not well-formed multipart/form-data."
         raise AwsError("MalformedPOSTRequest", message) from error
+
+
+def _too_large() -> AwsError:
+    message = "Your POST request fields preceding the upload file were too large."
+    return AwsError("MaxPostPreDataLengthExceeded", message)
 
 
 def _data(events: Iterator[Any]) -> Iterator[bytes]:

@@ -53,6 +53,8 @@ class EncodedFiles:
 
     def remove(self, bucket: str, key: str) -> None:
         """Delete the file of the key, if there is one, and the folders that this leaves empty."""
+        if not self.folder(bucket).is_dir():
+            return
         path = self.path(bucket, key)
         with suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
@@ -96,6 +98,8 @@ class ObjectFiles(BucketFolders):
                     path = self.path(bucket, key)
                     if path.is_file():
                         return path, path.stat()
+                if not self._encoded.folder(bucket).is_dir():  # of nearly every bucket
+                    continue
                 path = self._encoded.path(bucket, key)
                 return path, path.stat()
         raise no_such_key()
@@ -112,6 +116,8 @@ class ObjectFiles(BucketFolders):
 
     def _clear_way(self, bucket: str, folder: Path) -> None:
         """Give a file that is in the way of a folder its encoded name; a rename loses it for no reader."""
+        if folder.is_dir():
+            return
         top = self.path(bucket)
         for way in (folder, *folder.parents):
             if way == top:
