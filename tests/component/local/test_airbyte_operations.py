@@ -50,11 +50,11 @@ def sdk(place: Place) -> Any:
 def test_every_answer_has_the_fields_that_the_description_requires(sdk: Any, place: Place, kind: str) -> None:
     if kind == "jobs":
         sdk.jobs.create_job(request={"connection_id": place.recorded()["connection:api"], "job_type": "sync"})
-    listed = place.server.http.get(f"/{kind}").json()
-    assert listed["data"]
-    for one in listed["data"]:
+    page = place.server.http.get(f"/{kind}").json()
+    assert page["data"]
+    for one in page["data"]:
         assert [name for name in REQUIRED[kind] if one.get(name) is None] == []
-    identifier = listed["data"][0][REQUIRED[kind][0]]
+    identifier = page["data"][0][REQUIRED[kind][0]]
     read = place.server.http.get(f"/{kind}/{identifier}").json()
     assert [name for name in REQUIRED[kind] if read.get(name) is None] == []
 
@@ -92,26 +92,26 @@ def test_destinations_are_made_changed_replaced_and_read(sdk: Any) -> None:
         compression_codec=models.DestinationS3CompressionCodecEnum.SNAPPY
     )
     storage = models.DestinationS3(s3_bucket_name="bronze", s3_bucket_path="operations", format_=parquet)
-    made = sdk.destinations.create_destination(
+    identifier = sdk.destinations.create_destination(
         request=models.DestinationCreateRequest(name="one", workspace_id=WORKSPACE_ID, configuration=storage)
     ).destination_response.destination_id
     sdk.destinations.patch_destination(
         request=api.PatchDestinationRequest(
-            destination_id=made, destination_patch_request=models.DestinationPatchRequest(name="two")
+            destination_id=identifier, destination_patch_request=models.DestinationPatchRequest(name="two")
         )
     )
     sdk.destinations.put_destination(
         request=api.PutDestinationRequest(
-            destination_id=made,
+            destination_id=identifier,
             destination_put_request=models.DestinationPutRequest(name="three", configuration=storage),
         )
     )
-    read = sdk.destinations.get_destination(request=api.GetDestinationRequest(destination_id=made))
+    read = sdk.destinations.get_destination(request=api.GetDestinationRequest(destination_id=identifier))
     assert read.destination_response.name == "three"
     every = sdk.destinations.list_destinations(
         request=api.ListDestinationsRequest()
     ).destinations_response.data
-    assert made in [each.destination_id for each in every]
+    assert identifier in [each.destination_id for each in every]
 
 
 def test_low_code_definitions_are_made_replaced_and_deleted(sdk: Any) -> None:
@@ -121,7 +121,7 @@ def test_low_code_definitions_are_made_replaced_and_deleted(sdk: Any) -> None:
     manifest = calls.list_declarative_source_definitions(
         request=api.ListDeclarativeSourceDefinitionsRequest(**place)
     ).declarative_source_definitions_response.data[0].manifest  # fmt: skip
-    made = calls.create_declarative_source_definition(
+    definition = calls.create_declarative_source_definition(
         request=api.CreateDeclarativeSourceDefinitionRequest(
             **place,
             create_declarative_source_definition_request=models.CreateDeclarativeSourceDefinitionRequest(
@@ -129,7 +129,7 @@ def test_low_code_definitions_are_made_replaced_and_deleted(sdk: Any) -> None:
             ),
         )
     ).declarative_source_definition_response
-    place["definition_id"] = made.id
+    place["definition_id"] = definition.id
     updated = calls.update_declarative_source_definition(
         request=api.UpdateDeclarativeSourceDefinitionRequest(
             **place,
@@ -141,7 +141,7 @@ def test_low_code_definitions_are_made_replaced_and_deleted(sdk: Any) -> None:
     read = calls.get_declarative_source_definition(
         request=api.GetDeclarativeSourceDefinitionRequest(**place)
     ).declarative_source_definition_response
-    assert (updated.version, read.manifest["description"]) == (made.version + 1, "second")
+    assert (updated.version, read.manifest["description"]) == (definition.version + 1, "second")
     calls.delete_declarative_source_definition(request=api.DeleteDeclarativeSourceDefinitionRequest(**place))
 
 
