@@ -22,7 +22,7 @@ FIRST, SECOND = '{"first_round": 1, "last_round": 1}', '{"first_round": 2, "last
 
 @dataclass(frozen=True)
 class Project:
-    """The project in a folder of its own, whose profile is the one that `etltctl local env --dbt` prints."""
+    """The project in a temporary folder, whose profile is the one that `etltctl local env --dbt` prints."""
 
     clients: Clients
     folder: Path

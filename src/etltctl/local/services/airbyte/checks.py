@@ -15,7 +15,9 @@ ATLAS = "ATLAS_REPLICA_SET"
 CLUSTERS = ("SELF_MANAGED_REPLICA_SET", ATLAS)
 CODECS = ("UNCOMPRESSED", "SNAPPY", "GZIP", "LZ4", "ZSTD", "BROTLI")
 STATUSES = ("active", "inactive")
+# What the connectors' specifications mark as `airbyte_secret`. A low-code source names more: see `secret_names`.
 SECRETS = frozenset({"password", "access_key_id", "secret_access_key"})
+# Quartz counts from the seconds on and may end with a year; cron of Unix has five fields and no seconds.
 QUARTZ_FIELDS = (6, 7)
 
 
@@ -24,9 +26,11 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
     database = _table(configuration, "database_config")
     if database.get("cluster_type") not in CLUSTERS:
         raise _invalid("database_config.cluster_type", f"must be one of {', '.join(CLUSTERS)}")
+    # Only Atlas always has users. A replica set of one's own may be open on its network.
     for name in ("username", "password"):
         if database["cluster_type"] == ATLAS and not database.get(name):
             raise _invalid(f"database_config.{name}", "is required")
+    # `sample:` is not an address of MongoDB: the settings use it for the sample that this server loads.
     address = str(database.get("connection_string", ""))
     if not address.startswith("mongodb") and address != "sample:":
         raise _invalid("database_config.connection_string", "must begin with mongodb:// or mongodb+srv://")
@@ -35,6 +39,7 @@ def check_mongodb(configuration: Mapping[str, Any]) -> None:
         raise _invalid(
             "database_config.databases", "must be a list; the embedded Airbyte reads one database a source"
         )
+    # Without a schema the connector writes each document into one column `data`: another table, not another option.
     if database.get("schema_enforced", True) is not True:
         raise _invalid("database_config.schema_enforced", "false is not modelled by the embedded Airbyte")
 
@@ -89,6 +94,7 @@ def check_connection(body: Mapping[str, Any]) -> None:
         _check_cron(_expression(schedule))
     if body.get("status", "active") not in STATUSES:
         raise _invalid("status", f"must be one of {', '.join(STATUSES)}")
+    # Airbyte's default is `destination`. Read as `source`, it would put the files into a folder that no one asked for.
     if body.get("namespaceDefinition", "destination") != "source" or body.get("prefix"):
         raise _invalid(
             "namespaceDefinition", "the embedded Airbyte writes the source's namespace, with no prefix"
@@ -129,6 +135,7 @@ def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
             name: MASK if name in secrets and value else masked(value, secrets)
             for name, value in configuration.items()
         }
+    # The whole address becomes the mask, so that `merged` knows it again when a client sends back what it read.
     if isinstance(configuration, str) and re.search(r"://[^/@]*:[^/@]*@", configuration):
         return MASK
     return configuration

@@ -23,6 +23,7 @@ ARROW_TYPES = {
     Kind.INTEGER: pa.int64(),
     Kind.JSON: pa.string(),
 }
+# Names, order and what may be null are those of Airbyte's files: a reader of both merges their schemas.
 CHANGE = pa.struct([pa.field(name, pa.string(), nullable=False) for name in ("field", "change", "reason")])
 META = pa.struct(
     [
@@ -38,6 +39,7 @@ AIRBYTE_FIELDS = (
 )
 AIRBYTE_NAMES = frozenset(field.name for field in AIRBYTE_FIELDS)
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# Python's integers have no end, the column's have.
 INT64 = range(-(2**63), 2**63)
 
 
@@ -82,6 +84,7 @@ def parquet_schema(stream: Stream) -> pa.Schema:
     return pa.schema([*AIRBYTE_FIELDS, *fields])
 
 
+# Called for every value of every row, with few names.
 @cache
 def column_name(name: str) -> str:
     """NFKD, then `_` for what is not a letter, digit or `_`, and before a leading digit."""
@@ -99,6 +102,7 @@ def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> by
         "_airbyte_generation_id": sync.generation,
     }
     for name, kind in stream.columns.items():
+        # A value that does not fit costs its cell, and neither the row nor the sync.
         value = record.get(name)
         try:
             row[column_name(name)] = None if value is None else CONVERTERS[kind](value)
@@ -114,6 +118,7 @@ def to_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
     Arrow reads them as JSON: built from Python lists, the first column of a process would import pandas.
     """
     body = b"\n".join(lines)
+    # One block for all lines: a line that is longer than a block would be an error.
     table = pa.json.read_json(
         io.BytesIO(body),
         read_options=pa.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
@@ -141,12 +146,14 @@ def _to_number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError("a boolean is not a number")
     number = float(value)
+    # Infinity minus infinity and NaN minus NaN are both NaN, which is unequal to 0.
     if number - number != 0:
         raise ValueError("not finite")
     return number
 
 
 def _to_integer(value: Any) -> int:
+    # A boolean of Python is an integer too, and would become 1 or 0.
     if isinstance(value, bool) or int(value) != value or int(value) not in INT64:
         raise ValueError("not a 64-bit integer")
     return int(value)

@@ -14,6 +14,7 @@ from etltctl.local.services.airbyte.streams import api_stream, mongodb_stream, s
 MASK = "**********"
 # Airbyte has no name for a connector that is the user's own.
 SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": ""}
+# What a stack's description must say of a source, by its kind.
 NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
 
 
@@ -158,6 +159,7 @@ def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[s
             "kind": "http",
             "base_url": str(configuration.get("base_url", "")),
             "seasons": configuration.get("seasons") or "all",
+            # 3 is the default of the manifest that etltctl ships: the public API allows 4 a second.
             "rate": f"{configuration.get('requests_per_second', 3)}/s",
             "streams": streams,
         }
@@ -173,7 +175,9 @@ def _with_credentials(database: Mapping[str, Any]) -> str:
     uri, user = str(database["connection_string"]), str(database.get("username") or "")
     if not user or uri == "sample:":
         return uri
+    # The connector has user and password in separate fields; the driver reads them from the address only.
     parts = urlsplit(uri)
+    # A password may hold `@`, `:` or `/`, which would end its part of the address.
     credentials = f"{quote(user, safe='')}:{quote(str(database.get('password') or ''), safe='')}"
     query = parts.query
     if database.get("auth_source") and "authSource=" not in query:

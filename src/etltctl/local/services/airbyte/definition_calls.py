@@ -50,11 +50,13 @@ class DefinitionCalls:
         check_workspace(workspace)
         record, body = self._known(identifier), request.fields()
         checks.check_manifest(body.get("manifest"))
+        # Airbyte numbers the manifests of a definition and answers the number of the active one.
         changed = {**record, "manifest": body["manifest"], "version": record["version"] + 1}
         return _answer(self._made.put("definitions", changed))
 
     def _delete(self, request: Request, workspace: str, identifier: str) -> Answer:
         answer = self._get(request, workspace, identifier)
+        # A source without its definition could be neither checked nor run.
         if any(source["definitionId"] == identifier for source in self._made.all("sources").values()):
             raise state_conflict("a source uses the definition")
         self._made.delete("definitions", identifier)

@@ -23,8 +23,10 @@ from etltctl.local.services.airbyte.records import Record, Stream
 if TYPE_CHECKING:
     from etltctl.local.services.s3.directory import S3Directory
 
+# The object metadata by which Airbyte's destination too knows which sync wrote a file.
 GENERATION = "ab-generation-id"
 UNCOMPRESSED = "UNCOMPRESSED"
+# A batch is held as text, a row group as columns, and a part as bytes: each bounds the memory of its stage.
 BATCH_ROWS = 5_000
 BATCH_BYTES = 32 * 2**20
 ROW_GROUP_BYTES = 64 * 2**20
@@ -62,6 +64,7 @@ class S3Destination:
         # `_fill_part` draws from the same iterator, so each round of the loop begins a new part.
         for part, first in enumerate(batches):
             body = self._fill_part(stream, first, batches)
+            # The start is in the name, so a sync that is repeated never writes over a file of the one before.
             key = f"{self._prefix(stream)}{_stamp(sync.started_ms)}_{part}.parquet"
             metadata = {GENERATION: str(sync.generation)}
             self._directory.put_object(self._bucket, key, body, metadata=metadata)
@@ -85,6 +88,7 @@ class S3Destination:
                 if size >= min(ROW_GROUP_BYTES, self._part_bytes):
                     writer.write_table(pa.concat_tables(group))
                     group, size = [], 0
+                    # Compared between row groups only, so a part may be larger by one group.
                     if sink.tell() >= self._part_bytes:
                         break
             if group:
@@ -97,10 +101,12 @@ class S3Destination:
 
     def _keys(self, stream: Stream) -> list[str]:
         prefix = self._prefix(stream)
+        # Other programs may keep files next to these. Only a name that a sync gives is ever read as one, or deleted.
         objects = self._directory.list_objects(self._bucket, prefix)
         return [each.key for each in objects if re.fullmatch(re.escape(prefix) + FILE_NAME, each.key)]
 
     def _generation(self, key: str) -> int:
+        # A file without the metadata is older than every generation, and goes with the next sync that succeeds.
         text = self._directory.head_object(self._bucket, key).metadata.get(GENERATION, "0")
         return int(text) if text.isdigit() else 0
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from etltctl.local.services.airbyte.records import Kind
 
 _TEXT, _JSON = Kind.STRING, Kind.JSON
+# A record has only the sessions that its weekend had; the columns are there for all of them.
 _SESSION_NAMES = (
     "FirstPractice", "SecondPractice", "ThirdPractice", "Qualifying", "Sprint", "SprintShootout", "SprintQualifying",
 )  # fmt: skip
@@ -57,6 +58,7 @@ ENDPOINTS: dict[str, Endpoint] = {
     "circuits": Endpoint("circuits", "CircuitTable", "Circuits", _CIRCUIT),
     "driver_standings": _standings_endpoint("driverstandings", "DriverStandings"),
     "constructor_standings": _standings_endpoint("constructorstandings", "ConstructorStandings"),
+    # Two lists in each other: `total` counts the timings of all laps, not the laps.
     "laps": _race_endpoint("laps", "Laps", "Timings", is_per_round=True),
 }
 SEASONS = Endpoint("seasons", "SeasonTable", "Seasons", {})

@@ -31,6 +31,7 @@ class HttpPages:
         self._client = httpx.Client(
             base_url=base_url,
             timeout=TIMEOUT_S,
+            # A base_url with http or without its last slash is redirected by the public API.
             follow_redirects=True,
             headers={"Accept": "application/json", "User-Agent": "etltctl", **(headers or {})},
             transport=transport,
@@ -42,6 +43,7 @@ class HttpPages:
         429 is waited out (as long as Retry-After says, if it says), 5xx, timeouts and lost connections are tried
         again a few times. Raises SyncError when that does not help, and at once for every other refusal.
         """
+        # Two budgets: an hour of throttling must not use up the few tries for lost connections.
         throttled, faults = iter(THROTTLE_WAITS_S), iter(FAULT_WAITS_S)
         while True:
             self._pace.take_turn(self._pause)
@@ -82,6 +84,7 @@ def check_address(url: str) -> None:
 def _asked_wait(response: httpx.Response, planned: float | None) -> float | None:
     """Return the longer of the planned wait and the one asked for in seconds; None when the plan is used up."""
     text = response.headers.get("Retry-After", "")
+    # Retry-After may also be a date. Then the planned waits, which reach half an hour, must do.
     return max(planned, float(text)) if planned is not None and text.isdigit() else planned
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from etltctl.local.kernel.state_files import LateWrites, read_json, write_atomically
 
+# Every change writes the whole file again, so its size needs a bound.
 KEPT_JOBS = 500
 FIRST_ID_AFTER_DAMAGE = (
     1_000_000  # above every id of the lost history: a client must not take a new job for an old one
@@ -89,6 +90,7 @@ class Jobs:
         if kept is not None:
             self._load(*kept)
         elif was_there:
+            # By the time, so that the ids after a second damage differ from those after the first.
             self._next_id = FIRST_ID_AFTER_DAMAGE + int(clock()) % FIRST_ID_AFTER_DAMAGE
 
     def create(self, connection_id: str) -> Job:
@@ -103,6 +105,7 @@ class Jobs:
                 raise AlreadyRunningError(connection_id)
             now = self._clock()
             job = Job(self._next_id, connection_id, Status.PENDING, created=now, updated=now)
+            # On disk before it is answered: after a crash a client must find the job whose id it was given.
             self._write({**self._jobs, job.id: job}, self._next_id + 1)
             self._next_id += 1
             self._remember(job)
@@ -126,6 +129,7 @@ class Jobs:
     def next_generation(self, connection_id: str, newest_written: int) -> int:
         """Return a generation newer than any before, also than the newest one among the files already written."""
         with self._lock:
+            # If this list was lost, the files still know the newest generation. A smaller one would hide the new rows.
             generation = max(self._generations.get(connection_id, 0), newest_written) + 1
             self._generations[connection_id] = generation
             self._write(self._jobs, self._next_id)
@@ -153,6 +157,7 @@ class Jobs:
     def _change(self, job_id: int, **changes: Any) -> Job:
         with self._lock:
             job = self._jobs[job_id]
+            # The thread of a sync ends its job in a `finally` too, after it may have ended it with a reason.
             if not job.status.is_final:
                 job = replace(job, updated=self._clock(), **changes)
                 self._remember(job)

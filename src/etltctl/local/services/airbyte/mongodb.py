@@ -51,6 +51,7 @@ class MongoProcess:
         Returns whether there is no data yet: no server has ever run on this folder.
         """
         with self._lock:
+            # Before `_spawn`, which makes the folder.
             is_new = not self._storage.is_dir()
             if self._process is None or self._process.poll() is not None:
                 self._uri = ""
@@ -105,6 +106,7 @@ class MongoProcess:
             process, self._process = self._process, None
         if process is None:
             return
+        # At the end of its standard input the process closes the database and ends.
         _close(process.stdin)
         try:
             process.wait(STOP_TIMEOUT_S)
@@ -123,6 +125,7 @@ class MongoProcess:
             return uri
         if process is None:
             raise MongoStartError("the local MongoDB server was stopped while it started")
+        # Without the lock, because a start may take seconds and a stop must not wait for it.
         line = _first_line(process, deadline)
         if not line:
             if process.poll() is None:
@@ -172,6 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--storage", required=True, help="the folder of the database files")
     storage = parser.parse_args(arguments).storage
 
+    # Not an argument of the command, which every user of the machine could read.
     password = sys.stdin.buffer.readline().decode().strip()
     if not password:
         return
@@ -188,6 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
         enable_test_commands=False,
         cache_size="256M",
     )
+    # Before `start`: from its first moment the port is open to the one user only.
     _let_in_only(password, server)
     server.start()
     sys.stdout.write(json.dumps({"port": server.port, "pid": os.getpid()}) + "\n")

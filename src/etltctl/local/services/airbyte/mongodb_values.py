@@ -42,6 +42,7 @@ def _shape(value: Any) -> str:
         return "array"
     if isinstance(value, Mapping):
         return "object"
+    # Int64 is an int, and so is a boolean, which the connector calls a string.
     if isinstance(value, (int, float, Decimal128)) and not isinstance(value, bool):
         return "number"
     return "string"
@@ -60,6 +61,7 @@ def to_json_value(value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
+        # JSON has no infinity and no NaN; the connector writes them as words.
         return value if value - value == 0 else str(value)
     if isinstance(value, Mapping):
         return {name: to_json_value(inner) for name, inner in value.items()}
@@ -80,6 +82,7 @@ def _bson_value(value: Any) -> Any:
         return f"({_regex_options(int(flags))}){value.pattern}"
     if isinstance(value, (bytes, Binary)):
         return base64.b64encode(value).decode()
+    # MongoDB's internal timestamp, which counts seconds; its counter within the second is left out.
     if isinstance(value, Timestamp):
         return _bson_value(value.as_datetime())
     if isinstance(value, DatetimeMS):
@@ -108,6 +111,7 @@ def to_column_value(value: Any, kind: Kind, is_array: bool) -> Any:
     value = to_json_value(value)
     if value is None:
         return None
+    # One document has an array here and another a single value. The column holds arrays.
     if is_array and not isinstance(value, list):
         return [value]
     if kind is Kind.STRING and isinstance(value, bool):

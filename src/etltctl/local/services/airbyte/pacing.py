@@ -28,6 +28,7 @@ class Pace:
         self._gap = 1 / per_second if per_second else 0.0
         self._per_hour = per_hour
         self._clock = clock
+        # The times of the last `per_hour` requests: the oldest of them says when the next one is free.
         self._sent: deque[float] = deque()
         self._next = 0.0
         self._lock = threading.Lock()
@@ -44,6 +45,7 @@ class Pace:
             wait = max(self._next, self._budget_due()) - now
             if wait > 0:
                 return wait
+            # From now on, not from the turn before: a pause is not made up for by a burst.
             self._next = now + self._gap
             if self._per_hour:
                 self._sent.append(now)

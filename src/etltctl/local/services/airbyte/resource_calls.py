@@ -77,8 +77,6 @@ class ResourceCalls:
         source = self._known("sources", record["sourceId"])
         return made_connection(record, source, self._known("destinations", record["destinationId"]))
 
-    # reading
-
     def _list(self, request: Request, kind: str) -> Answer:
         # Nothing here has a tag, so a list by tags is empty.
         is_meant = WORKSPACE_ID in (request.values("workspaceIds") or [WORKSPACE_ID]) and not request.values(
@@ -119,8 +117,6 @@ class ResourceCalls:
             "createdAt": record["created"],
         }
 
-    # sources and destinations
-
     def _create_end(self, request: Request, kind: str) -> Answer:
         body = request.fields()
         require(body, "name", "workspaceId", "configuration")
@@ -131,6 +127,7 @@ class ResourceCalls:
         kind_word = (
             offered if definition == stable_id("definition", offered) else body["configuration"].get(key)
         )
+        # A definition made over the API decides by its id alone: its sources have no type in their configuration.
         if kind == "sources" and self._made.find("definitions", definition):
             kind_word = checks.DECLARATIVE
         elif kind_word != offered:
@@ -162,6 +159,7 @@ class ResourceCalls:
         body, record = request.fields(), self._known(kind, identifier)
         require(body, "name", "configuration")
         _require_object(body["configuration"])
+        # PUT replaces the configuration: fields that the request leaves out go. A mask still keeps its secret.
         kept = {name: checks.merged(record["configuration"].get(name), value)
                 for name, value in body["configuration"].items()}  # fmt: skip
         changed = {**record, "name": str(body["name"]), "configuration": kept}
@@ -176,8 +174,6 @@ class ResourceCalls:
         else:
             definition = self._known("definitions", record["definitionId"])
             checks.check_declarative(record["configuration"], definition["manifest"])
-
-    # connections
 
     def _create_connection(self, request: Request) -> Answer:
         body = request.fields()
@@ -231,6 +227,7 @@ class ResourceCalls:
         definition = self._made.find("definitions", str(source.get("definitionId")))
         if definition:
             return partial(manifest_stream, definition["manifest"])
+        # A collection needs no look into the database: the connector gives all of them the same key and cursor.
         databases = source.get("configuration", {}).get("database_config", {}).get("databases") or [""]
         return lambda _: mongodb_stream(databases[0])
 
@@ -242,6 +239,7 @@ class ResourceCalls:
         if record is not None:
             return record
         singular = kind.removesuffix("s")
+        # A 404 would be wrong: the lists show these too.
         if any(stable_id(singular, each.name) == identifier for each in self._provisioned.values()):
             raise forbidden(f"this {singular} comes from etltctl's settings and is not changed over the API")
         raise not_found(singular, identifier)

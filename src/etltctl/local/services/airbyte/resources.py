@@ -61,6 +61,7 @@ class MadeResources:
             self._save(left)
 
     def _save(self, records: dict[str, dict[str, Record]]) -> None:
+        # The disk first: if it refuses, memory still holds what the file holds.
         write_atomically(self._file, json.dumps(records).encode())
         self._records = records
 
@@ -73,6 +74,7 @@ def _parse(content: Any) -> dict[str, dict[str, Record]]:
         for identifier, record in kept.items():
             if record["id"] != identifier:
                 raise ValueError(f"the record {identifier} says that it is {record['id']}")
+    # Read once, so that a connection without its ends is found now and not when a source is deleted.
     for connection in records.get("connections", {}).values():
         connection["sourceId"], connection["destinationId"]
     return records

@@ -28,6 +28,7 @@ MARKERS = "etltctl_samples"  # the database that says which sample is loaded
 LOAD_ROWS = 1_000
 SOCKET_TIMEOUT_MS = 60_000  # one batch takes a second; a server that hangs must not hold the sync for ever
 
+# One for the process: two syncs that start together must not load one collection at once.
 _loading = threading.Lock()
 
 
@@ -81,6 +82,7 @@ class SampleSource:
     def _prepare(self) -> str:
         documents: Iterable[dict[str, Any]] = weather_documents(self._data_pack)
         if self._is_new:
+            # Made while the new server starts. With data there, the marker may say that none is needed.
             documents = list(documents)
         uri = self._mongo.uri()
         load(uri, documents, weather_fingerprint(self._data_pack), self._pause)
@@ -96,6 +98,7 @@ def load(uri: str, documents: Iterable[dict[str, Any]], fingerprint: str, pause:
         name = f"{DATABASE}.{COLLECTION}"
         if markers.find_one({"_id": name, "fingerprint": fingerprint}):
             return
+        # Before the collection goes: a load that is cut off must not leave the marker of a whole one.
         markers.delete_one({"_id": name})
         collection = client[DATABASE][COLLECTION]
         collection.drop()

@@ -69,6 +69,7 @@ class AirbyteService:
         """
         parsed = [parse_connection(described, self._clock()) for described in connections]
         self._sources.data_pack = Path(data_pack) if data_pack else None
+        # Changed in place, because the calls of the API hold this very mapping.
         self._connections.update({connection.id: connection for connection in parsed})
         for stale in self._connections.keys() - {connection.id for connection in parsed}:
             del self._connections[stale]
@@ -88,6 +89,7 @@ class AirbyteService:
 
     def close(self) -> None:
         """Cancel what runs and end the sample database."""
+        # First: the threads of syncs read from the database and write their end into the jobs.
         self._syncs.close()
         self._sources.close()
         self._jobs.flush()

@@ -59,6 +59,7 @@ class HttpSource:
     def _rounds_run(self, season: str) -> list[str]:
         """Return the rounds that have results: what is asked round by round exists for those only."""
         if season not in self._rounds:
+            # Not the calendar, which has the rounds to come as well.
             races = self._crawl(ENDPOINTS["results"], f"{season}/results/")
             self._rounds[season] = list(dict.fromkeys(race["round"] for race in races))
         return self._rounds[season]
@@ -81,6 +82,7 @@ class HttpSource:
             self._pause(0)
             data = _envelope(self._pages.get(path, {"limit": PAGE_ROWS, "offset": offset}), path)
             page, limit = _listing(data, endpoint, path), _number(data, "limit", path)
+            # A row that comes or goes shifts all later pages: some rows would come twice, and others never.
             if total is not None and total != _number(data, "total", path):
                 return [], f"the total changed from {total} to {data['total']} while the pages were read"
             total = _number(data, "total", path)
@@ -88,6 +90,7 @@ class HttpSource:
             records += page
             if limit < 1:
                 raise _broken(path, "the page's limit is 0")
+            # By the limit of the answer: the API lowers one that is above its own.
             offset += limit
         return records, "" if rows == total else f"the API says {total} rows, its pages hold {rows}"
 

@@ -31,8 +31,10 @@ from etltctl.local.services.airbyte.records import (
     without_passwords,
 )
 
+# The first is short because a wrong address is the usual cause, the second long because a batch may be large.
 SERVER_TIMEOUT_S = 5
 SOCKET_TIMEOUT_S = 120
+# The connector's default `discover_sample_size`.
 SAMPLE_SIZE = 10_000
 FETCH_ROWS = 5_000
 BAD_CREDENTIALS, FORBIDDEN = 18, 13  # MongoDB's error codes
@@ -71,6 +73,7 @@ class MongoSource:
         self._clock = clock
         self._arrays: dict[str, set[str]] = {}
         self._client = _connect(uri)
+        # MongoDB's dates reach further than Python's, and its texts need not be UTF-8. Neither may end a sync.
         options: CodecOptions[dict[str, Any]] = CodecOptions(
             datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
         )
@@ -96,6 +99,7 @@ class MongoSource:
                 name: to_column_value(document.get(name), kind, name in arrays)
                 for name, kind in fields.items()
             }
+            # Seconds times 10^8 plus a counter, as in the connector: rows of a later sync are always greater.
             yield {**record, "_ab_cdc_updated_at": updated_at, "_ab_cdc_cursor": emitted * 10**8 + count}
 
     def close(self) -> None:
@@ -135,6 +139,7 @@ class MongoSource:
         try:
             present = self._database.list_collection_names()
         except OperationFailure as error:
+            # A user may be allowed to read a collection and not to list them. Then the read itself fails or not.
             if error.code == FORBIDDEN:
                 return
             raise

@@ -45,6 +45,7 @@ class Sources:
 
     def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
         is_sample = configuration["uri"].startswith(SAMPLE)
+        # Before the imports, which take as long as the server's start.
         is_new = is_sample and self._mongo.begin()
 
         from etltctl.local.services.airbyte.sample_database import SampleSource
@@ -67,6 +68,7 @@ class Sources:
             base_url, pace, headers = self._base_url() + SAMPLE_API, Pace(None), self._sample_headers
         else:
             check_address(base_url)
+            # An address of this machine is a mirror or a test, not the public API with its limit.
             budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
             pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
         pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause, headers)

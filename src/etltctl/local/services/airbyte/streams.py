@@ -51,6 +51,7 @@ def api_stream(name: str) -> Discovered:
 def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
     """Return what a low-code manifest says about the stream."""
     stream = next((each for each in resolved_streams(manifest) if each.get("name") == name), {})
+    # A manifest writes a key as a name, as a list of names, or as a list of paths.
     key, sync = stream.get("primary_key"), _object(stream.get("incremental_sync"))
     paths = [_list(path) for path in _list(key)]
     schema = _object(_object(stream.get("schema_loader")).get("schema"))
@@ -123,6 +124,7 @@ def _checked(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
     for name, value in stated.items():
         if not isinstance(value, FIELDS[name]):
             raise bad_request(f"{name} of stream {stream['name']} is not a {FIELDS[name].__name__}")
+    # Airbyte answers an empty list where nothing is selected, and refuses the same list in a request.
     if stated.get("selectedFields") == []:
         raise bad_request(
             f"No fields selected for stream {stream['name']}. "

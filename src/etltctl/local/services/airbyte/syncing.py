@@ -111,6 +111,7 @@ class Syncs:
             )
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
         finally:
+            # Reached with the job still open only if the thread was ended from outside, as by SystemExit.
             message = "the sync was broken off: see server/server.log in the state folder"
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
 
@@ -124,6 +125,7 @@ class Syncs:
             self._directory, connection.bucket, connection.path, codec=connection.codec
         )
         try:
+            # All names first: a sync that would end at the third stream must not write the first two.
             streams = source.streams()
             for stream in streams:
                 check_names(stream)
@@ -138,6 +140,7 @@ class Syncs:
         finally:
             source.close()
         pause(0)
+        # Only now, with every stream whole: until here a failure leaves the old files, which readers still see.
         overwritten = [stream for stream in streams if stream.name not in connection.appended]
         destination.retire_other_generations(overwritten, generation)
 

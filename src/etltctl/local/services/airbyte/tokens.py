@@ -14,6 +14,7 @@ from typing import Any
 
 from etltctl.local.kernel.state_files import read_json, write_atomically
 
+# Airbyte's own tokens live this long, so a client that renews too late fails here too.
 LIFETIME_S = 900
 
 
@@ -48,12 +49,14 @@ class Tokens:
     def __init__(self, credentials: Credentials, clock: Callable[[], float]) -> None:
         self._credentials = credentials
         self._clock = clock
+        # In memory only: a token never outlives the server that issued it.
         self._key = secrets.token_bytes(32)
 
     def issue(self, client_id: str, client_secret: str) -> str | None:
         """Return a token good for LIFETIME_S seconds; None for wrong credentials."""
         presented = f"{client_id}\n{client_secret}".encode()
         expected = f"{self._credentials.client_id}\n{self._credentials.client_secret}".encode()
+        # In constant time, both parts at once: the time that an answer takes gives neither away.
         if not hmac.compare_digest(presented, expected):
             return None
         claims = {"sub": client_id, "exp": int(self._clock()) + LIFETIME_S, "jti": secrets.token_hex(8)}

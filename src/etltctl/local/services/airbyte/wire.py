@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 REFERENCE = "https://reference.airbyte.com/reference/errors"
+# A manifest is the largest body that a client sends, and it is far smaller.
 MAX_BODY_BYTES = 2**20
+# The published description of the API has both.
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
