@@ -35,8 +35,8 @@ def project(athena: Athena, keys: str, properties: dict[str, str], place: str = 
         **{f"projection.{name}": text for name, text in properties.items()},
     }
     template = described.pop("projection.template", "")
-    listed = {**described, **({"storage.location.template": template} if template else {})}
-    text = ", ".join(f"'{name}' = '{value}'" for name, value in listed.items())
+    table_properties = {**described, **({"storage.location.template": template} if template else {})}
+    text = ", ".join(f"'{name}' = '{value}'" for name, value in table_properties.items())
     athena.succeed(
         f"CREATE EXTERNAL TABLE t (id int) PARTITIONED BY ({keys}) LOCATION '{PLACE}/{place}/' TBLPROPERTIES ({text})"
     )

@@ -18,7 +18,7 @@ RESULTS = "s3://pi-m3-athena-results/permissions/"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
-    """Yield a lake with the table `gold.t`, on which nobody but its owner has a permission."""
+    """Yield a lake with the table `gold.t`, on which only its owner has a permission."""
     for lake in governed_by_iam(tmp_path_factory.mktemp("lake")):
         storage = {"Columns": [{"Name": "n", "Type": "int"}], "Location": "s3://pi-m3-gold/t/"}
         lake.client("glue").create_table(
