@@ -156,3 +156,13 @@ def refusal(call: Callable[[], Any]) -> tuple[int, str]:
         call()
     response = caught.value.response
     return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
+
+
+def send_raw(
+    s3: Any, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
+    """Send a request that no SDK would send."""
+    connection = http.client.HTTPConnection(s3.meta.endpoint_url.removeprefix("http://"), timeout=10)
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    response = connection.getresponse()
+    return response, response.read()
