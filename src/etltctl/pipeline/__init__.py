@@ -9,7 +9,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     preflight.py          the checks before a run: settings that must fail it, the caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
-    step_wait.py          wait for a remote run, within its budget.py
+    step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run

@@ -109,7 +109,7 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
 
 
 def require_budget_ahead(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
-    """Refuse a run before its first paid call if its jobs are known to cost more than is left.
+    """Refuse a run before its first paid call if its steps are known to cost more than is left.
 
     The first step to start is checked by its own start, right after this. A step that may have been started and is not
     on record yet is left out: it would be adopted, which costs nothing more.
@@ -125,8 +125,9 @@ def require_budget_ahead(step_runs: Sequence[StepRun], *, fresh: bool = False) -
         return
     to_start = unstarted([one.step for one in step_runs], step_runs[0].ledger.last, fresh=fresh)
     if len(to_start) > 1:
-        later = [one for one in step_runs if one.step in to_start and kind_of(one.step).budget(one)]
-        require_whole_budget([one for one in later if one.last("remote.intended") is None])
+        later = [one for one in step_runs if one.step in to_start and one.last("remote.intended") is None]
+        planned = (kind_of(one.step).planned_cost(one) for one in later)
+        require_whole_budget([each for each in planned if each is not None])
 
 
 def _require_lake_access(

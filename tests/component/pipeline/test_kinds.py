@@ -15,7 +15,7 @@ import pytest
 import etltctl
 from etltctl.cli.progress import drawn_run
 from etltctl.console import Console
-from etltctl.errors import AccessError, ConfigurationError, UsageError
+from etltctl.errors import AccessError, BudgetError, ConfigurationError, UsageError
 from etltctl.governance.needs import needs_of
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -34,6 +34,7 @@ from etltctl.pipeline import (
     steps,
     unknown_steps,
 )
+from etltctl.pipeline.budget import Budget, remaining_budget
 from etltctl.pipeline.kinds import KINDS
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
 from etltctl.pipeline.step_run import StartedRun, StepRun
@@ -62,6 +63,8 @@ class Oven:
 
     polls: int = 0
     stopped: int = 0
+    usd_a_poll: float = 0.0
+    estimated_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ class BakeStep(StepKind):
     ) -> Iterator[Permission]:
         yield Permission("oven:Bake", f"arn:aws:oven:::{name}")
 
+    def budget(self, step_run: StepRun) -> Budget | None:
+        return remaining_budget(step_run, {}, 1.0, lambda _: self.oven.polls * self.oven.usd_a_poll)
+
+    def estimated_usd(self, step_run: StepRun) -> float:
+        return self.oven.estimated_usd
+
     def start(self, step_run: StepRun) -> StartedRun:
         return StartedRun(Verb.STARTED, self.remote_run(step_run.services, "bread", "loaf_1").poll())
 
@@ -118,7 +127,8 @@ class BakeStep(StepKind):
         return Loaf(self.oven, remote_id)
 
     def finish(self, step_run: StepRun, handle: StepHandle, run: JobRun) -> StepResult:
-        ended = wait_for_end(step_run, run, Loaf(self.oven, run.id), is_ours=handle.is_ours)
+        loaf, budget = Loaf(self.oven, run.id), self.budget(step_run)
+        ended = wait_for_end(step_run, run, loaf, is_ours=handle.is_ours, budget=budget)
         return StepResult(str(step_run.step), handle.verb, ended.id, facts={"layer": "shelf", "rows": 1})
 
     def read_log(
@@ -233,6 +243,25 @@ def test_lake_formation_is_asked_for_the_tables_of_a_new_kind(oven: Oven, tmp_pa
 def _settings(folder: Path, text: str) -> Settings:
     (folder / "etltctl.toml").write_text(text)
     return load_settings(directory=folder, env="local", environ={})
+
+
+@pytest.mark.parametrize("max_usd", [0.0, 2.0])
+def test_a_new_kind_with_a_price_is_refused_before_the_first_step(
+    place: Place, oven: Oven, max_usd: float
+) -> None:
+    place.settings.pipelines["bakery"] = replace_steps(place, ["sync:api", "bake:bread"])
+    oven.estimated_usd, run_id = 3.0, f"dear-{max_usd}"
+    why = rf"its latest runs cost up to 3\.00 USD, and max_usd of the run leaves {max_usd:.2f} USD"
+    with pytest.raises(BudgetError, match=f"recipe bread was not started: {why}"):
+        run_pipeline("bakery", place.settings, RunOptions(run_id, max_usd=max_usd))
+    assert (place.types(run_id), oven.polls) == (["run.started", "run.finished"], 0)
+
+
+def test_a_new_kind_says_itself_what_its_run_has_cost(place: Place, oven: Oven) -> None:
+    oven.usd_a_poll = 1.5
+    with pytest.raises(BudgetError, match=r"was stopped: 3\.00 USD so far"):
+        run_pipeline("bakery", place.settings, RunOptions("overbaked", max_usd=2.0))
+    assert oven.stopped == 1
 
 
 def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:
