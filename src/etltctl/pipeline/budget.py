@@ -133,9 +133,7 @@ def require_whole_budget(planned: Sequence[PlannedCost]) -> None:
         raise BudgetError(
             f"nothing was started: the latest runs of {names} cost up to {whole:.2f} USD together, and "
             f"max_usd of the run leaves {left:.2f} USD",
-            hint=NextStep(
-                "raise ", Parameter("max_usd"), ", or run fewer steps with ", Parameter("last", "--to")
-            ),
+            hint=NextStep("raise ", Parameter("max_usd"), ", or run fewer steps with ", Parameter("last")),
         )
 
 
