@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,6 +62,17 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_scripts(settings),
         *_variables(environ),
     ]
+
+
+def doubts_of_all(every: Iterable[Settings], environ: Mapping[str, str]) -> list[Doubt]:
+    """Return what is wrong with the settings of several environments, each doubt once.
+
+    Args:
+        every: The settings of each environment.
+        environ: The variables of the process.
+    """
+    # Most values are the base's, so each environment has the same doubts.
+    return list(dict.fromkeys(doubt for settings in every for doubt in doubts(settings, environ)))
 
 
 def environments(settings: Settings) -> list[str]:

@@ -81,7 +81,7 @@ class Settings(Section):
         ),
     )
     default_env: str = Field(
-        default="local", description="the environment if neither `--env` nor ETLTCTL_ENV names one"
+        default="local", description="the environment if neither the caller nor ETLTCTL_ENV names one"
     )
     env: str
     protected: bool = Field(
@@ -188,6 +188,18 @@ class Settings(Section):
             names = settings.collections
             return {f"{source}_{name}": f"{root}/{settings.database}/{name}/" for name in names}
         return {f"{source}_{name}": f"{root}/{name}/" for name in settings.streams}
+
+    def stream_tables(self) -> dict[str, str]:
+        """Return where the streams of all sources lie in bronze, by table as `layer.table`."""
+        return {
+            f"bronze.{name}": location
+            for source in self.sources
+            for name, location in self.stream_locations(source).items()
+        }
+
+    def job_tables(self) -> list[str]:
+        """Return the tables that the jobs write, as `layer.table`, each once."""
+        return list(dict.fromkeys(table for job in self.glue.jobs.values() for table in job.writes))
 
     def rules(self, table: str) -> TableRules:
         """Return the checks of `layer.table`; none if the settings name none."""
