@@ -23,16 +23,15 @@ REFUSAL = re.compile(
     r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
 )
 SPARK_WRAPPER = "Py4JJavaError"
-STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
 
 
 def stopped_by(step_run: StepRun, run: Run) -> str:
     """Return who stopped the run and why, as the ledger has it; else where to find out. Empty if it was not stopped."""
-    if run.state is not State.FAILED or run.status not in STOPPED:
+    if not run.was_stopped:
         return ""
     stopping = step_run.last("remote.stopping")
     if stopping is None or stopping["remote_id"] != run.id:
-        return f"not by etltctl, but by {run.service} or another caller; see CloudTrail or Airbyte's log"
+        return f"not by etltctl, but by {run.service} or another caller; see {run.stop_log}"
     reason = f": {stopping['reason']}" if stopping.get("reason") else ""
     return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
 

@@ -14,11 +14,10 @@ from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceEr
 from etltctl.ledger import Event
 from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, PlannedCost, bill_query
-from etltctl.pipeline.catalog_step import table_facts
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget
-from etltctl.pipeline.model import StepHandle, StepResult
+from etltctl.pipeline.model import StepHandle, StepResult, table_facts
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
@@ -72,6 +71,7 @@ class GlueStep(StepKind):
     name: ClassVar[str] = "glue"
     thing: ClassVar[str] = "Glue job"
     has_log: ClassVar[bool] = True
+    needs_jvm: ClassVar[bool] = True
     is_checked_at_once: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:

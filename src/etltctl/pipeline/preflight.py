@@ -68,6 +68,22 @@ def _has_run(step: str, last: Callable[..., Event | None]) -> bool:
     return newest["type"] != "step.finished" or newest.get("outcome") in ("succeeded", "detached")
 
 
+def require_allowed(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
+    """Check the permissions of the steps that are still to start, then whether their cost is within the budget.
+
+    Args:
+        step_runs: The steps of one run.
+        fresh: Whether steps that have succeeded run again.
+
+    Raises:
+        AccessError: A permission is missing. No further step was started.
+        BudgetError: The estimate exceeds the budget. No further step was started.
+    """
+    # The permissions come first: the estimate reads the service's earlier runs, which needs a permission itself.
+    require_permissions(step_runs, fresh=fresh)
+    require_budget_ahead(step_runs, fresh=fresh)
+
+
 def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
     """Check that the caller may do what the steps that are still to start need.
 

@@ -59,6 +59,10 @@ class StepKind:
     """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
     is_checked_at_once: ClassVar[bool] = False
     """Whether the first task of a DAG run checks steps of this kind that come later."""
+    needs_jvm: ClassVar[bool] = False
+    """Whether the embedded server runs the step in a JVM, which takes seconds to start."""
+    leaves_time: ClassVar[bool] = False
+    """Whether the step takes long enough, without a JVM, that JVMs for other steps can start meanwhile."""
 
     @classmethod
     def step(cls, name: str) -> Step:

@@ -64,6 +64,7 @@ class SyncStep(StepKind):
 
     name: ClassVar[str] = "sync"
     thing: ClassVar[str] = "source"
+    leaves_time: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:
         """Return the names of the sources."""
