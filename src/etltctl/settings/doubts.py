@@ -119,7 +119,7 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
     A bucket's name is unique in all of AWS: the account that made it first has it.
     """
     # Buckets of the embedded server are folders, whose names need to be unique on no other machine.
-    if settings.is_embedded:
+    if not settings.environment.has_global_buckets:
         return
     lake = settings.lake
     places: dict[tuple[str, ...], str] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
+from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsEndpoint, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
@@ -59,16 +59,6 @@ class Pipeline(Section):
     steps: list[str] = Field(
         min_length=1, description="`sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:DATASOURCE`"
     )
-
-
-@dataclass(frozen=True)
-class AwsEndpoint:
-    """Another address of AWS's API and its access key, for clients that follow nothing else of the process."""
-
-    url: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    config_file: str  # the SDK's settings there, in place of the user's
 
 
 class Settings(Section):
@@ -151,6 +141,11 @@ class Settings(Section):
     def endpoint(self) -> AwsEndpoint | None:
         """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
         return self._endpoint
+
+    @property
+    def environment(self) -> Environment:
+        """What differs between an environment on AWS and one that the embedded server serves."""
+        return EMBEDDED if self.is_embedded else ON_AWS
 
     @property
     def is_embedded(self) -> bool:
