@@ -123,14 +123,9 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     if described is not None:
         return described
     # A table that jobs will write exists for the user before it exists for the catalog.
-    written = [output for job in settings.glue.jobs.values() for output in job.writes]
-    streams = [
-        str(TableName("bronze", stream))
-        for source in settings.sources
-        for stream in settings.stream_locations(source)
-    ]
-    if table not in (*written, *streams):
-        raise unknown("table", table, [*written, *streams], hint=command("athena", "tables"))
+    tables = [*settings.job_tables(), *settings.stream_tables()]
+    if table not in tables:
+        raise unknown("table", table, tables, hint=command("athena", "tables"))
     raise BlockedError(
         f"table {table} has no published version yet",
         hint=NextStep(

@@ -27,24 +27,17 @@ class Command:
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument of the Python API in a next step. On the command line it is a flag.
+    """An argument of the Python API in a next step. The front door that prints it spells it in its own way.
 
     Attributes:
         name: The argument's name, such as `max_scan`.
-        flag: The flag, if it is not the name with hyphens.
     """
 
     name: str
-    flag: str = ""
 
     def __str__(self) -> str:
         """Return the name, as the Python API has it."""
         return self.name
-
-    @property
-    def as_flag(self) -> str:
-        """The flag that stands for it on the command line."""
-        return self.flag or f"--{self.name.replace('_', '-')}"
 
 
 def command(*words: object) -> Command:

@@ -90,11 +90,7 @@ class Places:
 
     @cached_property
     def _streams(self) -> dict[str, str]:
-        return {
-            str(TableName("bronze", table)): location
-            for source in self.settings.sources
-            for table, location in self.settings.stream_locations(source).items()
-        }
+        return self.settings.stream_tables()
 
 
 def version_of(location: str) -> str:

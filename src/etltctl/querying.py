@@ -141,7 +141,7 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
         raise UsageError(
             f"{principal!r} is not a role, so no query can run as it",
-            hint=NextStep(Parameter("principal", "--as"), " takes a role, such as role:analyst, or its ARN"),
+            hint=NextStep(Parameter("principal"), " takes a role, such as role:analyst, or its ARN"),
         )
     return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
 

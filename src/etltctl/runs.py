@@ -30,6 +30,10 @@ class Run:
     """One remote run as last polled; `status` is the service's own word, `reason` its explanation."""
 
     states: ClassVar[Mapping[str, State]] = {}
+    stopped: ClassVar[frozenset[str]] = frozenset()
+    """The final states in which the service leaves a run that a caller stopped."""
+    stop_log: ClassVar[str] = "its log"
+    """Where the service or AWS records which caller stopped a run."""
     service: ClassVar[str] = ""
 
     id: str
@@ -47,6 +51,11 @@ class Run:
     def began(self) -> datetime | None:
         """When it began; None if the service does not report it."""
         return None
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a caller stopped it."""
+        return self.status in self.stopped
 
     @property
     def is_known(self) -> bool:
@@ -69,6 +78,8 @@ class SyncJob(Run):
         # A person stopped it, so what landed is not whole.
         "cancelled": State.FAILED,
     }
+    stopped: ClassVar[frozenset[str]] = frozenset({"cancelled"})
+    stop_log: ClassVar[str] = "Airbyte's log"
 
     rows: int | None = None
     bytes: int | None = None
@@ -102,6 +113,8 @@ class JobRun(Run):
         "ERROR": State.FAILED,
         "EXPIRED": State.FAILED,
     }
+    stopped: ClassVar[frozenset[str]] = frozenset({"STOPPED"})
+    stop_log: ClassVar[str] = "CloudTrail"
 
     execution_s: int = 0
     dpu_seconds: float = 0.0

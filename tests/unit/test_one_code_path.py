@@ -11,6 +11,11 @@ from etltctl.settings import load_settings
 PACKAGE = Path(str(etltctl.__file__)).parent
 FRONT_DOORS = {"cli", "local", "airflow", "testing", "scaffold", "api.py"}
 KNOW_THE_NAME = {"values.py", "settings/model.py"}
+# Every other module asks for a fact of `Settings.environment` by its meaning.
+MAY_READ_IS_EMBEDDED = {
+    "settings/model.py": "chooses the facts of the environment",
+    "diagnosis/examination.py": "the doctor checks this machine only where the embedded server does the work",
+}
 
 
 def test_below_the_front_doors_no_module_compares_an_environment_with_local() -> None:
@@ -19,6 +24,17 @@ def test_below_the_front_doors_no_module_compares_an_environment_with_local() ->
     ]
     names = {file.relative_to(PACKAGE).as_posix() for file in modules if _knows_local(file)}
     assert names == KNOW_THE_NAME
+
+
+def test_below_the_front_doors_no_other_module_asks_whether_the_environment_is_embedded() -> None:
+    readers = {
+        name
+        for file in PACKAGE.rglob("*.py")
+        if (name := file.relative_to(PACKAGE).as_posix()).split("/")[0] not in FRONT_DOORS
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "is_embedded"
+    }
+    assert readers == MAY_READ_IS_EMBEDDED.keys()
 
 
 def test_the_settings_say_whether_the_embedded_server_serves_their_environment() -> None:

@@ -86,6 +86,11 @@ def test_a_protected_environment_also_asks_about_additions() -> None:
         Consent(Answers(False), "govern", is_protected=True).require(plan_of(ADDED))
 
 
+def test_a_reason_asks_also_about_a_plan_without_changes() -> None:
+    with pytest.raises(BlockedError, match="the removal was not confirmed; nothing was changed"):
+        Consent(Answers(False), "infra", reason="the removal was not confirmed").require(plan_of())
+
+
 def option(group: str, command: str, name: str) -> Any:
     params = built(app).commands[group].commands[command].params
     return next(param for param in params if name in param.opts)

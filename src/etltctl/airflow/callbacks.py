@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from etltctl.errors import EtltctlError
+from etltctl.errors import Command, EtltctlError
 
 LOG = logging.getLogger("airflow.task")
 
@@ -38,4 +38,14 @@ def tell_failure(context: Any) -> None:
     # A task that was killed has no exception, and its callback must report something all the same.
     dag_run = context["dag_run"]
     error = context.get("exception") or "the task was ended from outside"
-    LOG.error("%s", describe_failure(error, f"{dag_run.dag_id}-{dag_run.run_id}"))
+    LOG.error("%s", describe_failure(error, f"{dag_run.dag_id}-{dag_run.run_id}", spell=_with_environment))
+
+
+def _with_environment(spelled: Command) -> str:
+    """Return the command with the flag that leads to the tasks' environment, on whichever machine it is typed."""
+    from etltctl.settings import load_settings
+
+    try:
+        return str(Command((*spelled.words, "--env", load_settings().env)))
+    except EtltctlError:
+        return str(spelled)

@@ -19,7 +19,7 @@ from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.model import AwsEndpoint
+    from etltctl.settings.environment import AwsEndpoint
 
 # At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")

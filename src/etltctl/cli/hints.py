@@ -10,6 +10,8 @@ from etltctl.errors import Command, NextStep, Parameter
 
 # Options that choose an environment or a settings file: a text or command that has one leads somewhere already.
 PLACES = ("--env", "--aws", "--local", "--config")
+# The flags that are not the argument's name with hyphens.
+FLAGS = {"last": "--to", "principal": "--as"}
 NAMES_A_PLACE = re.compile(rf"({'|'.join(PLACES)})\b")
 
 
@@ -32,7 +34,7 @@ class Hints:
     def spell(self, step: str | Command | Parameter | NextStep) -> str:
         """Return the step as text, with the flags in every command that needs them. Plain text stays as it is."""
         if isinstance(step, Parameter):
-            return step.as_flag
+            return flag_of(step)
         if isinstance(step, NextStep):
             # A step that names an environment anywhere means it for all its commands.
             names_a_place = any(_names_a_place(part) for part in step.parts)
@@ -43,9 +45,14 @@ class Hints:
         return str(Command((*self.flags, *step.words)))
 
 
+def flag_of(parameter: Parameter) -> str:
+    """Return the flag that stands for the argument on the command line."""
+    return FLAGS.get(parameter.name) or f"--{parameter.name.replace('_', '-')}"
+
+
 def _names_a_place(part: str | Command | Parameter) -> bool:
     if isinstance(part, str):
         return NAMES_A_PLACE.search(part) is not None
     if isinstance(part, Parameter):
-        return part.as_flag in PLACES
+        return flag_of(part) in PLACES
     return any(word.split("=")[0] in PLACES for word in part.words)

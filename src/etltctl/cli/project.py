@@ -11,7 +11,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
-from etltctl.errors import ConfigurationError, NextStep, command, unknown
+from etltctl.errors import NextStep, command, unknown
 
 config = group("Look at the settings.")
 
@@ -59,7 +59,8 @@ def show_settings(context: typer.Context) -> None:
 def validate_settings(context: typer.Context) -> None:
     """Check the settings; exit 3 and every problem with its place if there is one."""
     from etltctl.pipeline import unknown_steps
-    from etltctl.settings.doubts import doubts, environments
+    from etltctl.settings.complaints import complaint
+    from etltctl.settings.doubts import doubts_of_all, environments
 
     session: Session = context.obj
     settings = session.load()
@@ -67,16 +68,13 @@ def validate_settings(context: typer.Context) -> None:
     settings.require_scripts()
     # Every environment of the file: a mistake in [env.aws] should not wait for the first day on AWS.
     every = [settings, *(session.load(env) for env in environments(settings))]
-    # Most values are the base's, so each environment has the same doubts.
-    doubted = list(dict.fromkeys(doubt for each in every for doubt in doubts(each, os.environ)))
+    doubted = doubts_of_all(every, os.environ)
     warnings = [doubt.text for doubt in doubted if not doubt.is_error]
     for text in warnings:
         session.console.say(f"warning: {text}")
     errors = [doubt.text for doubt in doubted if doubt.is_error]
-    errors += [text for each in every for text in unknown_steps(each)]
-    if problems := tuple(dict.fromkeys(errors)):
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ConfigurationError(f"{count} in the settings", problems=problems)
+    if errors := [*errors, *(text for each in every for text in unknown_steps(each))]:
+        raise complaint(errors)
     session.console.result(
         {"schema": "etltctl.config-validate/1", "valid": True, "env": settings.env, "warnings": warnings},
         f"The settings are valid for environment {settings.env}.",

@@ -64,22 +64,17 @@ def run(
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
-    from etltctl.pipeline import GlueStep, RunOptions, SyncStep, run_pipeline, steps
+    from etltctl.pipeline import RunOptions, jobs_to_warm, run_pipeline, steps
 
     session: Session = context.obj
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
     options = RunOptions(run_id, fresh, first, last, only, max_usd=max_usd)
 
-    def names(kind: str, settings: Settings) -> list[str]:
-        return [step.name for step in options.select(steps(pipeline, settings)) if step.kind == kind]
-
     def check(settings: Settings) -> None:
         session.require_ready(settings, options.select(steps(pipeline, settings)), run_id, fresh=fresh)
 
     def next_jobs(settings: Settings) -> list[str]:
-        """Name the jobs whose JVM can be warmed while a sync runs."""
-        # Without a sync in front the job starts at once, and nothing is gained by a warm JVM.
-        return names(GlueStep.name, settings) if names(SyncStep.name, settings) else []
+        return jobs_to_warm(options.select(steps(pipeline, settings)))
 
     reach = session.following(pipeline, options, on_interrupt, check, next_jobs=next_jobs)
     with reach as (settings, options):

@@ -110,7 +110,7 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
 
 def check_stack(probe: Probe) -> Iterator[Finding]:
     """Check whether the last change of the environment's CloudFormation stack went through."""
-    if probe.settings.is_embedded:
+    if not probe.settings.environment.has_stack:
         return
     name = probe.settings.stack_name
     subject = f"stack {name}"

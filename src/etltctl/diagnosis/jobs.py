@@ -106,7 +106,7 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
     lake = Lake(settings, S3(probe.aws), Catalog(probe.aws))
     compared = 0
     # Only tables with versions have a list of files to compare with; bronze is overwritten by each sync.
-    for table in dict.fromkeys(table for job in settings.glue.jobs.values() for table in job.writes):
+    for table in settings.job_tables():
         try:
             compared += lake.has_published_files(table)
         except UnverifiedError as error:

@@ -30,7 +30,7 @@ class Probe:
     @property
     def provision_command(self) -> Command:
         """The command that creates or updates everything the settings describe, in this environment."""
-        return command("local", "up") if self.settings.is_embedded else command("infra", "deploy")
+        return command("infra", "deploy") if self.settings.environment.has_stack else command("local", "up")
 
     @cached_property
     def aws(self) -> Aws:

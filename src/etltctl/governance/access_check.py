@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from etltctl.governance.actual import (
 )
 from etltctl.governance.desired import location_arn, resource_of, scope_of
 from etltctl.governance.missing_permissions import MissingPermission, is_within, missing_in
-from etltctl.governance.model import EVERYBODY, Location, Resource, State
+from etltctl.governance.model import EVERYBODY, Grant, Location, Resource, State
 from etltctl.governance.needs import LOCATION_ACCESS, CatalogChanges, Need, needs_of
 from etltctl.governance.shapes import AccountSettings, grants_of
 from etltctl.lakeformation import LakeFormation
@@ -91,42 +91,47 @@ def _missing_now(
     if not relevant:
         return []
     governed = [need for need in relevant if TableName.parse(need.table).layer in layers]
-    scope = scope_of(settings, identity)
     resources = {resource_of(need.table, settings) for need in governed}
     tables = _tables(resources, Catalog(aws))
     admins = AccountSettings.of(service.settings()).admins
-    principals = {EVERYBODY, *(need.principal for need in relevant)}
-    grants = grants_of(explicit_permissions(service, ()))
-    # Opt-ins exist on hybrid resources only, and listing them is one more call.
-    opt_ins = (
-        read_opt_ins(service)
-        if not scope.hybrid.isdisjoint(resource.database for resource in resources)
-        else frozenset()
-    )
+    hybrid = scope_of(settings, identity).hybrid
     state = State(
         locations=locations,
-        grants=frozenset(grant for grant in grants if grant.principal in principals),
-        opt_ins=opt_ins,
+        grants=_grants_to({EVERYBODY, *(need.principal for need in relevant)}, service),
+        # Opt-ins exist on hybrid resources only, and listing them is one more call.
+        opt_ins=frozenset()
+        if hybrid.isdisjoint(resource.database for resource in resources)
+        else read_opt_ins(service),
     )
+    missing = list(missing_in(relevant, settings, state, tables, admins))
+    doubtful = _given_by_tags(missing, state, settings)
+    if not doubtful:
+        return missing
+    views = [tables[resource] for resource in doubtful if resource in tables]
+    assigned = read_tags(service, {resource.database for resource in doubtful}, views)
+    return list(missing_in(relevant, settings, replace(state, assigned=assigned), tables, admins))
 
-    def missing(state: State) -> list[MissingPermission]:
-        return list(missing_in(relevant, settings, state, tables, admins))
 
-    # Tags cost a call for each table. They are read only where a grant on tags could still give what is missing.
-    without_tags = missing(state)
-    is_tagged = any(grant.resource.kind in {"tables", "databases"} for grant in state.grants)
-    doubtful = {
-        resource_of(each.need.table, settings)
-        for each in without_tags
-        if each.need.permission != LOCATION_ACCESS
-    }
-    if not doubtful or not is_tagged:
-        return without_tags
-    databases = {resource.database for resource in doubtful}
-    assigned = read_tags(
-        service, databases, [tables[resource] for resource in doubtful if resource in tables]
-    )
-    return missing(replace(state, assigned=assigned))
+def _grants_to(principals: Set[str], service: LakeFormation) -> frozenset[Grant]:
+    """Return the grants that Lake Formation holds for these principals."""
+    grants = grants_of(explicit_permissions(service, ()))
+    return frozenset(grant for grant in grants if grant.principal in principals)
+
+
+def _given_by_tags(missing: Iterable[MissingPermission], state: State, settings: Settings) -> set[Resource]:
+    """Return the resources on which a grant on tags could still give what is missing.
+
+    Args:
+        missing: What is missing without the tags.
+        state: What Lake Formation holds, without the tags.
+        settings: The settings.
+    """
+    # Tags cost a call for each table, so they are read only where they can change the answer.
+    if not any(grant.resource.kind in {"tables", "databases"} for grant in state.grants):
+        return set()
+    # No grant on tags gives access to a location.
+    needs = [each.need for each in missing if each.need.permission != LOCATION_ACCESS]
+    return {resource_of(need.table, settings) for need in needs}
 
 
 def _is_registered(need: Need, locations: Mapping[str, Location], settings: Settings) -> bool:

@@ -32,8 +32,7 @@ WORDS_OF_SQL = frozenset(
 def contradictions(settings: Settings, catalog: CatalogView) -> Iterator[str]:
     """Yield everything in the settings that the catalog contradicts, with its place in the file."""
     # A table that a pipeline makes may be missing before its first run.
-    written = {name for job in settings.glue.jobs.values() for name in job.writes}
-    written |= {f"bronze.{name}" for source in settings.sources for name in settings.stream_locations(source)}
+    written = {*settings.job_tables(), *settings.stream_tables()}
     for place, table, columns, is_narrowing in _mentions(settings):
         view = catalog.tables.get(resource_of(table, settings))
         at = settings.place_of("governance", *place)

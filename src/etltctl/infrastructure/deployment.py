@@ -91,7 +91,7 @@ def deploy(settings: Settings, watcher: Watcher) -> Deployed:
 
 def _require_review(service: CloudFormation, plan: Plan, watcher: Watcher) -> None:
     """Refuse changes that the caller neither saw before nor confirms."""
-    if plan.was_made:
+    if plan.was_made or not plan.changes:
         return
     reason = "this plan has not been reviewed"
     try:

@@ -9,7 +9,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     preflight.py          the checks before a run: settings that must fail it, the caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
-    step_wait.py          wait for a remote run, within its budget.py
+    step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
@@ -22,7 +22,7 @@ from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
-from etltctl.pipeline.kinds import changes_of_pipelines, line_of, steps, title_of, unknown_steps
+from etltctl.pipeline.kinds import changes_of_pipelines, jobs_to_warm, line_of, steps, title_of, unknown_steps
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
@@ -58,6 +58,7 @@ __all__ = [
     "check_exists",
     "describe_failure",
     "finish_step",
+    "jobs_to_warm",
     "known",
     "line_of",
     "new_run_id",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from etltctl.athena import cost_usd
-from etltctl.errors import BudgetError, EtltctlError, NextStep, Parameter
-from etltctl.glue import DPU_A_WORKER
+from etltctl.errors import BudgetError, NextStep, Parameter
 from etltctl.pipeline.step_run import StepRun
-from etltctl.runs import JobRun, QueryExecution, Run, State, Verb
+from etltctl.runs import QueryExecution, Run, State, Verb
 
 QUERY_EVENTS = {
     Verb.STARTED: "query.started",
@@ -22,60 +20,92 @@ QUERY_EVENTS = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What a remote run may still cost, in US dollars, its price a second, and the setting or flag that limits it."""
+    """What a remote run may still cost.
+
+    Attributes:
+        usd: What is left, in US dollars.
+        usd_a_second: The price of the run, in US dollars a second.
+        spent: Returns what a run has cost so far, in US dollars. Each kind of step knows how its service reports it.
+        limit: The setting or option that limits the run, for messages.
+    """
 
     usd: float
     usd_a_second: float
-    dpu_hour_usd: float
+    spent: Callable[[Run], float]
     limit: str
 
     def seconds_left(self, run: Run) -> float:
         """Return how long the run may go on; 0.0 once it has to be stopped."""
         if not self.usd_a_second:
             return math.inf  # a run that costs nothing never reaches the limit
-        return max(self.usd - self.usd_of(run), 0.0) / self.usd_a_second
-
-    def usd_of(self, run: Run) -> float:
-        """Return what the run has cost so far."""
-        return dollars(run.dpu_seconds, self.dpu_hour_usd) if isinstance(run, JobRun) else 0.0
+        return max(self.usd - self.spent(run), 0.0) / self.usd_a_second
 
     def overrun(self, run: Run) -> str:
         """Return why the run has to be stopped; empty while it may go on, and for a run that has ended."""
         # A run that has ended is paid for already: stopping it would only hide its result.
         if run.state is not State.RUNNING or self.seconds_left(run):
             return ""
-        return f"{self.usd_of(run):.2f} USD so far, and {self.limit} leaves {self.usd:.2f} USD"
+        return f"{self.spent(run):.2f} USD so far, and {self.limit} leaves {self.usd:.2f} USD"
 
 
-def dollars(dpu_seconds: float, dpu_hour_usd: float) -> float:
-    """Return the price of DPU seconds in US dollars."""
-    # Four digits: Glue bills by the second, and a second of two DPU costs 0.0002 USD.
-    return round(dpu_seconds / 3600 * dpu_hour_usd, 4)
+@dataclass(frozen=True)
+class PlannedCost:
+    """A step that is still to start: what it is expected to cost, and what is left for it.
+
+    Attributes:
+        step_run: The step.
+        thing: What a message calls the step, such as "Glue job weather".
+        budget: What its remote run may still cost.
+        usd: The estimate, in US dollars; 0.0 if nothing is known of earlier runs.
+    """
+
+    step_run: StepRun
+    thing: str
+    budget: Budget
+    usd: float
+
+    def require_enough(self) -> None:
+        """Raise BudgetError if nothing is left, or if the estimate exceeds what is left."""
+        budget = self.budget
+        if self.usd <= budget.usd and budget.usd > 0.0:
+            return
+        left = f"{budget.limit} leaves {budget.usd:.2f} USD"
+        why = f"its latest runs cost up to {self.usd:.2f} USD, and {left}" if self.usd else left
+        raise BudgetError(
+            f"{self.thing} was not started: {why}",
+            hint=f"raise {budget.limit}, or make the job smaller",
+        )
 
 
-def glue_budget(step_run: StepRun) -> Budget | None:
-    """Return what is left for a job run of the step: the smaller of the job's own limit and the whole run's.
+def remaining_budget(
+    step_run: StepRun,
+    own_limits: Mapping[str, float | None],
+    usd_a_second: float,
+    spent: Callable[[Run], float],
+) -> Budget | None:
+    """Return what is left for a remote run of the step: the smaller of the step's own limit and the whole run's.
 
     What earlier tries of the same run spent counts.
+
+    Args:
+        step_run: The step.
+        own_limits: The limits for this step alone in US dollars, by the setting that gives them; None is no limit.
+        usd_a_second: The price of the remote run, in US dollars a second.
+        spent: Returns what a remote run has cost so far, in US dollars.
 
     Returns:
         The budget; None without a limit.
     """
-    # The job's limit counts this step alone, and the run's limit counts every step and every earlier try.
-    job, ledger = step_run.settings.glue.jobs[step_run.step.name], step_run.ledger
-    price = step_run.services.prices.glue_dpu_hour_usd
-    limits = {
-        f"glue.jobs.{step_run.step.name}.max_usd": (job.max_usd, ledger.usd(str(step_run.step))),
-        "max_usd of the run": (_run_limit(step_run), ledger.usd()),
-    }
+    ledger = step_run.ledger
+    # The step's limit counts this step alone, and the run's limit counts every step and every earlier try.
+    limits = {name: (limit, ledger.usd(str(step_run.step))) for name, limit in own_limits.items()}
+    limits["max_usd of the run"] = (_run_limit(step_run), ledger.usd())
     # Both limits hold, so the run may cost what the smaller of the two leaves.
-    left = {name: limit - spent for name, (limit, spent) in limits.items() if limit is not None}
+    left = {name: limit - spent_usd for name, (limit, spent_usd) in limits.items() if limit is not None}
     if not left:
         return None
     smallest = min(left, key=left.__getitem__)
-    # The price while all workers run. Autoscaling only makes it less, so the check is never too late.
-    a_second = job.workers * DPU_A_WORKER[job.worker_type] / 3600 * price
-    return Budget(max(left[smallest], 0.0), a_second, price, smallest)
+    return Budget(max(left[smallest], 0.0), usd_a_second, spent, smallest)
 
 
 def _run_limit(step_run: StepRun) -> float | None:
@@ -85,73 +115,26 @@ def _run_limit(step_run: StepRun) -> float | None:
     return limit if isinstance(limit, int | float) else None
 
 
-def require_budget(step_run: StepRun) -> None:
-    """Raise BudgetError before a start that, by the job's own history, costs more than is left."""
-    usd = _estimated_usd(step_run)
-    if usd:
-        # A job without a history has no estimate; its budget is enforced while it runs.
-        step_run.note("cost.estimate", usd=usd)
-    _require_enough(step_run, usd)
-
-
-def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
-    """Refuse a run whose jobs, by their own history, cost more than is left: what is paid for before would be lost.
+def require_whole_budget(planned: Sequence[PlannedCost]) -> None:
+    """Refuse a run whose steps are expected to cost more than is left: what is paid for before would be lost.
 
     Args:
-        step_runs: The steps of Glue jobs that are still to start.
+        planned: The steps that are still to start and have a limit.
 
     Raises:
         BudgetError: One of them, or all together, cost more than is left. Nothing was started.
     """
-    limited = [step_run for step_run in step_runs if glue_budget(step_run) is not None]
-    estimates = {step_run.step.name: _estimated_usd(step_run) for step_run in limited}
-    for step_run in limited:
-        _require_enough(step_run, estimates[step_run.step.name])
-    limit = _run_limit(limited[0]) if limited else None
-    whole = sum(estimates.values())
-    if limit is not None and whole > (left := limit - limited[0].ledger.usd()):
+    for each in planned:
+        each.require_enough()
+    limit = _run_limit(planned[0].step_run) if planned else None
+    whole = sum(each.usd for each in planned)
+    if limit is not None and whole > (left := limit - planned[0].step_run.ledger.usd()):
+        names = ", ".join(each.step_run.step.name for each in planned)
         raise BudgetError(
-            f"nothing was started: the latest runs of {', '.join(estimates)} cost up to {whole:.2f} USD together, and "
+            f"nothing was started: the latest runs of {names} cost up to {whole:.2f} USD together, and "
             f"max_usd of the run leaves {left:.2f} USD",
-            hint=NextStep(
-                "raise ", Parameter("max_usd"), ", or run fewer steps with ", Parameter("last", "--to")
-            ),
+            hint=NextStep("raise ", Parameter("max_usd"), ", or run fewer steps with ", Parameter("last")),
         )
-
-
-def _estimated_usd(step_run: StepRun) -> float:
-    """Return what the job's next run is expected to cost; 0.0 if Glue knows no earlier run."""
-    # The dearest of the latest runs, not their mean: a start that is refused is cheaper than one that is stopped.
-    estimate = max(step_run.services.glue.dpu_seconds(step_run.step.name), default=0.0)
-    return dollars(estimate, step_run.services.prices.glue_dpu_hour_usd)
-
-
-def _require_enough(step_run: StepRun, usd: float) -> None:
-    budget = glue_budget(step_run)
-    if budget is not None and (usd > budget.usd or budget.usd == 0.0):
-        raise BudgetError(
-            f"Glue job {step_run.step.name} was not started: {_why_refused(budget, usd)}",
-            hint=f"raise {budget.limit}, or make the job smaller",
-        )
-
-
-def _why_refused(budget: Budget, usd: float) -> str:
-    left = f"{budget.limit} leaves {budget.usd:.2f} USD"
-    return f"its latest runs cost up to {usd:.2f} USD, and {left}" if usd else left
-
-
-def bill_job_runs(step_run: StepRun) -> None:
-    """Record what every ended job run of the step cost, once.
-
-    Glue bills a run that was stopped as well, and one whose driver did not live to see its end.
-    """
-    for remote_id in step_run.ledger.unbilled(str(step_run.step)):
-        with suppress(EtltctlError):  # a bill that Glue does not show yet is recorded by the next try
-            run = step_run.services.glue.poll(step_run.step.name, remote_id)
-            usd = dollars(run.dpu_seconds, step_run.services.prices.glue_dpu_hour_usd)
-            # Glue may report no DPU seconds for some time after the end. It then stays unbilled, and is read again.
-            if run.state is not State.RUNNING and usd:
-                step_run.note("cost.actual", usd=usd, dpu_seconds=run.dpu_seconds, remote_id=remote_id)
 
 
 def bill_query(step_run: StepRun, verb: Verb, execution: QueryExecution) -> None:

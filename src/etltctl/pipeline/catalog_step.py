@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.ledger import Ledger
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.model import Step, StepHandle, StepResult, steps_as_written
+from etltctl.pipeline.model import Step, StepHandle, StepResult, steps_as_written, table_facts
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_kind import StepKind, StepLine
 from etltctl.pipeline.step_run import StepRun
-from etltctl.publishing import GONE, NOT_PUBLISHED, Published, combined
+from etltctl.publishing import GONE, NOT_PUBLISHED, combined
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -73,22 +73,3 @@ def refresh_tables(tables: list[str], services: Services, ledger: Ledger) -> Ste
     if errors:
         raise combined(errors, len(tables))
     return StepResult(str(step), facts=facts)
-
-
-def table_facts(published: list[Published]) -> dict[str, Any]:
-    """Return as plain data: the rows of all tables, and for each table its change, its rows and its warnings."""
-    tables = {
-        table.table: {"change": table.change, "rows": table.rows} | _details(table) for table in published
-    }
-    return {"rows": sum(table.rows for table in published), "tables": tables}
-
-
-def _details(published: Published) -> dict[str, Any]:
-    partitions = {name: count for name, count in asdict(published.partitions).items() if count}
-    details = {
-        "audit": published.row_counts,
-        "partitions": partitions,
-        "retired": list(published.retired),
-        "warnings": list(published.warnings),
-    }
-    return {name: value for name, value in details.items() if value}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, EtltctlError, Hint, RunFailedError, command
+from etltctl.errors import AccessError, Command, EtltctlError, Hint, RunFailedError, command
 from etltctl.ledger import Event, read_events
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
@@ -23,16 +23,15 @@ REFUSAL = re.compile(
     r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
 )
 SPARK_WRAPPER = "Py4JJavaError"
-STOPPED = frozenset({"STOPPED", "STOPPING", "cancelled"})
 
 
 def stopped_by(step_run: StepRun, run: Run) -> str:
     """Return who stopped the run and why, as the ledger has it; else where to find out. Empty if it was not stopped."""
-    if run.state is not State.FAILED or run.status not in STOPPED:
+    if not run.was_stopped:
         return ""
     stopping = step_run.last("remote.stopping")
     if stopping is None or stopping["remote_id"] != run.id:
-        return f"not by etltctl, but by {run.service} or another caller; see CloudTrail or Airbyte's log"
+        return f"not by etltctl, but by {run.service} or another caller; see {run.stop_log}"
     reason = f": {stopping['reason']}" if stopping.get("reason") else ""
     return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
 
@@ -76,7 +75,12 @@ def name_refusal(error: AccessError, step: str, services: Services) -> None:
     error.facts = {**facts, **error.facts}
 
 
-def describe_failure(error: BaseException | str, run_id: str, settings: Settings | None = None) -> str:
+def describe_failure(
+    error: BaseException | str,
+    run_id: str,
+    settings: Settings | None = None,
+    spell: Callable[[Command], str] = str,
+) -> str:
     """Return what happened, its particulars, the state of each step of the run, and the next commands.
 
     It never raises. If the run's events cannot be read, it reports the rest.
@@ -85,6 +89,7 @@ def describe_failure(error: BaseException | str, run_id: str, settings: Settings
         error: The error, or a sentence.
         run_id: The run's id.
         settings: The settings; None loads them.
+        spell: Spells a command as the front door prints it, with the flags that lead to the run's environment.
     """
     run_id = RunId(run_id).safe
     lines = [f"run {run_id} failed: {_message(error)}"]
@@ -94,23 +99,12 @@ def describe_failure(error: BaseException | str, run_id: str, settings: Settings
         lines += [f"  next: {cause.hint}"] if cause.hint else []
     with suppress(EtltctlError):
         lines += _step_lines(_events(run_id, settings))
-    env = _env_flag(settings)
     lines += [
-        f"  events: {command('runs', 'show', run_id, *env)}",
-        f"  logs: {command('runs', 'logs', run_id, *env)}",
-        f"  resume it: clear the task, or {command('retry', run_id, *env)}",
+        f"  events: {spell(command('runs', 'show', run_id))}",
+        f"  logs: {spell(command('runs', 'logs', run_id))}",
+        f"  resume it: clear the task, or {spell(command('retry', run_id))}",
     ]
     return "\n".join(lines)
-
-
-def _env_flag(settings: Settings | None) -> tuple[str, ...]:
-    """Return the flag with which a command reaches the run's environment, on whichever machine it is typed."""
-    from etltctl.settings import load_settings
-
-    try:
-        return ("--env", (settings or load_settings()).env)
-    except EtltctlError:
-        return ()
 
 
 def _step_lines(events: list[Event]) -> list[str]:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import Budget, bill_job_runs, bill_query, glue_budget, require_budget
-from etltctl.pipeline.catalog_step import table_facts
+from etltctl.pipeline.budget import Budget, PlannedCost, bill_query
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
-from etltctl.pipeline.model import StepHandle, StepResult
+from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget
+from etltctl.pipeline.model import StepHandle, StepResult, table_facts
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
@@ -71,6 +71,7 @@ class GlueStep(StepKind):
     name: ClassVar[str] = "glue"
     thing: ClassVar[str] = "Glue job"
     has_log: ClassVar[bool] = True
+    needs_jvm: ClassVar[bool] = True
     is_checked_at_once: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:
@@ -105,6 +106,10 @@ class GlueStep(StepKind):
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what a job run of the step may still cost; None without a limit."""
         return glue_budget(step_run)
+
+    def estimated_usd(self, step_run: StepRun) -> float:
+        """Return what the dearest of the job's latest runs cost, in US dollars."""
+        return estimated_usd(step_run)
 
     def start(self, step_run: StepRun) -> StartedRun:
         """Start the job once, or find the run of it that belongs to this run."""
@@ -193,7 +198,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     Raises:
         BudgetError: The job costs more than is left.
     """
-    require_budget(step_run)
+    _require_budget(step_run)
     job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
     # Called again for each try, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
@@ -208,6 +213,16 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
         "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),
     }
+
+
+def _require_budget(step_run: StepRun) -> None:
+    """Raise BudgetError before a start that, by the job's own history, costs more than is left."""
+    usd = estimated_usd(step_run)
+    if usd:
+        # A job without a history has no estimate; its budget is enforced while it runs.
+        step_run.note("cost.estimate", usd=usd)
+    if budget := glue_budget(step_run):
+        PlannedCost(step_run, f"{GlueStep.thing} {step_run.step.name}", budget, usd).require_enough()
 
 
 def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:

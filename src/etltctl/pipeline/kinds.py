@@ -62,6 +62,26 @@ def unknown_steps(settings: Settings) -> Iterator[str]:
                 yield f"{place}: pipeline {pipeline} has the unknown step {step}, {guess}"
 
 
+def jobs_to_warm(walk: Sequence[Step]) -> list[str]:
+    """Return the names of the steps whose JVM can be warmed while another step of the run goes on."""
+    # Without such a step in front the job starts at once, and nothing is gained by a warm JVM.
+    if not any(kind_of(step).leaves_time for step in walk):
+        return []
+    return [step.name for step in walk if kind_of(step).needs_jvm]
+
+
+def published_tables(settings: Settings) -> list[str]:
+    """Return the tables that have published versions, as `layer.table`, each once."""
+    return list(
+        dict.fromkeys(
+            table
+            for kind in KINDS.values()
+            for name in kind.names(settings)
+            for table in kind.published_tables(name, settings)
+        )
+    )
+
+
 def refreshed_by(step: Step, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
     """Return the tables whose catalog entry the step brings in line, as one of the steps of its pipeline."""
     return kind_of(step).refreshed_tables(walk, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +11,7 @@ from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
+    from etltctl.publishing import Published
     from etltctl.settings import Settings
 
 T = TypeVar("T")
@@ -129,6 +130,25 @@ def remote_runs(events: Iterable[Mapping[str, Any]]) -> list[tuple[Step, str]]:
         if event["type"] in {"remote.started", "remote.adopted", "remote.reused"}
     }
     return [(Step.parse(step), remote_id) for step, remote_id in started.items()]
+
+
+def table_facts(published: Sequence[Published]) -> dict[str, Any]:
+    """Return as plain data: the rows of all tables, and for each table its change, its rows and its warnings."""
+    tables = {
+        table.table: {"change": table.change, "rows": table.rows} | _details(table) for table in published
+    }
+    return {"rows": sum(table.rows for table in published), "tables": tables}
+
+
+def _details(published: Published) -> dict[str, Any]:
+    partitions = {name: count for name, count in asdict(published.partitions).items() if count}
+    details = {
+        "audit": published.row_counts,
+        "partitions": partitions,
+        "retired": list(published.retired),
+        "warnings": list(published.warnings),
+    }
+    return {name: value for name, value in details.items() if value}
 
 
 def outcome_of(error: BaseException) -> str:

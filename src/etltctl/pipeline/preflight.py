@@ -68,6 +68,22 @@ def _has_run(step: str, last: Callable[..., Event | None]) -> bool:
     return newest["type"] != "step.finished" or newest.get("outcome") in ("succeeded", "detached")
 
 
+def require_allowed(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
+    """Check the permissions of the steps that are still to start, then whether their cost is within the budget.
+
+    Args:
+        step_runs: The steps of one run.
+        fresh: Whether steps that have succeeded run again.
+
+    Raises:
+        AccessError: A permission is missing. No further step was started.
+        BudgetError: The estimate exceeds the budget. No further step was started.
+    """
+    # The permissions come first: the estimate reads the service's earlier runs, which needs a permission itself.
+    require_permissions(step_runs, fresh=fresh)
+    require_budget_ahead(step_runs, fresh=fresh)
+
+
 def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
     """Check that the caller may do what the steps that are still to start need.
 
@@ -109,7 +125,7 @@ def require_permissions(step_runs: Sequence[StepRun], *, fresh: bool = False) ->
 
 
 def require_budget_ahead(step_runs: Sequence[StepRun], *, fresh: bool = False) -> None:
-    """Refuse a run before its first paid call if its jobs are known to cost more than is left.
+    """Refuse a run before its first paid call if its steps are known to cost more than is left.
 
     The first step to start is checked by its own start, right after this. A step that may have been started and is not
     on record yet is left out: it would be adopted, which costs nothing more.
@@ -125,8 +141,9 @@ def require_budget_ahead(step_runs: Sequence[StepRun], *, fresh: bool = False) -
         return
     to_start = unstarted([one.step for one in step_runs], step_runs[0].ledger.last, fresh=fresh)
     if len(to_start) > 1:
-        later = [one for one in step_runs if one.step in to_start and kind_of(one.step).budget(one)]
-        require_whole_budget([one for one in later if one.last("remote.intended") is None])
+        later = [one for one in step_runs if one.step in to_start and one.last("remote.intended") is None]
+        planned = (kind_of(one.step).planned_cost(one) for one in later)
+        require_whole_budget([each for each in planned if each is not None])
 
 
 def _require_lake_access(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.glue import RUN_KEY
 from etltctl.ledger import Ledger, read_events
-from etltctl.pipeline.budget import dollars
+from etltctl.pipeline.glue_costs import dollars
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.model import Step, steps_as_written
 from etltctl.pipeline.run_ids import RunId

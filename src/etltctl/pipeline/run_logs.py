@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etltctl.errors import Command, EtltctlError, NextStep, ServiceError, UsageError, command
@@ -88,35 +88,18 @@ def read_logs(
         UsageError: The run has no such remote run.
     """
     every = remote_runs(events)
-    matching = [(known, remote_id) for known, remote_id in every if step in ("", str(known), known.name)]
-    with_log = [(known, remote_id) for known, remote_id in matching if kind_of(known).has_log]
-    if not matching:
-        names = ", ".join(str(known) for known, _ in every) or "none"
-        run = f"run {events[0]['run_id']} ({events[0].get('pipeline', 'of a lost pipeline')})"
-        what = f"remote run of {step}" if step else "remote run"
-        raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
-    this, remote_id = (with_log or matching)[-1]
-    lines_read = 0
-    errors = ErrorLines()
-
-    def emit_lines(lines: Iterable[LogLine]) -> None:
-        nonlocal lines_read
-        for line in lines:
-            if not is_errors_only or line.is_failure or errors.has(line):
-                emit(line)
-                lines_read += 1
-
-    services = Services(settings)
-    kind_of(this).read_log(services, this.name, remote_id, emit_lines, follow=follow)
+    this, remote_id = _chosen(every, step, events[0])
+    services, filtered = Services(settings), _Filter(emit, is_errors_only)
+    kind_of(this).read_log(services, this.name, remote_id, filtered, follow=follow)
     unread = tuple(sorted(services.logs.unread))
-    further = [one for one in every if kind_of(one[0]).has_log and one[0] != this and not lines_read]
+    further = [one for one in every if kind_of(one[0]).has_log and one[0] != this and not filtered.count]
     # Only a step that wrote something is named: two empty logs would send the reader from one to the other.
     may_speak = {other.name: _may_have_lines(services, other, of, is_errors_only) for other, of in further}
     return LogRead(
         str(events[0]["run_id"]),
         this,
         remote_id,
-        lines_read,
+        filtered.count,
         is_errors_only,
         others=tuple(name for name, may in may_speak.items() if may),
         unread=unread,
@@ -124,16 +107,48 @@ def read_logs(
     )
 
 
+@dataclass
+class _Filter:
+    """Emits the lines to show of those that it is called with, and counts them."""
+
+    emit: Callable[[LogLine], None]
+    is_errors_only: bool
+    count: int = 0
+    _errors: ErrorLines = field(default_factory=ErrorLines)
+
+    def __call__(self, lines: Iterable[LogLine]) -> None:
+        for line in lines:
+            if not self.is_errors_only or line.is_failure or self._errors.has(line):
+                self.emit(line)
+                self.count += 1
+
+
+def _chosen(every: Sequence[tuple[Step, str]], step: str, first: Event) -> tuple[Step, str]:
+    """Return the newest remote run of the step, or of a step with a log if none is named.
+
+    Args:
+        every: The remote runs of the run.
+        step: The step, `kind:name` or its name; empty for any.
+        first: The run's first event, for the error.
+
+    Raises:
+        UsageError: There is no such remote run.
+    """
+    matching = [(known, remote_id) for known, remote_id in every if step in ("", str(known), known.name)]
+    if not matching:
+        names = ", ".join(str(known) for known, _ in every) or "none"
+        run = f"run {first['run_id']} ({first.get('pipeline', 'of a lost pipeline')})"
+        what = f"remote run of {step}" if step else "remote run"
+        raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
+    with_log = [(known, remote_id) for known, remote_id in matching if kind_of(known).has_log]
+    return (with_log or matching)[-1]
+
+
 def _may_have_lines(services: Services, step: Step, remote_id: str, is_errors_only: bool) -> bool:
     """Return whether the log of another step has a line to show; also if it cannot be read now."""
-    errors, has_lines = ErrorLines(), False
-
-    def stop_at_first(lines: Iterable[LogLine]) -> None:
-        nonlocal has_lines
-        has_lines = any(not is_errors_only or line.is_failure or errors.has(line) for line in lines)
-
+    filtered = _Filter(lambda _: None, is_errors_only)
     try:
-        kind_of(step).read_log(services, step.name, remote_id, stop_at_first, follow=False)
+        kind_of(step).read_log(services, step.name, remote_id, filtered, follow=False)
     except EtltctlError:
         return True
-    return has_lines
+    return filtered.count > 0

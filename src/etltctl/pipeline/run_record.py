@@ -22,7 +22,7 @@ from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of, steps
 from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
 from etltctl.pipeline.options import RunOptions
-from etltctl.pipeline.preflight import require_budget_ahead, require_permissions, require_ready, unstarted
+from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -83,8 +83,7 @@ def recorded_run(
         _record_begin(ledger, name, walk, options)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
-            require_permissions(step_runs, fresh=options.fresh)
-            require_budget_ahead(step_runs, fresh=options.fresh)
+            require_allowed(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
             if isinstance(error, EtltctlError):
@@ -139,8 +138,7 @@ def scheduled_step(
         with failure_ends(ledger):
             if not is_started:
                 step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
-                require_permissions(step_runs, fresh=is_fresh)
-                require_budget_ahead(step_runs, fresh=is_fresh)
+                require_allowed(step_runs, fresh=is_fresh)
             yield StepRun(pipeline, this, services, ledger, lambda *_: on_kill)
             if is_finished and this == walk[-1]:
                 ledger.note("run.finished", outcome="succeeded", seconds=ledger.seconds)

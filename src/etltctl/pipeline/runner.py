@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
-from etltctl.pipeline.catalog_step import refresh_tables, table_facts
+from etltctl.pipeline.catalog_step import refresh_tables
 from etltctl.pipeline.failures import refusals_named
-from etltctl.pipeline.kinds import kind_of, remote_run_of, steps
+from etltctl.pipeline.kinds import kind_of, published_tables, remote_run_of, steps
 from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now
+from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, table_facts
 from etltctl.pipeline.options import Listener, RunOptions
-from etltctl.pipeline.preflight import require_permissions, require_ready, unstarted
+from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
 from etltctl.pipeline.run_record import (
     driven,
     failure_ends,
@@ -123,7 +123,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         record_resumed(ledger, step.name, [step], options)
         with failure_ends(ledger):
             step_run = StepRun(ledger.pipeline, step, services, ledger, options.on_interrupt)
-            require_permissions([step_run], fresh=options.fresh)
+            require_allowed([step_run], fresh=options.fresh)
             handle, run = start(step_run, options)
     facts = {"run_id": ledger.run_id, "state": run.status if run else ""}
     return StepResult(str(step), handle.verb, handle.remote_id, facts=facts)
@@ -223,8 +223,7 @@ def rollback(table: str, settings: Settings, to: str = "", options: RunOptions |
         options: The caller's options.
     """
     lake = Services(settings).lake
-    written = {name: name for job in settings.glue.jobs.values() for name in job.writes}
-    known(written, table, "table with versions", TABLES_COMMAND)
+    known(dict.fromkeys(published_tables(settings)), table, "table with versions", TABLES_COMMAND)
     with recorded_run("rollback", [], settings, options or RunOptions()) as (_, ledger):
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)

@@ -10,7 +10,7 @@ from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import Budget
+from etltctl.pipeline.budget import Budget, PlannedCost
 from etltctl.pipeline.model import Step, StepHandle, StepResult, known
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StartedRun, StepRun
@@ -59,6 +59,10 @@ class StepKind:
     """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
     is_checked_at_once: ClassVar[bool] = False
     """Whether the first task of a DAG run checks steps of this kind that come later."""
+    needs_jvm: ClassVar[bool] = False
+    """Whether the embedded server runs the step in a JVM, which takes seconds to start."""
+    leaves_time: ClassVar[bool] = False
+    """Whether the step takes long enough, without a JVM, that JVMs for other steps can start meanwhile."""
 
     @classmethod
     def step(cls, name: str) -> Step:
@@ -109,6 +113,18 @@ class StepKind:
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what the step's remote run may still cost; None without a limit."""
         return None
+
+    def estimated_usd(self, step_run: StepRun) -> float:
+        """Return what the step's next remote run is expected to cost, in US dollars; 0.0 if nothing is known of it."""
+        return 0.0
+
+    def planned_cost(self, step_run: StepRun) -> PlannedCost | None:
+        """Return what a start of the step is expected to cost and what is left for it; None without a limit."""
+        budget = self.budget(step_run)
+        if budget is None:
+            return None
+        thing = f"{self.thing} {step_run.step.name}"
+        return PlannedCost(step_run, thing, budget, self.estimated_usd(step_run))
 
     def start(self, step_run: StepRun) -> StartedRun | None:
         """Start the step's remote run once, or find the one of this run; None if it has none."""

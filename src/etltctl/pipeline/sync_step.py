@@ -64,25 +64,17 @@ class SyncStep(StepKind):
 
     name: ClassVar[str] = "sync"
     thing: ClassVar[str] = "source"
+    leaves_time: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:
         """Return the names of the sources."""
         return settings.sources
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
-        """Yield problems of the secrets and of the rules for the tables that the sync writes.
-
-        Where the embedded Airbyte reads the source, the source's own secrets are checked.
-        Elsewhere Airbyte has the source's secrets, and etltctl needs those of Airbyte's API.
-        """
+        """Yield problems of the secrets and of the rules for the tables that the sync writes."""
         if name not in settings.sources:
             return  # the start refuses it by name
-        if settings.is_embedded:
-            values = settings.sources[name].model_dump()
-            secrets = {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
-        else:
-            api = settings.airbyte
-            secrets = {"airbyte.client_id": api.client_id, "airbyte.client_secret": api.client_secret}
+        secrets = settings.environment.secrets_of_sync(name, settings.sources[name], settings.airbyte)
         yield from secrets_without_value(settings, secrets)
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)

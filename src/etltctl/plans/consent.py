@@ -26,7 +26,7 @@ class Consent(Generic[P]):
         confirm: Asks the caller about a plan.
         command: The command group in whose words the next step is given, such as `govern`.
         is_protected: Whether every change needs consent, also one that takes nothing away.
-        reason: Why every change needs consent, whatever it does and wherever it is made; empty if not every one does.
+        reason: Why the plan needs consent, even if it lists no change; empty if its changes decide.
         review: The words of the command that shows the plan, after the group's name.
         make: The words of the command that makes its changes without a question.
     """
@@ -52,7 +52,8 @@ class Consent(Generic[P]):
         asks_always = self.is_protected or bool(self.reason)
         # Only what is new is asked about: a second round must not ask for what the caller has agreed to.
         new = {_key(change) for change in plan.changes if change.takes_away or asks_always} - self._agreed
-        if not new:
+        # With a reason the call itself is asked about: a stack may go although the plan lists nothing that goes.
+        if not new and not self.reason:
             return
         if not self.confirm(plan):
             raise self._refusal(plan, done)

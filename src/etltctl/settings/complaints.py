@@ -37,8 +37,10 @@ PLAIN_WORDS = {
 
 def complaint(problems: list[str]) -> ConfigurationError:
     """Build the error for these problems, each with its place."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return ConfigurationError(f"{count} in the settings", problems=tuple(dict.fromkeys(problems)))
+    # Environments share most of their values, and so their problems: each is counted once.
+    unique = tuple(dict.fromkeys(problems))
+    count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
+    return ConfigurationError(f"{count} in the settings", problems=unique)
 
 
 def problem(error: Any, layers: list[Layer]) -> str:

@@ -52,12 +52,8 @@ def _shared_databases(settings: Settings) -> Problems:
 
 def folders(settings: Settings) -> dict[str, str]:
     """Return every folder that belongs to one thing alone, by what it is for."""
-    places = {
-        f"bronze.{table}": location
-        for source in settings.sources
-        for table, location in settings.stream_locations(source).items()
-    }
-    for table in _written(settings):
+    places = settings.stream_tables()
+    for table in settings.job_tables():
         name = TableName.parse(table)
         places[table] = f"{settings.lake.root(name.layer)}/{name.name}/"
     places |= {table: rules.location for table, rules in settings.tables.items() if rules.location}
@@ -97,10 +93,6 @@ def _unknown_tables(settings: Settings) -> Problems:
             near = difflib.get_close_matches(table, known, n=1)
             guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
             yield ("tables", table), f"no job or source writes table {table}, {guess}"
-
-
-def _written(settings: Settings) -> list[str]:
-    return list(dict.fromkeys(table for job in settings.glue.jobs.values() for table in job.writes))
 
 
 def _out_of_place(tables: Mapping[str, TableRules]) -> Problems:

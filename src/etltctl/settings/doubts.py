@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,6 +64,17 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
     ]
 
 
+def doubts_of_all(every: Iterable[Settings], environ: Mapping[str, str]) -> list[Doubt]:
+    """Return what is wrong with the settings of several environments, each doubt once.
+
+    Args:
+        every: The settings of each environment.
+        environ: The variables of the process.
+    """
+    # Most values are the base's, so each environment has the same doubts.
+    return list(dict.fromkeys(doubt for settings in every for doubt in doubts(settings, environ)))
+
+
 def environments(settings: Settings) -> list[str]:
     """Return the names of the environments that the settings file has a table for, the current one left out."""
     if settings.file is None:
@@ -108,7 +119,7 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
     A bucket's name is unique in all of AWS: the account that made it first has it.
     """
     # Buckets of the embedded server are folders, whose names need to be unique on no other machine.
-    if settings.is_embedded:
+    if not settings.environment.has_global_buckets:
         return
     lake = settings.lake
     places: dict[tuple[str, ...], str] = {

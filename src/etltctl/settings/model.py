@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
+from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsEndpoint, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
@@ -61,16 +61,6 @@ class Pipeline(Section):
     )
 
 
-@dataclass(frozen=True)
-class AwsEndpoint:
-    """Another address of AWS's API and its access key, for clients that follow nothing else of the process."""
-
-    url: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    config_file: str  # the SDK's settings there, in place of the user's
-
-
 class Settings(Section):
     """Everything that the commands need to know of one environment."""
 
@@ -81,7 +71,7 @@ class Settings(Section):
         ),
     )
     default_env: str = Field(
-        default="local", description="the environment if neither `--env` nor ETLTCTL_ENV names one"
+        default="local", description="the environment if neither the caller nor ETLTCTL_ENV names one"
     )
     env: str
     protected: bool = Field(
@@ -153,6 +143,11 @@ class Settings(Section):
         return self._endpoint
 
     @property
+    def environment(self) -> Environment:
+        """What differs between an environment on AWS and one that the embedded server serves."""
+        return EMBEDDED if self.is_embedded else ON_AWS
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the embedded server serves this environment: it reads the sources and runs the jobs."""
         return self.env == LOCAL
@@ -188,6 +183,18 @@ class Settings(Section):
             names = settings.collections
             return {f"{source}_{name}": f"{root}/{settings.database}/{name}/" for name in names}
         return {f"{source}_{name}": f"{root}/{name}/" for name in settings.streams}
+
+    def stream_tables(self) -> dict[str, str]:
+        """Return where the streams of all sources lie in bronze, by table as `layer.table`."""
+        return {
+            f"bronze.{name}": location
+            for source in self.sources
+            for name, location in self.stream_locations(source).items()
+        }
+
+    def job_tables(self) -> list[str]:
+        """Return the tables that the jobs write, as `layer.table`, each once."""
+        return list(dict.fromkeys(table for job in self.glue.jobs.values() for table in job.writes))
 
     def rules(self, table: str) -> TableRules:
         """Return the checks of `layer.table`; none if the settings name none."""

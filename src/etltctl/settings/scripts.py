@@ -48,7 +48,8 @@ def syntax_errors(settings: Settings, job: str) -> Iterator[str]:
         job: A name in `glue.jobs`.
     """
     python = PYTHON_OF_GLUE.get(settings.glue.jobs[job].glue_version)
-    if not settings.is_embedded and (python is None or python > sys.version_info[:2]):
+    is_older = python is None or python > sys.version_info[:2]
+    if is_older and not settings.environment.runs_jobs_here:
         return
     place = settings.place_of("glue", "jobs", job, "script")
     for file in files_of_job(settings, job):

@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import ast
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 import etltctl
 from etltctl.cli.progress import drawn_run
 from etltctl.console import Console
-from etltctl.errors import AccessError, ConfigurationError, UsageError
+from etltctl.errors import AccessError, BudgetError, ConfigurationError, UsageError
 from etltctl.governance.needs import needs_of
 from etltctl.logs import LogLine
-from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline import (
     RunOptions,
-    Services,
     Step,
-    StepHandle,
-    StepResult,
     cancel_run,
     changes_of_pipelines,
+    jobs_to_warm,
     read_logs,
     require_ready,
+    rollback,
     run_alone,
     run_pipeline,
     steps,
     unknown_steps,
 )
 from etltctl.pipeline.kinds import KINDS
-from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
-from etltctl.pipeline.step_run import StartedRun, StepRun
-from etltctl.pipeline.step_wait import wait_for_end
-from etltctl.runs import JobRun, Verb
 from etltctl.settings import Settings, load_settings
 from etltctl.testing import answered
-from etltctl.waiting import Waiter
+from support.bakery import BakeStep, Oven
 from support.scripted import Place
 from support.simulated import OPEN
 
@@ -54,80 +47,6 @@ REFUSED = f"""{OPEN}<SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncat
 <EvalActionName>oven:Bake</EvalActionName><EvalResourceName>arn:aws:oven:::bread</EvalResourceName>
 <EvalDecision>implicitDeny</EvalDecision></member></EvaluationResults></SimulatePrincipalPolicyResult>
 </SimulatePrincipalPolicyResponse>"""
-
-
-@dataclass
-class Oven:
-    """A service that etltctl does not know: a loaf bakes for two polls."""
-
-    polls: int = 0
-    stopped: int = 0
-
-
-@dataclass(frozen=True)
-class Loaf:
-    """The remote run of a step `bake:RECIPE`."""
-
-    oven: Oven
-    id: str
-
-    def poll(self) -> JobRun:
-        self.oven.polls += 1
-        return JobRun(self.id, "bread", "SUCCEEDED" if self.oven.polls > 2 else "RUNNING")
-
-    def waiter(self) -> Waiter:
-        return Waiter(timeout=60)
-
-    def stop(self) -> None:
-        self.oven.stopped += 1
-
-    def successor(self, ended: object) -> None:
-        return None
-
-
-@dataclass(frozen=True)
-class BakeStep(StepKind):
-    """A kind of step that no other file knows."""
-
-    oven: Oven
-    name: ClassVar[str] = "bake"
-
-    thing: ClassVar[str] = "recipe"
-
-    def names(self, settings: object) -> Sequence[str]:
-        return ["bread"]
-
-    def problems(self, name: str, settings: object) -> Iterator[str]:
-        yield from () if name == "bread" else ("the recipe has no flour",)
-
-    def tables(self, name: str, settings: object) -> Sequence[str]:
-        return ["gold.bread"]
-
-    def published_tables(self, name: str, settings: object) -> Sequence[str]:
-        return ["gold.bread"]
-
-    def permissions(
-        self, name: str, refreshed: Sequence[str], required: Requirements
-    ) -> Iterator[Permission]:
-        yield Permission("oven:Bake", f"arn:aws:oven:::{name}")
-
-    def start(self, step_run: StepRun) -> StartedRun:
-        return StartedRun(Verb.STARTED, self.remote_run(step_run.services, "bread", "loaf_1").poll())
-
-    def remote_run(self, services: Services, name: str, remote_id: str) -> Loaf:
-        return Loaf(self.oven, remote_id)
-
-    def finish(self, step_run: StepRun, handle: StepHandle, run: JobRun) -> StepResult:
-        ended = wait_for_end(step_run, run, Loaf(self.oven, run.id), is_ours=handle.is_ours)
-        return StepResult(str(step_run.step), handle.verb, ended.id, facts={"layer": "shelf", "rows": 1})
-
-    def read_log(
-        self, services: Services, name: str, remote_id: str, emit: EmitLines, *, follow: bool
-    ) -> None:
-        emit([LogLine(datetime.now(UTC), "output", remote_id, "golden brown", False)])
-
-    def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
-        return StepLine(name, f"{event['rows']} loaf", "golden brown")
 
 
 @pytest.fixture
@@ -233,6 +152,37 @@ def test_lake_formation_is_asked_for_the_tables_of_a_new_kind(oven: Oven, tmp_pa
 def _settings(folder: Path, text: str) -> Settings:
     (folder / "etltctl.toml").write_text(text)
     return load_settings(directory=folder, env="local", environ={})
+
+
+@pytest.mark.parametrize("max_usd", [0.0, 2.0])
+def test_a_new_kind_with_a_price_is_refused_before_the_first_step(
+    place: Place, oven: Oven, max_usd: float
+) -> None:
+    place.settings.pipelines["bakery"] = replace_steps(place, ["sync:api", "bake:bread"])
+    oven.estimated_usd, run_id = 3.0, f"dear-{max_usd}"
+    why = rf"its latest runs cost up to 3\.00 USD, and max_usd of the run leaves {max_usd:.2f} USD"
+    with pytest.raises(BudgetError, match=f"recipe bread was not started: {why}"):
+        run_pipeline("bakery", place.settings, RunOptions(run_id, max_usd=max_usd))
+    assert (place.types(run_id), oven.polls) == (["run.started", "run.finished"], 0)
+
+
+def test_a_new_kind_says_itself_what_its_run_has_cost(place: Place, oven: Oven) -> None:
+    oven.usd_a_poll = 1.5
+    with pytest.raises(BudgetError, match=r"was stopped: 3\.00 USD so far"):
+        run_pipeline("bakery", place.settings, RunOptions("overbaked", max_usd=2.0))
+    assert oven.stopped == 1
+
+
+def test_the_tables_that_a_new_kind_publishes_can_be_rolled_back(place: Place, oven: Oven) -> None:
+    with pytest.raises(UsageError, match=r"no table with versions is called gold\.bred") as wrong:
+        rollback("gold.bred", place.settings)
+    assert "gold.bread" in str(wrong.value.hint)
+
+
+def test_a_jvm_is_warmed_only_while_a_step_in_front_leaves_the_time(place: Place, oven: Oven) -> None:
+    sync, bake, job = Step("sync", "api"), Step("bake", "bread"), Step("glue", "often")
+    assert jobs_to_warm([sync, bake, job]) == ["often"]
+    assert jobs_to_warm([bake, job]) == []
 
 
 def test_an_unknown_kind_is_refused_by_name(place: Place) -> None:

@@ -7,16 +7,17 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 import etltctl
 from etltctl.cli.app import app
-from etltctl.cli.hints import Hints
+from etltctl.cli.hints import Hints, flag_of
 from etltctl.cli.progress import RunProgress
 from etltctl.console import Console
-from etltctl.errors import RETRY, AlreadyRunningError, NextStep, UsageError, command, unknown
+from etltctl.errors import RETRY, AlreadyRunningError, NextStep, Parameter, UsageError, command, unknown
 from etltctl.extracting import published_table
 from etltctl.querying import read_sql
 from etltctl.settings import load_settings
@@ -52,6 +53,26 @@ def test_no_text_spells_a_command_that_would_lack_the_flags() -> None:
         if re.search(rf"\betltctl (?:{names})(?![\w-])", text) and not text.startswith("it was stopped, as")
     ]
     assert spelled == []
+
+
+def test_every_argument_in_a_hint_is_an_option_of_a_command() -> None:
+    options = {option for params in every_command(typer.main.get_command(app)) for option in params}
+    names = {
+        ast.literal_eval(node.args[0])
+        for file in SOURCES
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Parameter"
+        if all(isinstance(argument, ast.Constant) for argument in node.args) and len(node.args) == 1
+    }
+    assert {"last", "principal", "max_usd"} <= names
+    assert {flag_of(Parameter(name)) for name in names} - options == set()
+
+
+def every_command(top: Any) -> Iterator[list[str]]:
+    """Yield the options of a command and of the commands below it."""
+    yield [option for param in top.params for option in param.opts]
+    for below in getattr(top, "commands", {}).values():
+        yield from every_command(below)
 
 
 def test_no_hint_resumes_or_shows_whichever_run_is_the_newest() -> None:

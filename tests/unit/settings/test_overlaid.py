@@ -9,7 +9,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings import Settings, load_settings
-from etltctl.settings.model import AwsEndpoint
+from etltctl.settings.environment import AwsEndpoint
 
 VALUES = {"airbyte": {"url": "http://here", "client_secret": "s3cret"}, "aws": {"profile": None}}
 ENDPOINT = AwsEndpoint("http://127.0.0.1:1", "key", "s3cret", "/aws.config")

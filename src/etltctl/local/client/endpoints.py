@@ -53,7 +53,7 @@ class Endpoints:
 
     def settings_of(self, settings: Settings) -> Settings:
         """Return the settings with these services within reach. The process's environment stays as it is."""
-        from etltctl.settings.model import AwsEndpoint
+        from etltctl.settings.environment import AwsEndpoint
 
         server, keys = self.server, self.server.require_keys()
         file = str(config_file(server.state))

@@ -1,0 +1,57 @@
+"""What differs between an environment on AWS and one that the embedded server serves, each fact by its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etltctl.settings.section import Section
+    from etltctl.settings.services import Airbyte
+
+
+@dataclass(frozen=True)
+class AwsEndpoint:
+    """Another address of AWS's API and its access key, for clients that follow nothing else of the process."""
+
+    url: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    config_file: str  # the SDK's settings there, in place of the user's
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The facts of an environment that other code decides by.
+
+    Attributes:
+        has_stack: Whether a CloudFormation stack provisions it.
+        has_global_buckets: Whether the names of its buckets have to be unique in all of AWS.
+        reads_sources_here: Whether a sync reads its source on this machine, and so needs the source's own secrets.
+        runs_jobs_here: Whether the Python of this machine runs the scripts of the jobs.
+    """
+
+    has_stack: bool
+    has_global_buckets: bool
+    reads_sources_here: bool
+    runs_jobs_here: bool
+
+    def secrets_of_sync(self, name: str, source: Section, api: Airbyte) -> dict[str, object]:
+        """Return the secrets without which a sync of the source fails: each reference by its dotted key.
+
+        Args:
+            name: The name of the source in the settings.
+            source: Its settings.
+            api: The settings of Airbyte's API.
+        """
+        if self.reads_sources_here:
+            values = source.model_dump()
+            return {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
+        # Airbyte itself keeps the secrets of the source, and etltctl needs those of Airbyte's API.
+        return {"airbyte.client_id": api.client_id, "airbyte.client_secret": api.client_secret}
+
+
+EMBEDDED = Environment(
+    has_stack=False, has_global_buckets=False, reads_sources_here=True, runs_jobs_here=True
+)
+ON_AWS = Environment(has_stack=True, has_global_buckets=True, reads_sources_here=False, runs_jobs_here=False)
