@@ -61,7 +61,6 @@ def glue_budget(step_run: StepRun) -> Budget | None:
     Returns:
         The budget; None without a limit.
     """
-    # The job's limit counts this step alone, and the run's limit counts every step and every earlier try.
     job, ledger = step_run.settings.glue.jobs[step_run.step.name], step_run.ledger
     price = step_run.services.prices.glue_dpu_hour_usd
     limits = {
@@ -95,7 +94,9 @@ def require_budget(step_run: StepRun) -> None:
 
 
 def require_whole_budget(step_runs: Sequence[StepRun]) -> None:
-    """Refuse a run whose jobs, by their own history, cost more than is left: what is paid for before would be lost.
+    """Refuse a run whose jobs, by their own history, cost more than is left.
+
+    Without this check, the steps before them would be paid for in vain.
 
     Args:
         step_runs: The steps of Glue jobs that are still to start.

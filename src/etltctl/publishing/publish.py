@@ -211,7 +211,8 @@ def _location(described: Described | None) -> str:
 
 def _require_untouched(version: Staged, now: Described | None) -> None:
     """Check that the table is as it was when the audit began, or at the version itself: then a publish is resumed."""
-    # The catalog has no compare-and-swap for Glue tables, so the location that the audit began with is compared.
+    # Glue does not document `UpdateTable` with a `VersionId` for Hive tables. So the location that the audit began with
+    # is compared too.
     if _location(now) in (_location(version.base), version.table.location):
         return
     by = (now or {}).get("Parameters", {}).get(RUN) or "another process"
