@@ -140,7 +140,7 @@ class Lake:
             UnverifiedError: Its files are gone, or are not those that were published.
         """
         name = TableName.parse(table)
-        with self.switch.locked([name]) as require_held:
+        with self.switch.lock.held([name]) as require_held:
             # Read under the lock: another rollback or publish would change what is before the current version.
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)

@@ -13,10 +13,10 @@ from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, UsageError
 from etltctl.governance import plan, read_accesses, who
 from etltctl.governance.access import TableView
-from etltctl.governance.accesses import since_when
-from etltctl.governance.missing_permissions import missing_in
 from etltctl.governance.model import Location, State
 from etltctl.governance.needs import Need
+from etltctl.governance.reads_on_record import since_when
+from etltctl.governance.unmet_needs import missing_in
 from etltctl.pipeline import changes_of_pipelines
 from support.governed import (
     FILTERED,
