@@ -22,7 +22,7 @@ from etltctl.glue import Glue
 from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
-from etltctl.values import Column
+from etltctl.result_columns import Column
 from support.served import Served, remember_runs, serve
 
 SOURCES = Path(etltctl.__file__).parent

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from etltctl.local.kernel.accounts import (
+from etltctl.local.kernel.refusal_reasons import (
     EXPIRED_LINK,
     MALFORMED,
     MISSING,
