@@ -62,15 +62,12 @@ class Switch:
     Attributes:
         context: The lake.
         records: The records of versions.
+        lock: The lock on the tables of the lake.
     """
 
     context: LakeContext
     records: VersionRecords
-
-    @property
-    def lock(self) -> TableLock:
-        """The lock on the tables of the lake."""
-        return TableLock(self.context)
+    lock: TableLock
 
     def publish(self, staged: Sequence[Staged], run_id: str) -> dict[TableName, Switched]:
         """Make the versions current. A version that is current already stays so: thus a publish can be resumed.
