@@ -14,7 +14,6 @@ from weather_counts import (
     check_counts,
     check_places,
     check_shape,
-    check_units,
     count_observations,
     count_screened,
     describe_rejections,
@@ -43,6 +42,7 @@ from weather_formulas import (
 )
 from weather_quality import flags, null_impossible, rejection_reason, rejections
 from weather_shapes import FLAT
+from weather_units import check_units
 
 REJECTS = "silver_rejects.weather_observation"
 SOURCE = "bronze.mongodb_observations"

@@ -10,9 +10,9 @@ from pyspark.sql import functions as F
 from lake import QualityError
 from weather_quality import CODES
 from weather_shapes import EXPECTED
+from weather_units import KELVIN_ABOVE
 
 TABLE = "silver.weather_observation"
-KELVIN_ABOVE = 150.0  # no place on Earth is as hot in Celsius or as cold in Kelvin
 # What the table exists for; a stream without any of these is not weather, or has another shape.
 ESSENTIALS = ("temp_source_unit", "pressure_msl_hpa", "pressure_station_hpa", "humidity_pct", "wind_speed_ms")
 EXAMPLES = 5
@@ -138,24 +138,3 @@ def check_places(suspects: str, silver: DataFrame) -> None:
     lost = sorted(set(suspects.split()) - {row.city_key for row in kept.collect()})
     if lost:
         raise QualityError(f"every document was rejected of: {', '.join(lost[:EXAMPLES])}")
-
-
-def check_units(screened: Mapping[str, Any], units: str) -> None:
-    """Check that the median temperature fits the unit that the settings name.
-
-    Raises:
-        QualityError: It fits the other unit.
-    """
-    if not screened["temperatures"]:
-        return
-    is_kelvin = 2 * screened["hot"] > screened["temperatures"]
-    if is_kelvin and units != "standard":
-        raise QualityError(
-            f"the median temperature is above {KELVIN_ABOVE:.0f}, so it is in Kelvin, but the job's setting units is "
-            f'"{units}"; set units = "standard" in [glue.jobs.bronze_to_silver.config]'
-        )
-    if units == "standard" and not is_kelvin:
-        raise QualityError(
-            f"the median temperature is not above {KELVIN_ABOVE:.0f}, so it is not in Kelvin, but the job's setting "
-            'units is "standard"; set units = "metric" in [glue.jobs.bronze_to_silver.config]'
-        )

@@ -87,7 +87,7 @@ COLUMNS: Mapping[str, str] = {
     "wind_class": "Wind power class of NREL by mean wind power density at 10 m, 1 (least) to 7",
     "wind_dir_deg": "Direction that the wind comes from, degrees from north, clockwise; null when calm (below 0.5 m/s)",
     "wind_dir_mean_deg": "Mean direction that the wind comes from (mean of vectors), degrees from north, clockwise",
-    "wind_dir_steadiness": "Length of the mean vector of direction: 1 is always the same direction, 0 is no direction",
+    "wind_dir_steadiness": "Length of the mean vector of direction: 1 is always the same direction, 0 is none",
     "wind_energy_kwh_m2": "Wind energy at 10 m, summed over the day, kWh/m2; null unless enough hours are known",
     "wind_gust_max_ms": "Strongest gust, m/s",
     "wind_gust_ms": "Gust, m/s",

@@ -27,7 +27,9 @@ PROSE = {
     r"beside|anew|afresh|lest|borne|hitherto|therein": "next to, again, so that … not, carried, so far, in it",
     r"mend|mends|mended|mending": "fix",
     r"whoever|whosoever|somebody|nobody": "the caller, the operator, a reader; `if no one …`",
-    r"(?:that|which) (?:is|are) none|is no (?:time|table|number|date|file|folder)": "is not a …",
+    r"(?:that|which) (?:is|are) none|(?<!there )(?:is|are) no (?!longer|more)": "is not a …",
+    # The double genitive: `a job of Glue's`. What follows shows that the noun does not stand after it.
+    r"of \w+'s(?=[.,;:)!?]| (?:that|which|on|in|is|are|has|with|from)\b)": "Glue's job, Athena's tables",
     r"of ours|of theirs|of its own|of their own|of his own": "etltctl's, the service's, its, separate",
     r"(?:is|are|was|were) come back to|(?:gone|goes|go|going|went) on with": "resume, continue",
     r"(?:taken|takes|took|taking) up(?! to\b)": "resume, adopt",
@@ -46,13 +48,15 @@ NAMES = {
     "patient": "probe",
     "Promises": "contract checks",
 }
+# A comment that a line wrap broke: it took `s3://` for the sign of the next comment.
+BROKEN_COMMENT = re.compile(r"^\s*#.*\b(?:s3[an]?|https?):$")
 PROSE_PATTERNS = [
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), instead) for words, instead in PROSE.items()
 ]
 
 
 def main(arguments: list[str]) -> int:
-    """Print every finding that is no quotation; return 1 if there is one."""
+    """Print every finding that is not a quotation; return 1 if there is one."""
     count = 0
     for file in _files(arguments):
         findings = list(findings_of(file))
@@ -72,6 +76,8 @@ def findings_of(file: Path) -> Iterator[str]:
         for pattern, instead in PROSE_PATTERNS:
             if word := pattern.search(line):
                 yield f"{place}:{number}: {word[0]}: {instead}"
+        if BROKEN_COMMENT.search(line):
+            yield f"{place}:{number}: {line.split()[-1]}: the whole address"
     if file.suffix == ".py":
         for number, name in sorted(set(_names(ast.parse(text)))):
             if name in NAMES:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# The folder docs is no package: its modules are scripts of the project and are never installed.
+# The folder docs is not a package: its modules are scripts of the project and are never installed.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from generate.pages import stale, write

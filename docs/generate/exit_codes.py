@@ -9,7 +9,7 @@ from etltctl.errors import EtltctlError, ExitCode
 CODES: dict[int, str] = {
     ExitCode.OK: "done, or nothing to do",
     ExitCode.USAGE: "the command line is wrong, or asks for something that does not exist",
-    10: "a plan has changes; only with `--detailed-exitcode`",
+    ExitCode.CHANGES: "a plan has changes; only with `--detailed-exitcode`",
     ExitCode.INTERRUPTED: "interrupted; stderr says whether remote work was stopped or goes on",
     ExitCode.TERMINATED: "ended by SIGTERM; stderr says whether remote work was stopped or goes on",
 }

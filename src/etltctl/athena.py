@@ -22,8 +22,8 @@ from etltctl.errors import (
     bounded,
     command,
 )
+from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, State, Verb
-from etltctl.values import Column
 from etltctl.waiting import Waiter
 
 PAGE_ROWS = 1000

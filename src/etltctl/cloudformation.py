@@ -207,7 +207,7 @@ class CloudFormation:
                 entry["ResourceStatus"],
             )
             for entry in summaries
-            # Resources that an update took away stay listed for 90 days.
+            # Resources that an update took away stay in the list.
             if entry["ResourceStatus"] != "DELETE_COMPLETE"
         ]
 

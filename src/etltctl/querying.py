@@ -13,10 +13,11 @@ from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
+from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
 from etltctl.tabulating import local_time
-from etltctl.values import Column, TableName, quoted_text
+from etltctl.values import TableName, quoted_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings

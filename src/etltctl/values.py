@@ -1,4 +1,4 @@
-"""The nouns that everything hangs on: a table's name, a place in S3, names and texts in SQL, a column of a result.
+"""The nouns that everything hangs on: a table's name, a place in S3, names and texts in SQL.
 
 Each is parsed once, where text enters etltctl. What has one of these types needs no further check.
 """
@@ -6,10 +6,7 @@ Each is parsed once, where text enters etltctl. What has one of these types need
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
 
 from etltctl.errors import ConfigurationError, UsageError
 
@@ -148,27 +145,3 @@ def quoted_text(text: str) -> str:
     """
     # A backslash escapes nothing in Trino, so quotes are the only character that can end the literal.
     return "'" + text.replace("'", "''") + "'"
-
-
-_NUMBERS: dict[str, Callable[[str], int | float]] = {
-    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
-    **dict.fromkeys(("double", "float", "real"), float),
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a query's result: its name and Athena's type for it, such as `varchar` or `decimal(10,2)`."""
-
-    name: str
-    type: str
-
-    def value(self, text: str | None) -> Any:
-        """Return the Python value of one of the column's texts. None stands for null."""
-        if text is None:
-            return None
-        if self.type == "boolean":
-            return text == "true"
-        # A decimal keeps every digit that Athena returned. A double would drop some.
-        python = Decimal if self.type.startswith("decimal") else _NUMBERS.get(self.type, str)
-        return python(text)

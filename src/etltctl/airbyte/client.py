@@ -247,7 +247,7 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")
     require_same(call, sent, answer)
-    # The public API gives no reason of a failed job. The embedded server adds one under a name of etltctl's.
+    # The public API gives no reason of a failed job. The embedded server adds one under etltctl's own name.
     failure = answer.get("etltctl_failure")
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None

@@ -33,7 +33,7 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
     """Build the error that a refusal means. Airbyte words its own in five shapes.
 
     Args:
-        response: The answer, whose status is no success.
+        response: The answer, whose status is not a success.
         url: The base of the API.
         call: The method and the path.
     """

@@ -18,7 +18,7 @@ LONGEST_TEXT = 200
 def stranger(response: httpx.Response) -> str:
     """Return what came in place of a JSON object, in words; empty if the body is an object that holds a value.
 
-    An object without fields is no stranger's: the caller that needs a field of it says which one is missing.
+    An object without fields is not a stranger's: the caller that needs a field of it says which one is missing.
     """
     if response.has_redirect_location:
         target = urlsplit(response.headers["Location"])

@@ -112,7 +112,7 @@ class StepOperator(PythonOperator):
         stop(self.op_kwargs["step"], self.op_kwargs["run_id"])
 
     def _hand_over(self, handle: StepHandle) -> None:
-        """Leave the worker, by an exception of Airflow's. Airflow calls `finish` when the trigger fires."""
+        """Leave the worker, by one of Airflow's exceptions. Airflow calls `finish` when the trigger fires."""
         from etltctl.airflow.trigger import StepTrigger
 
         self.log.info("%s %s: the wait is handed to the triggerer", handle.verb, handle.remote_id)

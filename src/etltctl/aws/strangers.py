@@ -31,7 +31,7 @@ def note_stranger(operation_model: Any, response_dict: dict[str, Any], **_: Any)
         return
     kind = _kind_of_answer(body)
     has_id = bool({name.lower() for name in response_dict["headers"]} & REQUEST_IDS)
-    # A web page with a request id is still none of AWS's: proxies copy headers.
+    # A web page with a request id may not come from AWS: proxies copy headers.
     if kind != WEB_PAGE and (has_id or _is_own(operation_model, body)):
         return
     if status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS:

@@ -146,7 +146,7 @@ class Partitions:
     def _send(self, operation: str, **batch: Any) -> None:
         """Send a batch and read the errors in its answer.
 
-        A call whose answer was lost is sent again. Then the second one finds the work done, which is no error.
+        A call whose answer was lost is sent again. Then the second one finds the work done, which is not an error.
         """
         with translated("glue", table=self.table.full_name):
             answer = getattr(self.aws.client("glue"), operation)(**self._place(), **batch)

@@ -118,8 +118,9 @@ class Catalog:
     def put(self, table: Table, current: Described | None) -> str:
         """Make the catalog hold this table with one call.
 
-        An update is a compare-and-swap on the version that was read, so of two writers one wins. Parameters and
-        comments of columns that others set are kept. The SDK resends a call whose answer was lost, and the second
+        An update names the version that was read, so that Glue can refuse the slower of two writers. Glue does not
+        document `UpdateTable` with a `VersionId` for Hive tables. Parameters and comments of columns that others set
+        are kept. The SDK resends a call whose answer was lost, and the second
         call meets a conflict with the first; so after a conflict the table is read once more and compared.
 
         Args:
@@ -156,8 +157,8 @@ class Catalog:
             if current is None:
                 glue.create_table(DatabaseName=database, TableInput=new)
                 return
-            # Glue refuses the update if the table has another version by now. SkipArchive keeps its list of
-            # versions short, which has a quota of the account.
+            # With a VersionId, Glue refuses the update of a table that has another version by now. It does not
+            # document this for Hive tables. SkipArchive keeps the list of versions short, which counts for a quota.
             version = {"VersionId": current["VersionId"]} if "VersionId" in current else {}
             glue.update_table(DatabaseName=database, TableInput=new, SkipArchive=True, **version)
 

@@ -227,7 +227,7 @@ def _run(arguments: list[str], session: Session) -> int:
 
 
 def _say_whose(error: PermissionError, session: Session) -> int:
-    """Report a file that this user may not use, with its owner: the operator can fix it, it is no bug of etltctl."""
+    """Report a file that this user may not use, with its owner: the operator can fix it, it is not a bug of etltctl."""
     # Without a file there is no owner to name, and it may be a bug.
     if error.filename is None:
         session.console.fault(error)

@@ -40,7 +40,6 @@ def init(
 
     session: Session = context.obj
     files = [str(path) for path in lay_out(folder)]
-    # The next command has to run inside the new project.
     there = "" if folder == Path() else f"cd {folder} && "
     lines = "".join(f"wrote {path}\n" for path in files)
     text = NextStep(f"{lines}Next: {there}", command("run", "mongodb"))

@@ -23,7 +23,7 @@ RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the
 FailedRunName = Annotated[
     str,
     typer.Argument(
-        help="the run, or the end of its id; of those that have not succeeded the one started last, if none is named"
+        help="the run, or the end of its id; by default the unsuccessful run that was started last"
     ),
 ]
 

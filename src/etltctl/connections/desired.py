@@ -182,7 +182,7 @@ def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
     Raises:
         ConfigurationError: It is not a MongoDB URI. The error does not show it: it may hold a password.
     """
-    # The embedded server's own data, which is no address of a database.
+    # The embedded server's own data, which is not an address of a database.
     if uri == "sample:":
         return uri, "", "", ""
     try:

@@ -48,7 +48,7 @@ def make_plan(settings: Settings) -> Plan:
 
 
 def _second_connections(plan: Plan, workspace: Workspace, actual: Sequence[Resource]) -> Iterator[str]:
-    """Yield a warning for each source whose new connection no sync would use: its `connection_id` names another one.
+    """Yield a warning for each source whose `connection_id` names another connection: syncs would ignore the new one.
 
     So it is on the embedded server, which makes a connection for every source and leads the settings to it.
     """

@@ -105,7 +105,7 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
     settings = probe.settings
     lake = Lake(settings, S3(probe.aws), Catalog(probe.aws))
     compared = 0
-    # Only tables with versions have a list of files to compare with; bronze is overwritten by each sync.
+    # Only tables with versions have a list of files to compare with. A sync adds to bronze or replaces it.
     for table in settings.job_tables():
         try:
             compared += lake.has_published_files(table)

@@ -8,17 +8,18 @@ One `govern apply` runs through these modules:
     order       the order in which no access is lost on the way; `simulate` and `rights` try it in memory
     apply       ask for consent, make the changes (`writer` gathers grants), and plan again, until the plan is empty
 
-`needs` says which permissions the steps need, `missing_permissions` which of them a state does not give, and
-`access_check` looks before a run. `who` answers who sees what, `accesses` who has read what.
+`needs` says which permissions the steps need, `unmet_needs` which of them a state does not give, and
+`permission_check` asks so before a run. `access` computes what grants add up to. `who` answers who sees what,
+`reads_on_record` who has read what.
 """
 
-from etltctl.governance.access_check import missing_permissions, require_access
-from etltctl.governance.accesses import Access, read_accesses
 from etltctl.governance.apply import apply
 from etltctl.governance.changes import Change
-from etltctl.governance.missing_permissions import MissingPermission
 from etltctl.governance.needs import CatalogChanges
+from etltctl.governance.permission_check import missing_permissions, require_access
 from etltctl.governance.plan import Plan, plan
+from etltctl.governance.reads_on_record import Access, read_accesses
+from etltctl.governance.unmet_needs import MissingPermission
 from etltctl.governance.who import Seen, who
 
 __all__ = [

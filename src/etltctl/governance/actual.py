@@ -93,7 +93,7 @@ def read_state(service: LakeFormation, catalog: CatalogView, scope: Scope) -> Re
         grants=frozenset(grant for grant in grants if grant.principal in scope.principals),
         opt_ins=read_opt_ins(service),
     )
-    # The creator of a table holds everything on it implicitly, as an administrator does on the account.
+    # The creator of a table holds everything on it implicitly; revokes of it and of administrators are refused.
     creators = {(table.creator, resource) for resource, table in catalog.tables.items() if table.creator}
     unmanaged = grants - state.grants
     used = frozenset(grant.resource for grant in unmanaged)

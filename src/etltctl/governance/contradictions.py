@@ -91,7 +91,7 @@ def _row_problem(table: str, view: TableView, row_filter: DataFilter) -> Iterato
 
 def row_columns(rows: str) -> list[str]:
     """Return the columns that a row expression names: its words that are not SQL's, functions or literals."""
-    # Literals go first: a word within quotes is no column.
+    # Literals go first: a word within quotes is not a column.
     words = WORD.finditer(LITERAL.sub("''", rows))
     names = [word[1] or word[2] for word in words if word[1] or not word[3]]
     return list(dict.fromkeys(name for name in names if name.lower() not in WORDS_OF_SQL))

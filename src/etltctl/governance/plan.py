@@ -14,10 +14,10 @@ from etltctl.governance.actual import Reading, read_catalog, read_state, with_ta
 from etltctl.governance.changes import Change
 from etltctl.governance.contradictions import contradictions, warnings
 from etltctl.governance.desired import desired_state, scope_of
-from etltctl.governance.missing_permissions import MissingPermission, missing_after
 from etltctl.governance.model import State
 from etltctl.governance.needs import CatalogChanges, needs_of
 from etltctl.governance.order import ordered_changes
+from etltctl.governance.unmet_needs import MissingPermission, missing_after
 from etltctl.lakeformation import LakeFormation
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Simulate changes in memory: the rights that a change takes or opens in between, though start and end do not.
+"""Simulate the order of changes in memory, to find rights that are missing or open only while they are made.
 
 The ends are the state before all changes and the state after them. A right that both ends give must not be missing in
 between, and a right that neither end gives should not appear in between.

@@ -59,7 +59,7 @@ def _job_failures(names: Names) -> Resource:
     pattern = {
         "source": ["aws.glue"],
         "detail-type": ["Glue Job State Change"],
-        # A run that a person stopped is no alarm: STOPPED is left out on purpose.
+        # A run that a person stopped is not an alarm: STOPPED is left out on purpose.
         "detail": {"jobName": list(names.jobs.values()), "state": ["FAILED", "TIMEOUT"]},
     }
     return {
@@ -118,7 +118,7 @@ def _alarm(names: Names, name: str, actions: list[Any], **metric: Any) -> Resour
     properties = {
         "AlarmName": f"{names.settings.project}-{name}",
         "AlarmActions": [*actions, ref("AlarmTopic")],
-        # A machine that was replaced and a workgroup without queries report nothing, which is no fault.
+        # A machine that was replaced and a workgroup without queries report nothing, which is not a fault.
         "TreatMissingData": "notBreaching",
         **metric,
     }

@@ -125,7 +125,6 @@ def make_plan(settings: Settings, waiter: Waiter) -> Plan:
     owned = service.resources(stack.id) if stack is not None and not is_new(stack) else []
     drawn.require_room(has_bucket=SCRIPTS_BUCKET in {each.logical_id for each in owned})
     adopts = require_room(aws, drawn.names, resources, parameters, owned=owned, secret=secret)
-    # A plan that was shown before is found by its name, and counts as reviewed.
     name = _change_set_name(drawn.body, parameters, adopts=adopts)
     change_set, was_made = _change_set(service, drawn, stack, name, parameters, waiter, adopts=adopts)
     unsorted = (_change_of(change, drawn, parameters) for change in change_set.changes)
@@ -226,7 +225,7 @@ def _change_set(
 def _uploaded(s3: S3, drawn: Blueprint) -> str:
     """Put a template that is too large for a call into the scripts bucket; return the URL that CloudFormation reads.
 
-    A plan does so too: the file is no part of the stack, and its key is made of its content.
+    A plan does so too: the file is not a part of the stack, and its key is made of its content.
     """
     s3.write(drawn.location, drawn.body.encode())
     endpoint = s3.aws.client("s3").meta.endpoint_url
@@ -240,7 +239,7 @@ def _made(service: CloudFormation, stack: str, name: str, waiter: Waiter) -> Cha
         change_set = service.find_change_set(stack, name)
         return change_set if change_set is not None and change_set.status in ENDS else None
 
-    # A refused poll is no late listing: without the right to read a change set it is not worth the wait.
+    # A refused poll is not a late listing: without the right to read a change set it is not worth the wait.
     search = replace(waiter, longest=min(waiter.longest, POLL_EVERY_S))
     change_set = search.find(poll, waiter.timeout, raises_errors=True)
     if change_set is None:

@@ -86,7 +86,7 @@ def _removal(service: CloudFormation, stack: Stack, names: Names) -> Removal:
     resources = service.resources(stack.id) if stack.status != "REVIEW_IN_PROGRESS" else []
     described = service.template(stack.id).get("Resources", {}) if resources else {}
     kept = {name for name, facts in described.items() if facts.get("DeletionPolicy") in KEPT_POLICIES}
-    # The secret is no resource of the stack, so the template does not show that it stays.
+    # The secret is not a resource of the stack, so the template does not show that it stays.
     secret = StackResource("AirbyteSecret", names.airbyte_secret, SECRET_TYPE, "")
     has_secret = read_secret(service.aws, names).state is SecretState.THERE and secret.logical_id not in kept
     goes = [each for each in resources if each.logical_id not in kept]

@@ -1,4 +1,4 @@
-"""An operation of CloudFormation, followed to its end whichever program began it: an interrupted command resumes so."""
+"""Wait for an operation of CloudFormation, also for one that another program or an interrupted command started."""
 
 from __future__ import annotations
 

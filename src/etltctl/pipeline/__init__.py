@@ -5,12 +5,15 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
 
     runner.py             run a pipeline, run one step: the story
     model.py              steps and results; options.py run_ids.py step_run.py what a run and a step carry
+    services.py           the clients of the services, made when first needed
     run_record.py         the events of a run from its first to its last; one process drives it
-    preflight.py          the checks before a run: settings that must fail it, the caller's permissions
+    preflight.py          the checks before a run: settings that must fail it (settings_faults.py), the budget, the
+                          caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
     step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
+    failures.py           the errors of remote runs and the report of a failed run
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
     deferred.py           a step in the hands of several processes

@@ -116,7 +116,9 @@ def _run_limit(step_run: StepRun) -> float | None:
 
 
 def require_whole_budget(planned: Sequence[PlannedCost]) -> None:
-    """Refuse a run whose steps are expected to cost more than is left: what is paid for before would be lost.
+    """Refuse a run whose steps are expected to cost more than is left.
+
+    Without this check, the steps before them would be paid for in vain.
 
     Args:
         planned: The steps that are still to start and have a limit.

@@ -24,7 +24,7 @@ def require_no_reader(step_run: StepRun) -> None:
     if settings.sources[source].sync_mode != "full_refresh_overwrite":
         return
     replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
-    # A job that reads other tables only is no obstacle.
+    # A job that reads other tables only is not an obstacle.
     for job in (name for name, job in settings.glue.jobs.items() if replaced & set(job.reads)):
         try:
             live = step_run.services.glue.live_runs(job)

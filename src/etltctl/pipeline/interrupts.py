@@ -33,7 +33,7 @@ def interruptible(step_run: StepRun, run: Run, remote_run: RemoteRun[Run] | None
     except BaseException as interrupt:
         if not is_interrupt(interrupt):
             raise
-        # Another caller started the run and waits for it: an interrupt of this process is none of its business.
+        # Another caller started the run and waits for it: an interrupt of this process must not stop it.
         if remote_run is None:
             step_run.warn(f"{run.id} goes on: it is not of this run")
         else:

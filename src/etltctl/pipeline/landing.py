@@ -92,8 +92,8 @@ def _doubt(name: str, landed: int, reported: int | None, least: int) -> tuple[st
 def _surplus(name: str, landed: int, reported: int | None) -> str:
     """Return the warning for rows that landed and are not reported; empty if there are none.
 
-    They are no fault. Airbyte writes at least once: where an attempt fails and the next one resumes, the rows that the
-    first had written and not yet committed come again, and only committed rows are counted. Its public API does not
+    They are not a fault. Airbyte writes at least once: where an attempt fails and the next one resumes, the rows that
+    the first had written and not yet committed come again, and only committed rows are counted. Its public API does not
     say how many attempts a job took, so every surplus is explained in this way.
     """
     if reported is None or landed <= reported:

@@ -32,8 +32,8 @@ def unanswered_start(step_run: StepRun) -> Event | None:
     # An interrupt or a killed process says nothing of the start; only a failure that follows the intent is an answer.
     if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
         return intended
-    # A failure after the intent is an answer, because the service refused and started nothing. It is none if the
-    # answer itself was lost.
+    # A failure after the intent is an answer, because the service refused and started nothing. It is not an answer if
+    # the service's answer was lost.
     return intended if ended.get("start") == UNKNOWN_START else None
 
 

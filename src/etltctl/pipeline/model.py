@@ -157,7 +157,7 @@ def outcome_of(error: BaseException) -> str:
         return "unverified"
     if isinstance(error, DetachedError):
         return "detached"
-    # Signals and a scheduler's time limits are no `Exception`.
+    # Signals and a scheduler's time limits are not an `Exception`.
     return "failed" if isinstance(error, Exception) else "interrupted"
 
 

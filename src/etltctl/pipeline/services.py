@@ -69,5 +69,5 @@ class Services:
 
     @cached_property
     def tableau(self) -> Tableau:
-        """The site of Tableau's, with its token resolved now and kept nowhere else."""
+        """The Tableau site, with its token resolved now and kept nowhere else."""
         return Tableau.from_settings(self.settings, self.aws.reveal)

@@ -86,7 +86,7 @@ class StepKind:
         return ()
 
     def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
-        """Return those of its tables of which the step publishes a new version in the catalog."""
+        """Return the tables that the step publishes as a new version."""
         return ()
 
     def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:

@@ -78,7 +78,7 @@ class Consent(Generic[P]):
 
 def _key(change: Change) -> Key:
     """Return what identifies a change between two plans: another round makes new objects."""
-    # Details are part of it: consent to replace a thing for one reason is no consent for another.
+    # Details are part of it: consent to replace a thing for one reason is not consent for another.
     return (change.label, change.text, *change.details)
 
 

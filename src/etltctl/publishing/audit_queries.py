@@ -153,7 +153,7 @@ class AuditQueries:
         workers = ThreadPoolExecutor(AT_ONCE)
         try:
             return list(workers.map(run, names))
-        # KeyboardInterrupt is no Exception: it cancels the queries and does not wait for their threads.
+        # KeyboardInterrupt is not an Exception: it cancels the queries and does not wait for their threads.
         except BaseException as error:
             self._cancel()
             workers.shutdown(wait=isinstance(error, Exception), cancel_futures=True)

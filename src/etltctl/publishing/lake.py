@@ -1,7 +1,4 @@
-"""The lake: where a job writes the next version of a table, and how the catalog comes to point at it.
-
-A table is named `layer.table`.
-"""
+"""The lake: where a job writes the next version of `layer.table`, and how the catalog comes to point at it."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ from etltctl.publishing.contract_checks import ContractChecks
 from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
+from etltctl.publishing.table_lock import TableLock
 from etltctl.publishing.version_history import VERSION, History
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
@@ -140,7 +138,7 @@ class Lake:
             UnverifiedError: Its files are gone, or are not those that were published.
         """
         name = TableName.parse(table)
-        with self.switch.locked([name]) as require_held:
+        with self.switch.lock.held([name]) as require_held:
             # Read under the lock: another rollback or publish would change what is before the current version.
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)
@@ -239,7 +237,7 @@ class Lake:
     @cached_property
     def switch(self) -> Switch:
         """Return the switch of tables to other versions."""
-        return Switch(self.context, self.records)
+        return Switch(self.context, self.records, TableLock(self.context))
 
     @cached_property
     def contract_checks(self) -> ContractChecks:

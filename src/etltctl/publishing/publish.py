@@ -1,4 +1,4 @@
-"""Making audited versions current: one catalog call a table, under a lock, with a journal for a set of tables.
+"""Making audited versions current: one catalog call a table, under `table_lock`, with a journal for a set of tables.
 
 Tables of the catalog are switched one by one: readers of two tables of a set may for a moment see one new and one old.
 Of one table a reader always sees one whole version. The journal records a set that was left half switched, until a run
@@ -8,25 +8,20 @@ publishes the set again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from etltctl.catalog import NO_CHANGES, Described, PartitionChanges, Registry, Table, is_closed
-from etltctl.errors import RETRY, AlreadyRunningError, BlockedError, NextStep, ServiceError, command
-from etltctl.ledger.leases import IsLost, LeaseObject
+from etltctl.errors import RETRY, BlockedError, NextStep, ServiceError, command
 from etltctl.places import version_of
 from etltctl.publishing.audit import Staged
 from etltctl.publishing.context import LakeContext
+from etltctl.publishing.table_lock import TableLock
 from etltctl.publishing.version_history import RUN, WRITTEN, History, utc_now
 from etltctl.publishing.version_records import VersionRecords
 from etltctl.values import TableName
-from etltctl.waiting import Waiter
-
-POLL_S = 1.0  # a publish takes seconds, so a process that waits for one polls often
-LAPSES_AFTER_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -67,41 +62,12 @@ class Switch:
     Attributes:
         context: The lake.
         records: The records of versions.
-        watch: How long a lock may be silent before its holder counts as dead.
+        lock: The lock on the tables of the lake.
     """
 
     context: LakeContext
     records: VersionRecords
-    watch: Waiter = field(default_factory=lambda: Waiter(timeout=LAPSES_AFTER_S, longest=POLL_S))
-
-    @contextmanager
-    def locked(self, tables: Sequence[TableName]) -> Iterator[Callable[[], None]]:
-        """Keep other processes from publishing these tables inside the block.
-
-        Args:
-            tables: The tables.
-
-        Yields:
-            A check to call before each switch: it raises AlreadyRunningError once another process has the lock.
-
-        Raises:
-            AlreadyRunningError: Another process publishes one of the tables.
-        """
-        names = list(map(str, tables))
-        # A lease can lapse while this process sleeps or is cut off, so holding it once is not enough.
-        lost: list[IsLost] = []
-
-        def require_held() -> None:
-            if any(is_lost() for is_lost in lost):
-                raise _overtaken(names)
-
-        with ExitStack() as held:
-            # Sorted, because two publishers that took two locks in different orders would wait for each other.
-            for lock in sorted({self.context.places.lock(table) for table in tables}):
-                what = f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}: being published"
-                lease = LeaseObject(self.context.s3.aws, lock.bucket, lock.key, "", self.watch, what)
-                lost.append(held.enter_context(lease.held()))
-            yield require_held
+    lock: TableLock
 
     def publish(self, staged: Sequence[Staged], run_id: str) -> dict[TableName, Switched]:
         """Make the versions current. A version that is current already stays so: thus a publish can be resumed.
@@ -115,7 +81,7 @@ class Switch:
                 is current. Nothing was switched.
             AlreadyRunningError: The lock is held by another process or was lost to one. What was switched stays so.
         """
-        with self.locked([version.name for version in staged]) as require_held:
+        with self.lock.held([version.name for version in staged]) as require_held:
             # Read under the lock: what was current when the audit began may have been replaced since.
             current = {version.name: self.context.current(version.name) for version in staged}
             for version in staged:
@@ -194,13 +160,6 @@ class Switch:
         return self.context.rules(table).keep_versions or self.context.settings.lake.keep_versions
 
 
-def _overtaken(tables: Sequence[str]) -> AlreadyRunningError:
-    return AlreadyRunningError(
-        f"{', '.join(tables[:3])}: the publish was taken over by another process while this one slept or was cut off",
-        hint=NextStep("let it finish, then: ", RETRY),
-    )
-
-
 def _needs_switch(version: Staged, current: Described | None) -> bool:
     return _location(current) != version.table.location or is_closed(current or {})
 
@@ -211,7 +170,8 @@ def _location(described: Described | None) -> str:
 
 def _require_untouched(version: Staged, now: Described | None) -> None:
     """Check that the table is as it was when the audit began, or at the version itself: then a publish is resumed."""
-    # The catalog has no compare-and-swap for Glue tables, so the location that the audit began with is compared.
+    # Glue does not document `UpdateTable` with a `VersionId` for Hive tables. So the location that the audit began with
+    # is compared too.
     if _location(now) in (_location(version.base), version.table.location):
         return
     by = (now or {}).get("Parameters", {}).get(RUN) or "another process"

@@ -58,7 +58,7 @@ class Retirement:
         s3, places = self.context.s3, self.context.places
         known = {history.current, *history.versions}
         before = utc_now() - timedelta(days=self.context.settings.lake.keep_unpublished_days)
-        # A job that died early has left row counts and no file, or files and no row counts: both folders name versions.
+        # A job that died early has left a report and no file, or files and no report: both folders name versions.
         roots = (places.root(table), places.records(table))
         names = dict.fromkeys(name for root in roots for name in s3.folders(root))
         unknown = [name for name in names if name.startswith("v=") and name.removeprefix("v=") not in known]

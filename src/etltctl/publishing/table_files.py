@@ -220,7 +220,7 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
 
 def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[str, str]]]:
     """Return the folder of the file's partition, and the names and raw values of its columns."""
-    # Folders after the last `name=value` are no partitions: readers look into them as if they were not there.
+    # Folders after the last `name=value` are not partitions: readers look into them as if they were not there.
     folders = file.location.removeprefix(location).split("/")[:-1]
     while folders and "=" not in folders[-1]:
         folders.pop()

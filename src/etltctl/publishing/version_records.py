@@ -80,7 +80,7 @@ class VersionRecords:
     def set_aside(self, table: Name, location: str, objects: Sequence[S3Object]) -> None:
         """Move every object that is not data out of the version's folder, before the version is published.
 
-        Scripts that know no place for their row counts write them into the version, and Spark leaves `_SUCCESS` there.
+        Scripts that know no place for their report write them into the version, and Spark leaves `_SUCCESS` there.
         File systems on S3 mark folders with empty objects (`year=2024/`, `year=2024_$folder$`). Athena skips all of
         them, but readers that open every object fail at them.
 
@@ -95,8 +95,8 @@ class VersionRecords:
             is_empty = not one.size and not one.key.endswith(PARQUET)
             if is_empty or not is_data(location, one.key):
                 below = one.location.removeprefix(location)
-                are_counts = below.startswith(f"{OLD_REPORT}/")
-                path = JOB_REPORT + below.removeprefix(OLD_REPORT) if are_counts else f"{OTHER}/{below}"
+                is_report = below.startswith(f"{OLD_REPORT}/")
+                path = JOB_REPORT + below.removeprefix(OLD_REPORT) if is_report else f"{OTHER}/{below}"
                 self.context.s3.move(
                     one, f"{record}{path}"
                 )  # as it is: a key may end with / or hold two of them
@@ -211,18 +211,18 @@ def counts_of(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:
     try:
-        counts = json.loads(text)
+        report = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _unreadable(table, place) from error
-    if not isinstance(counts, dict):
+    if not isinstance(report, dict):
         raise _unreadable(table, place)
-    flags = counts.get("flags", {})
+    flags = report.get("flags", {})
     if not isinstance(flags, dict):
         raise _unreadable(table, place, "flags is not a JSON object")
-    for name, count in {**{name: counts.get(name, 0) for name in COUNTS}, **flags}.items():
+    for name, count in {**{name: report.get(name, 0) for name in COUNTS}, **flags}.items():
         if type(count) is not int:  # `isinstance` would take true for 1
             raise _unreadable(table, place, f"{name} is {count!r} and not a whole number")
-    return counts
+    return report
 
 
 def _unreadable(table: str, place: str, why: str = "it is not a JSON object") -> UnverifiedError:

@@ -103,7 +103,7 @@ class S3:
             client.delete_object(**source)
 
     def remove(self, location: str | S3Location) -> None:
-        """Delete one object; it is no error if it is not there."""
+        """Delete one object; an object that is not there is not an error."""
         place = S3Location.parse(location)
         with translated("s3", location=str(place)):
             self.aws.client("s3").delete_object(Bucket=place.bucket, Key=place.key)

@@ -1,4 +1,4 @@
-"""What no single value of the settings can show: names of nothing, places within places, grants beyond the limits."""
+"""Checks that compare settings with each other: unknown names, nested locations, grants beyond the limits."""
 
 from __future__ import annotations
 

@@ -85,14 +85,14 @@ def environments(settings: Settings) -> list[str]:
 
 def _secrets(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
-    # A loaded value does not say where it comes from. A secret in a variable is in no file, and so no doubt.
+    # A loaded value does not say where it comes from. A secret in a variable is not in a file, so it raises no doubt.
     origins = {value.key: value.origin for value in settings.values()}
     for path, value in leaves(settings.model_dump()):
         key = ".".join(path)
         if not isinstance(value, str) or is_reference(value):
             continue
         has_password = PASSWORD_IN_ADDRESS.match(value)
-        # Such as `token_url`: its name sounds like a secret, its value is none.
+        # Such as `token_url`: its name sounds like a secret, its value is not one.
         is_plain_address = "://" in value and not has_password
         is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
         if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):

@@ -32,7 +32,7 @@ def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -
 
 
 def read_text(file: Path) -> str:
-    """Return the file's text. Editors on Windows put a byte order mark in front, which is no part of it."""
+    """Return the file's text. Editors on Windows put a byte order mark in front, which is not part of it."""
     return file.read_text("utf-8-sig")
 
 

@@ -104,7 +104,7 @@ class Settings(Section):
     def _name_after_the_project(cls, data: Any) -> Any:
         return with_project_names(data)
 
-    # Private, so that they are no settings: they take no part in the schema or a dump.
+    # Private, so that they are not settings: they take no part in the schema or a dump.
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _file: Path | None = PrivateAttr(default=None)
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
@@ -255,7 +255,7 @@ class Settings(Section):
         """List the modules and data files next to the job's script.
 
         A file of the project comes before the shipped file of the same name, as it does for scripts. The script of a
-        job is never in the list, so no shipped script can take the place of the project's.
+        job is never in the list, so no shipped script can replace the project's.
 
         Args:
             job: A name in `glue.jobs`.

@@ -26,7 +26,7 @@ class JobNames:
         return f"{self.prefix}{job}"
 
     def in_settings(self, name: str) -> str:
-        """Return the name in `glue.jobs` of a job of Glue's."""
+        """Return the name in `glue.jobs` of Glue's job."""
         return name.removeprefix(self.prefix)
 
 

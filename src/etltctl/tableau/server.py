@@ -1,4 +1,4 @@
-"""A site of Tableau's, as one personal access token: publish a data source, refresh it, look at the job."""
+"""A Tableau site, as one personal access token: publish a data source, refresh it, look at the job."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Tableau:
         """Publish the file as a data source, over one of the same name; above 64 MB in chunks.
 
         Raises:
-            ConfigurationError: The file is not one of Tableau's, or there is no such project.
+            ConfigurationError: The file is not Tableau's, or there is no such project.
         """
         if file.suffix not in SUFFIXES or not file.is_file():
             trouble = "is not there" if file.suffix in SUFFIXES else f"is none of {', '.join(SUFFIXES)}"

@@ -39,7 +39,7 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
         UsageError: The file is not a data source with one live Athena connection to one table.
     """
     if not file.suffix:
-        raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
+        raise UsageError(f"{file} is not a data source", hint="save one in Tableau Desktop as .tds or .tdsx")
     try:
         content = file.read_bytes()
         if file.suffix == ".tds":
@@ -51,8 +51,8 @@ def repoint(file: Path, target: Target, to: Path) -> list[str]:
     except FileNotFoundError as error:
         raise UsageError(f"{file} does not exist", hint="save a data source in Tableau Desktop") from error
     except (OSError, ET.ParseError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{file} cannot be read as a data source of Tableau's: {error}") from error
-    raise UsageError(f"{file} is no data source", hint="save one in Tableau Desktop as .tds or .tdsx")
+        raise UsageError(f"{file} cannot be read as a Tableau data source: {error}") from error
+    raise UsageError(f"{file} is not a data source", hint="save one in Tableau Desktop as .tds or .tdsx")
 
 
 def _repoint_archive(content: bytes, target: Target, file: Path, to: Path) -> list[str]:

@@ -59,7 +59,7 @@ def test_secrets_are_stored_nowhere_and_a_new_one_is_sent(
     place.apply()
     written = [file.read_bytes() for file in (place.folder / "state").rglob("*") if file.is_file()]
     assert not any(SECRET.encode() in content for content in written)
-    assert place.plan() == [], "the mask that Airbyte shows is no change"
+    assert place.plan() == [], "the mask that Airbyte shows is not a change"
     monkeypatch.setenv("MONGO", "mongodb://me:another@127.0.0.1:1/?replicaSet=rs0")
     (change,) = place.plan()
     assert change.startswith("~ source  pi-m3-mongodb")

@@ -1,4 +1,4 @@
-"""SHOW and DESCRIBE: the rows of Athena's, with Hive's padding and order."""
+"""SHOW and DESCRIBE: Athena's rows, with Hive's padding and order."""
 
 from __future__ import annotations
 

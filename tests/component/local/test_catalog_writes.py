@@ -90,6 +90,20 @@ def location(arn: str = LAYER) -> dict[str, Any]:
     return {"DataLocation": {"ResourceArn": arn}}
 
 
+def run_query(publisher: Publisher, sql: str) -> tuple[str, str]:
+    """Return how a query of the publisher ended, and why."""
+    athena = publisher.client("athena")
+    query = athena.start_query_execution(
+        QueryString=sql, WorkGroup="pi-m3", QueryExecutionContext={"Database": "gold"}
+    )["QueryExecutionId"]
+
+    def status() -> dict[str, Any]:
+        return athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+
+    wait_until(lambda: status()["State"] not in {"QUEUED", "RUNNING"})
+    return status()["State"], status().get("StateChangeReason", "")
+
+
 @pytest.mark.parametrize("operation", CHANGES)
 def test_a_registered_location_needs_data_location_access_even_if_hybrid(
     registered: GovernedLake, operation: str
@@ -131,19 +145,55 @@ def test_an_unchanged_or_unregistered_location_needs_no_permission(registered: G
         change(glue, "s3://pi-m3-silver/not-registered/")
 
 
-def test_an_administrator_may_use_every_location_and_create_tables(registered: GovernedLake) -> None:
+@pytest.fixture
+def admin(registered: GovernedLake) -> Iterator[Publisher]:
+    """The operator as an administrator, in an account where IAM_ALLOWED_PRINCIPALS holds nothing on gold."""
     formation = registered.client("lakeformation")
     before = formation.get_data_lake_settings()["DataLakeSettings"]
     before["Parameters"].pop("SET_CONTEXT")
-    revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
+    for resource in (DATABASE, TABLE):
+        revoke(registered, resource, "ALL", principal=EVERYBODY)
     admins = {"DataLakeAdmins": [*before["DataLakeAdmins"], OPERATOR]}
     formation.put_data_lake_settings(DataLakeSettings={**before, **admins})
+    yield Publisher.of(registered)
+    formation.put_data_lake_settings(DataLakeSettings=before)
+    for resource in (DATABASE, TABLE):
+        formation.grant_permissions(Principal=EVERYBODY, Resource=resource, Permissions=["ALL"])
+
+
+def test_an_administrator_may_use_every_location(registered: GovernedLake, admin: Publisher) -> None:
+    for resource, permission in ((DATABASE, "CREATE_TABLE"), (TABLE, "ALTER")):
+        grant(registered, resource, permission)
     try:
         for change in CHANGES.values():
-            change(Publisher.of(registered).client("glue"), "s3://pi-m3-gold/elsewhere/")
+            change(admin.client("glue"), "s3://pi-m3-gold/elsewhere/")
     finally:
-        formation.put_data_lake_settings(DataLakeSettings=before)
-        formation.grant_permissions(Principal=EVERYBODY, Resource=DATABASE, Permissions=["ALL"])
+        for resource, permission in ((DATABASE, "CREATE_TABLE"), (TABLE, "ALTER")):
+            revoke(registered, resource, permission)
+
+
+def test_an_administrator_may_not_create_tables_without_a_grant(admin: Publisher) -> None:
+    with pytest.raises(ClientError, match="Required Create Table on gold"):
+        CHANGES["CreateTable"](admin.client("glue"), "s3://pi-m3-silver/t/")
+
+
+def test_an_administrator_drops_its_own_databases_and_not_those_of_others(admin: Publisher) -> None:
+    glue = admin.client("glue")
+    with pytest.raises(ClientError, match="Required Drop on gold"):
+        glue.delete_database(Name="gold")
+    glue.create_database(DatabaseInput={"Name": "own", "CreateTableDefaultPermissions": []})
+    glue.delete_database(Name="own")
+
+
+def test_a_drop_of_a_database_in_athena_needs_drop_on_each_table_from_administrators_too(
+    registered: GovernedLake, admin: Publisher
+) -> None:
+    grant(registered, DATABASE, "DROP")
+    try:
+        state, reason = run_query(admin, "drop database gold cascade")
+        assert (state, "Required Drop on t" in reason) == ("FAILED", True)
+    finally:
+        revoke(registered, DATABASE, "DROP")
 
 
 @pytest.mark.parametrize(
@@ -205,25 +255,14 @@ def test_the_creator_of_a_table_may_change_and_drop_it(registered: GovernedLake)
 
 
 def test_a_view_of_athena_needs_create_table_as_well(registered: GovernedLake) -> None:
-    def run_query(sql: str) -> tuple[str, str]:
-        athena = Publisher.of(registered).client("athena")
-        query = athena.start_query_execution(
-            QueryString=sql, WorkGroup="pi-m3", QueryExecutionContext={"Database": "gold"}
-        )["QueryExecutionId"]
-
-        def status() -> dict[str, Any]:
-            return athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
-
-        wait_until(lambda: status()["State"] not in {"QUEUED", "RUNNING"})
-        return status()["State"], status().get("StateChangeReason", "")
-
+    publisher = Publisher.of(registered)
     revoke(registered, DATABASE, "ALL", principal=EVERYBODY)
     try:
-        state, reason = run_query("create view new as select 1 as n")
+        state, reason = run_query(publisher, "create view new as select 1 as n")
         assert state == "FAILED"
         assert "Required Create Table on gold" in reason
         grant(registered, DATABASE, "CREATE_TABLE")
-        assert run_query("create view new as select 1 as n") == ("SUCCEEDED", "")
+        assert run_query(publisher, "create view new as select 1 as n") == ("SUCCEEDED", "")
         revoke(registered, DATABASE, "CREATE_TABLE")
     finally:
         registered.client("lakeformation").grant_permissions(

@@ -1,4 +1,4 @@
-"""Every key of S3's is kept as it is, and none leads out of its bucket's folder, in any part of any request."""
+"""Every key of S3 is kept as it is, and none leads out of its bucket's folder, in any part of any request."""
 
 from __future__ import annotations
 

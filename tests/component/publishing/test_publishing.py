@@ -200,7 +200,8 @@ def test_a_publisher_that_lost_its_lock_while_asleep_switches_nothing_more(small
 
     events = small.aws.client("glue").meta.events
     events.register("after-call.glue.UpdateTable", sleep_too_long, unique_id="oversleep")
-    switch = replace(small.lake.switch, watch=Waiter(clock=lambda: now[0]))
+    whole = small.lake.switch
+    switch = replace(whole, lock=replace(whole.lock, watch=Waiter(clock=lambda: now[0])))
     with pytest.raises(AlreadyRunningError, match="was taken over by another process"):
         switch.publish(staged, "v2")
     events.unregister("after-call.glue.UpdateTable", unique_id="oversleep")

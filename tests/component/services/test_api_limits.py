@@ -22,7 +22,7 @@ from etltctl.glue import Glue
 from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
-from etltctl.values import Column
+from etltctl.result_columns import Column
 from support.served import Served, remember_runs, serve
 
 SOURCES = Path(etltctl.__file__).parent
@@ -116,6 +116,8 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     for service in GREETINGS:
         Inspection(led).greet(service)
     Inspection(led).has_tables("limits")
+    with suppress(EtltctlError):  # the embedded IAM does not simulate
+        Inspection(led).denied(ROLE, ["s3:GetObject"], ["*"])
     with suppress(EtltctlError):
         Inspection(led).has_objects("limits", "t/")
     next(CloudTrail(led).events("GetDataAccess", datetime.now(UTC)), None)
@@ -148,6 +150,7 @@ def test_every_paged_call_in_the_code_is_tested_above() -> None:
     assert paged_calls == {
         ("athena.py", "MaxResults"), ("athena.py", "PageSize"), ("cloudtrail.py", "MaxResults"),
         ("glue.py", "MaxResults"), ("inspection.py", "MaxKeys"), ("inspection.py", "MaxResults"),
+        ("inspection.py", "PageSize"),
         ("inspection.py", "limit"), ("lakeformation.py", "MaxResults"), ("logs.py", "limit"),
     }  # fmt: skip
 

@@ -93,7 +93,7 @@ def test_an_archive_keeps_everything_except_the_data_source(settings: Settings, 
         ("saved.tds", SAVED.replace("type='table'", "type='text'"), "1 Athena connections and 0 tables"),
         ("saved.tds", "not xml", "cannot be read"),
         ("saved.tdsx", "not a zip", "cannot be read"),
-        ("saved.twb", SAVED, "is no data source"),
+        ("saved.twb", SAVED, "is not a data source"),
     ],
 )
 def test_a_file_that_is_not_a_live_athena_data_source_is_refused(

@@ -67,7 +67,7 @@ def test_temperatures_of_other_units_fail_the_run(
 
 
 def test_the_units_are_checked_by_the_median_temperature() -> None:
-    from weather_counts import check_units
+    from weather_units import check_units
 
     check_units({"temperatures": 3, "hot": 1}, "metric")
     check_units({"temperatures": 3, "hot": 2}, "standard")

@@ -58,7 +58,7 @@ def test_a_registered_location_is_refused_with_its_role_and_the_command_that_fre
         LOCATION,
         "lake4-lake-formation",
     )
-    assert lake.plan(**GOVERNED).is_empty  # the stack's registration is no obstacle
+    assert lake.plan(**GOVERNED).is_empty  # the stack's registration is not an obstacle
 
 
 def test_the_deployer_of_a_governed_lake_may_ask_for_the_locations() -> None:

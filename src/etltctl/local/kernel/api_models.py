@@ -25,7 +25,7 @@ READS = re.compile(
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)")
 # Services that sign with another name than the one of their model.
 MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions"}
-# A service of the future may take more than is known here, so a field that is not known is no mistake.
+# A service of the future may take more than is known here, so a field that is not known is not a mistake.
 NOT_MISTAKES = frozenset({"unknown field", "more than one input", "empty input"})
 
 

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from etltctl.local.kernel.accounts import (
+from etltctl.local.kernel.refusal_reasons import (
     EXPIRED_LINK,
     MALFORMED,
     MISSING,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 RAW_HEADERS = "etltctl.headers"  # (name, value) as received: WSGI leaves out headers whose name holds `_`
-# AWS's limits: a clock may be 15 minutes off, and a link lives for seven days at most.
+# S3's limits, used for all: a clock may be 15 minutes off, and a link lives for seven days at most.
 SKEW_S = 900.0
 LONGEST_LINK_S = 7 * 24 * 3600
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"

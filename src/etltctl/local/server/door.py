@@ -13,10 +13,10 @@ from typing import IO, TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from etltctl.local.kernel.accounts import NO_CONTENT_HASH, WRONG_CONTENT, Reason, RefusedError
 from etltctl.local.kernel.api_models import Addressed
 from etltctl.local.kernel.bodies import framed, held
 from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.kernel.refusal_reasons import NO_CONTENT_HASH, WRONG_CONTENT, Reason, RefusedError
 from etltctl.local.kernel.refusals import refusal
 from etltctl.local.kernel.signatures import Signature, headers_of, read_credential, read_signature
 from etltctl.local.services.s3.form_uploads import FORM as BROWSER_FORM

@@ -61,7 +61,7 @@ class Handler(WSGIRequestHandler):
         log.info("%s %s %s %s %s by %s", method, path, names or "-", target, code, name)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002 - werkzeug's own
-        """Log a message of werkzeug's, without the request line that it quotes: a body may have taken its place."""
+        """Log werkzeug's message, without the request line that it quotes: a body may have taken its place."""
         if message.startswith("code "):
             args = tuple(arg.partition(" (")[0] if isinstance(arg, str) else arg for arg in args)
         log.warning(message, *args)

@@ -59,7 +59,7 @@ class Answer:
 
 
 def read_request(environ: WSGIEnvironment) -> Request:
-    """Return the call that a WSGI environment holds. A body that is no object of S3 is read, and can be read again."""
+    """Return the call that a WSGI environment holds. A body that is not an S3 object is read, and can be read again."""
     credential = read_credential(environ)
     service = credential.service if credential else ""
     body = None

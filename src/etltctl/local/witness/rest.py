@@ -100,7 +100,7 @@ def unknown_parameters(operation: Any, request: Request) -> list[str]:
 
 
 def unknown_headers(operation: Any, shape: Any, headers: Mapping[str, str], place: str) -> list[str]:
-    """Return a line for every header of AWS's that the message does not have."""
+    """Return a line for each of AWS's headers that the message does not have."""
     if operation.http_checksum:  # then either side may add one by any algorithm
         headers = {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
     known = {name.lower() for name in _names(shape, "header")} | ANY_HEADER

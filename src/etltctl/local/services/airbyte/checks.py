@@ -108,7 +108,7 @@ def _check_cron(expression: str) -> None:
         raise bad_request("Missing cron expression in the schedule.")
     if len(fields) not in QUARTZ_FIELDS:
         raise bad_request(
-            f"The cron expression {expression} is not valid. Error: it is no Quartz expression of 6 or 7 fields."
+            f"The cron expression {expression} is not valid. Error: it is not a Quartz expression of 6 or 7 fields."
         )
     if not fields[0].isdigit() or (len(fields) == max(QUARTZ_FIELDS) and not fields[1].isdigit()):
         raise bad_request(

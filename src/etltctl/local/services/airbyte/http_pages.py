@@ -102,7 +102,7 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
             f"{response.url} answered no JSON ({kind}): {_first_words(response)}", FailureKind.CONFIG
         ) from error
     if not isinstance(body, dict):
-        raise SyncError(f"{response.url} answered JSON that is no object", FailureKind.CONFIG)
+        raise SyncError(f"{response.url} answered JSON that is not an object", FailureKind.CONFIG)
     return body
 
 

@@ -17,7 +17,7 @@ FAULT_WAITS_S = (1.0, 2.0, 4.0, 8.0)
 
 
 class Pace:
-    """At most `per_second` requests in a second and `per_hour` in an hour, over all syncs; None is no limit."""
+    """At most `per_second` requests in a second and `per_hour` in an hour, over all syncs; None means no limit."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Pace:
 
 
 def parse_rate(rate: str | float | None) -> float | None:
-    """Return requests per second of "3/s", "30/m", "400/h" or a number; None and "" are no limit. Raises ValueError."""
+    """Return requests per second of "3/s", "30/m", "400/h" or a number; None and "" set no limit. Raises ValueError."""
     if rate in (None, ""):
         return None
     count, _, unit = str(rate).partition("/")

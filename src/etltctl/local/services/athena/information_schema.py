@@ -15,7 +15,7 @@ from etltctl.local.services.athena.sources.table import CatalogTable
 from etltctl.local.services.athena.tables import Lake, no_table
 from etltctl.local.services.athena.views import VIEW, definition_of
 
-# Tables of Trino's that say who may do what, which Athena's users ask Lake Formation.
+# Trino's tables that say who may do what, which Athena's users ask Lake Formation.
 OTHERS = ("table_privileges", "roles", "applicable_roles", "enabled_roles", "role_authorization_descriptors")
 # The columns of each table, with Hive's types.
 COLUMNS = {

@@ -34,7 +34,7 @@ class Reads:
 
 def reads_of(query: exp.Expr) -> Reads:
     """Return what a query names, in lower case."""
-    # Any name may be that of a column, a field of one, or something else. Reading too much is no error.
+    # Any name may be that of a column, a field of one, or something else. Reading too much is not an error.
     names = frozenset(name.name.lower() for name in query.find_all(exp.Identifier))
     # `count(*)` reads no column.
     is_whole = any(isinstance(star.parent, exp.Select | exp.Column) for star in query.find_all(exp.Star))

@@ -169,7 +169,7 @@ class SavedQueries:
         return name
 
     def _shown(self, query_id: str) -> Shape:
-        # The token is no member of Athena's answer, and neither is an empty description.
+        # Athena's answer has neither the token nor an empty description.
         query = self._find_named(query_id)
         shown = {name: value for name, value in query.items() if name != "Token" and value}
         return {**shown, "NamedQueryId": query_id}

@@ -91,7 +91,7 @@ def write_rows(
             "HIVE_TOO_MANY_OPEN_PARTITIONS",
             f"Exceeded limit of {MOST_PARTITIONS} open writers for partitions/buckets",
         )
-    # A column that an insert leaves out is no column of the file. A reader takes it for null.
+    # A column that an insert leaves out is not a column of the file. A reader takes it for null.
     inner = {name: kind for name, kind in kinds.items() if name not in layout.partitioned_by}
     written = []
     for values, part in parts.items():

@@ -82,14 +82,13 @@ class CatalogWrites:
             self._require_location(caller, location, f"Database name: {name}")
 
     def _check_dropped_database(self, body: Shape, caller: str) -> None:
-        if caller not in self.service.store.records.admins:
-            self.require(caller, "DROP", body["Name"])
+        # "Implicit permissions": an administrator may not drop the databases of others. The creator holds ALL.
+        self.require(caller, "DROP", body["Name"])
 
     def _check_new_table(self, body: Shape, caller: str) -> None:
         database, table = body["DatabaseName"], body["TableInput"]
-        # "Implicit permissions": an administrator may create tables in every database.
-        if caller not in self.service.store.records.admins:
-            self.require(caller, "CREATE_TABLE", database)
+        # "Implicit permissions" names the creation of databases for administrators, and not that of tables.
+        self.require(caller, "CREATE_TABLE", database)
         location, about = _location(table), _about(database, table["Name"])
         own = (self.service.catalog.get_database(database) or {}).get("LocationUri")
         if not (own and _is_within(location, own)):  # then the database's location is enough
@@ -180,8 +179,7 @@ class CallerCatalog(Catalog):
 
     def require(self, permission: str, database: str, table: str) -> None:
         """Raise AwsError unless the caller holds the permission on the table."""
-        if self._caller not in self._writes.service.store.records.admins:
-            self._writes.require(self._caller, permission, database, table)
+        self._writes.require(self._caller, permission, database, table)
 
     def call(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         """Perform an operation in the name of the caller; raises AwsError."""
@@ -213,9 +211,7 @@ def _about(database: str, table: str) -> str:
 
 def _is_within(location: str, place: str) -> bool:
     """Return whether an S3 location lies at or under a place, which is a location or an ARN."""
-    # With the slash, or `s3:
-    # lake/raw2` would lie within `s3:
-    # lake/raw`.
+    # With the slash, because `s3://lake/raw2` does not lie within `s3://lake/raw`.
     return f"{_path(location)}/".startswith(f"{_path(place)}/")
 
 

@@ -192,7 +192,7 @@ class S3Directory(ObjectFiles):
         return (key for key, _ in groupby(both))
 
     def delete_object(self, bucket: str, key: str, *, if_match: str = "") -> None:
-        """Remove the object, and the folders that this leaves empty; a missing object is no error.
+        """Remove the object, and the folders that this leaves empty; a missing object is not an error.
 
         Args:
             bucket: an existing bucket.

@@ -19,9 +19,9 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Response
 
-from etltctl.local.kernel.accounts import MALFORMED, MISSING, WRONG_SIGNATURE, RefusedError
 from etltctl.local.kernel.bodies import READ_BYTES, framed
 from etltctl.local.kernel.json_protocol import AwsError
+from etltctl.local.kernel.refusal_reasons import MALFORMED, MISSING, WRONG_SIGNATURE, RefusedError
 from etltctl.local.kernel.signatures import ALGORITHM, CREDENTIAL
 from etltctl.local.services.s3.call import CONTROL, Call
 from etltctl.local.services.s3.checksums import Verified

@@ -15,7 +15,7 @@ from etltctl.local.services.s3.call import Call, is_moved
 COPY_SOURCE = "x-amz-copy-source"
 # These say who calls or name the operation, whichever it is.
 ANYWHERE = frozenset({"x-id", "AWSAccessKeyId", "Signature", "Expires"})
-# The headers of Amazon's that are understood; one that ends with `-` stands for all that begin with it. To ignore
+# The Amazon's headers that are understood; one that ends with `-` stands for all that begin with it. To ignore
 # another would store, return or delete something else than the caller means.
 KNOWN_HEADERS = (
     "x-amz-acl",

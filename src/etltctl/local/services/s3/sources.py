@@ -53,7 +53,7 @@ def _names_etag(header: str, etag: str) -> bool:
 
 
 def _time(text: str) -> datetime | None:
-    """Return the time in a header; one that cannot be read is no condition."""
+    """Return the time in a header; one that cannot be read is not a condition."""
     try:
         time = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -51,7 +51,7 @@ class TaggingOperations:
         return Response(status=204)
 
     def _change(self, call: Call, tags: Mapping[str, str]) -> None:
-        # Tags are no part of the object: neither its bytes nor its ETag nor its time change with them.
+        # Tags are not part of the object: neither its bytes nor its ETag nor its time change with them.
         self._directory.describe_again(call.bucket, call.key, lambda described: replace(described, tags=tags))
 
 

@@ -14,17 +14,10 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Request, Response
 
-from etltctl.local.kernel.accounts import (
-    ACCOUNT,
-    EVERYBODY,
-    EXPIRED_TOKEN,
-    OWNER,
-    UNKNOWN_KEY,
-    WRONG_TOKEN,
-    RefusedError,
-)
+from etltctl.local.kernel.accounts import ACCOUNT, EVERYBODY, OWNER
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.keys import Keys
+from etltctl.local.kernel.refusal_reasons import EXPIRED_TOKEN, UNKNOWN_KEY, WRONG_TOKEN, RefusedError
 from etltctl.local.kernel.signatures import read_credential
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"

@@ -18,7 +18,7 @@ from etltctl.values import quoted_name, quoted_text
 if TYPE_CHECKING:
     from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part
 
-# SerDes of Athena's that the embedded Athena lacks. Any other is not one of Athena's.
+# Athena's SerDes that the embedded Athena lacks. Athena has no others.
 OTHER_SERDES = frozenset([
     "org.apache.hadoop.hive.serde2.avro.AvroSerDe", "com.amazonaws.glue.serde.GrokSerDe",
     "com.amazon.emr.hive.serde.CloudTrailSerde", "org.apache.hive.hcatalog.data.CloudTrailSerde",
@@ -107,7 +107,7 @@ def _source(
     files: Sequence[DataFile],
     engine: duckdb.DuckDBPyConnection,
 ) -> tuple[str, dict[str, str]]:
-    """Return a relation of DuckDB's that has the rows of the files, and the SQL of each of its columns by name."""
+    """Return a DuckDB relation that has the rows of the files, and the SQL of each of its columns by name."""
     stored = table.stored_as(partition)
     serde: dict[str, Any] = stored.get("SerdeInfo") or {}
     # Tables that were made through the API without a SerDe have always been read as Parquet here.

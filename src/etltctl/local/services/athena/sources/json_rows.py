@@ -66,7 +66,7 @@ def _reader(
     chosen = [(index, named(columns[index][0]), columns[index][1]) for index in indices]
 
     def row(line: str) -> list[Any] | None:
-        if not line.strip():  # an empty line is no row
+        if not line.strip():  # an empty line is not a row
             return None
         try:
             content = parse(line)

@@ -12,7 +12,7 @@ from etltctl.local.services.athena.sources.columnar import in_locations
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, query, statement
 
-# The first line of every plan, so that no reader takes it for one of Trino's.
+# The first line of every plan, so that no reader takes it for Trino's.
 HEADING = "Plan of DuckDB, which runs the queries of the embedded Athena (Trino's plan would differ)"
 TYPES = ("LOGICAL", "DISTRIBUTED")  # both give the one plan that there is
 
@@ -57,7 +57,7 @@ def _options(clauses: QueryClauses) -> dict[str, str]:
     """Read `(FORMAT x, TYPE y)`.
 
     Raises:
-        QueryError: NOT_SUPPORTED for a form that only a plan of Trino's has.
+        QueryError: NOT_SUPPORTED for a form that only Trino's plans have.
     """
     options: dict[str, str] = {}
     while clauses.accept("," if options else "("):

@@ -33,7 +33,7 @@ def padded(*cells: str) -> list[str]:
 
 
 def failed(message: str) -> QueryError:
-    """Build an error of Hive's. Athena shows it without an error name."""
+    """Build Hive's error. Athena shows it without an error name."""
     # `FAILED` stands where the error name is elsewhere, so that the reason reads as Hive words it.
     return QueryError("FAILED", message)
 

@@ -265,7 +265,7 @@ def _below(stored: Stored, values: dict[str, str]) -> str:
 
 
 def _call(execution: Execution, operation: str, name: TableName, **members: Any) -> None:
-    """Perform an operation of Glue's on partitions, whose errors may be in the body of a success."""
+    """Perform Glue's operation on partitions, whose errors may be in the body of a success."""
     body = {"DatabaseName": name.database, "TableName": name.name, **members}
     answer = execution.lake.catalog.call(f"AWSGlue.{operation}", body)
     # The batch operations answer 200 and list what failed.

@@ -100,7 +100,7 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
                     else "JSON path found an item that is not scalar"
                 )
             return None if items[0] is None else SCALARS[kind.name](items[0], kind)
-        # The order matters: CastError and PathError are ValueErrors, each with an error name of Athena's.
+        # The order matters: CastError and PathError are ValueErrors, each with Athena's error name.
         except CastError as error:
             return answers.of("error", str(error), "JSON_VALUE_RESULT_ERROR")
         except PathError as error:

@@ -67,7 +67,7 @@ def missing_after(
         desired: What the settings say.
         reading: What Lake Formation holds. What the plan may not revoke stays, and counts.
     """
-    # What the plan leaves in place counts after it as well.
+    # A grant that the plan may not revoke is still in force after it, and may be what meets a need.
     kept = frozenset(grant for grant in reading.state.grants if not reading.scope.may_revoke(grant))
     after = replace(
         desired,
@@ -88,8 +88,7 @@ def missing_in(
 ) -> Iterator[MissingPermission]:
     """Yield the needs that the state does not meet, each permission on a resource once a step.
 
-    An administrator may create tables, and make tables point to every location. The maker of a table holds every
-    permission on it.
+    An administrator may make tables point to every location. The creator of a table holds every permission on it.
 
     Args:
         needs: What is needed.
@@ -104,7 +103,7 @@ def missing_in(
         if need.permission == LOCATION_ACCESS:
             missing = None if is_admin else _missing_location(need, settings, state)
         elif TableName.parse(need.table).layer in settings.governance.layers:
-            missing = _missing_permission(need, settings, state, tables, is_admin=is_admin)
+            missing = _missing_permission(need, settings, state, tables)
         else:
             missing = None
         if missing is None:
@@ -137,12 +136,7 @@ def _missing_location(need: Need, settings: Settings, state: State) -> MissingPe
 
 
 def _missing_permission(
-    need: Need,
-    settings: Settings,
-    state: State,
-    tables: Mapping[Resource, TableView],
-    *,
-    is_admin: bool,
+    need: Need, settings: Settings, state: State, tables: Mapping[Resource, TableView]
 ) -> MissingPermission | None:
     """Return what is missing if the caller lacks a permission on a table, or on the database of one that is not there.
 
@@ -160,7 +154,7 @@ def _missing_permission(
         own = frozenset(grant for grant in state.grants if grant.principal != EVERYBODY)
         state = replace(state, grants=own)
     if is_on_database:
-        if is_admin or holds(state, need.principal, need.permission, resource.database):
+        if holds(state, need.principal, need.permission, resource.database):
             return None
         return MissingPermission(need, f"database {resource.database}")
     # A table that does not exist yet belongs to its creator as soon as it does.

@@ -18,10 +18,10 @@ from etltctl.governance.actual import (
     table_view,
 )
 from etltctl.governance.desired import location_arn, resource_of, scope_of
-from etltctl.governance.missing_permissions import MissingPermission, is_within, missing_in
 from etltctl.governance.model import EVERYBODY, Grant, Location, Resource, State
 from etltctl.governance.needs import LOCATION_ACCESS, CatalogChanges, Need, needs_of
 from etltctl.governance.shapes import AccountSettings, grants_of
+from etltctl.governance.unmet_needs import MissingPermission, is_within, missing_in
 from etltctl.lakeformation import LakeFormation
 from etltctl.places import Places
 from etltctl.values import TableName

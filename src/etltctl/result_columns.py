@@ -1,0 +1,31 @@
+"""The columns of a query's result, and the Python values of the texts that Athena returns in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+_NUMBERS: dict[str, Callable[[str], int | float]] = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
+    **dict.fromkeys(("double", "float", "real"), float),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a query's result: its name and Athena's type for it, such as `varchar` or `decimal(10,2)`."""
+
+    name: str
+    type: str
+
+    def value(self, text: str | None) -> Any:
+        """Return the Python value of one of the column's texts. None stands for null."""
+        if text is None:
+            return None
+        if self.type == "boolean":
+            return text == "true"
+        # A decimal keeps every digit that Athena returned. A double would drop some.
+        python = Decimal if self.type.startswith("decimal") else _NUMBERS.get(self.type, str)
+        return python(text)
