@@ -33,12 +33,16 @@ ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
 MINIMUM_BILLED_BYTES = 10_000_000
 TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
+# Athena refuses such a query before it reads data, and bills no failed query.
+CORRECT_IT = "correct the query at the place that the error names; it read no data and cost nothing"
 HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
-    "COLUMN_NOT_FOUND": command("athena", "describe", "TABLE"),
+    "COLUMN_NOT_FOUND": TABLES_HINT,
+    "FUNCTION_NOT_FOUND": f"{CORRECT_IT}. Functions and operators in Trino's documentation lists what Athena has",
     "INVALID_PARAMETER": VALUES_HINT,
     "INVALID_PARAMETER_USAGE": VALUES_HINT,
     "TABLE_NOT_FOUND": TABLES_HINT,
     "SCHEMA_NOT_FOUND": TABLES_HINT,
+    "SYNTAX_ERROR": f"{CORRECT_IT}. SQL statement syntax in Trino's documentation has each statement's form",
 }
 
 

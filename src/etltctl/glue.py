@@ -224,8 +224,11 @@ class Glue:
         run = self.find_new(job, run_key, known, since=lately, within=self.search.timeout)
         if run is None:
             raise OutcomeUnknownError(
-                f"Glue left open whether a run of job {job} was started, and lists none with our key: {error.message}",
-                hint=f"look before you start again: aws glue get-job-runs --job-name {self.names.at_glue(job)}",
+                f"Glue left open whether a run of job {job} was started, and lists none with the run key: "
+                f"{error.message}",
+                hint=NextStep(
+                    RETRY, f"  # searches again before it starts; {_all_runs(self.names.at_glue(job))}"
+                ),
                 job=job,
                 run_key=run_key,
             ) from error
@@ -234,8 +237,13 @@ class Glue:
 
 def in_the_way(live: JobRun, message: str) -> AlreadyRunningError:
     """Build the error for a live job run that blocks this one."""
-    hint = f"wait for it, or look: aws glue get-job-runs --job-name {live.name_at_glue}"
+    hint = NextStep("when it has ended: ", RETRY, f"; {_all_runs(live.name_at_glue)}")
     return AlreadyRunningError(message, hint=hint, job=live.name, run=live.id, state=live.status)
+
+
+def _all_runs(name_at_glue: str) -> str:
+    """Return the part of a next step that says how AWS's own tool lists the job's runs."""
+    return f"Glue's list of the job's runs: aws glue get-job-runs --job-name {name_at_glue}"
 
 
 def _no_slot(job: str, error: ServiceError) -> AlreadyRunningError:

@@ -105,10 +105,10 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
     Args:
         settings: The settings, which say where the runs are kept.
         run_id: The run's id, or the end of it. If it is empty, the run that was started last is meant, of those that
-            have steps and have not succeeded; if all have succeeded, the run that was written to last.
+            have steps and have not succeeded.
 
     Raises:
-        UsageError: There is no such run, or more than one.
+        UsageError: There is no such run, or more than one; or no id was given and every run has succeeded.
     """
     if run_id:
         return find_run(settings, run_id)
@@ -123,7 +123,12 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
             is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
             if is_later and any(map(HAS[Having.STEPS], events)) and _summary(events).outcome != "succeeded":
                 latest = events
-    return [dict(event) for event in latest] or find_run(settings, "", Having.STEPS)
+    if not latest:
+        find_run(settings, "", Having.STEPS)  # raises if no run has steps, so that `run` is the next step
+        raise UsageError(
+            "no run needs a retry: every run has succeeded; nothing was started", hint=command("runs", "list")
+        )
+    return [dict(event) for event in latest]
 
 
 def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> str:

@@ -13,6 +13,7 @@ from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
+from etltctl.refused_queries import step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
@@ -96,7 +97,7 @@ def run_query(
         AccessError: Lake Formation or STS refuses.
     """
     # Athena says what it did through a callback; the last word counts, because a retry starts again.
-    aws, verbs = _calling_as(principal, Aws.from_settings(settings)), [Verb.STARTED]
+    aws, verbs = _calling_as(principal, settings), [Verb.STARTED]
     athena = Athena(
         aws,
         settings.athena.workgroup,
@@ -104,22 +105,20 @@ def run_query(
         on_run=lambda verb, _: verbs.append(verb),
         tb_usd=settings.prices.of(aws.region_name).athena_tb_usd,
     )
+    database = database or settings.athena.databases["gold"]
     try:
         execution = athena.run(
             sql,
             run_id or uuid.uuid4().hex,
-            database=database or settings.athena.databases["gold"],
+            database=database,
             parameters=[literal(text) for text in parameters],
             max_scan=_bytes(max_scan) if max_scan else None,
             on_poll=on_poll,
         )
     except RunFailedError as error:
-        # People write the layer's name, which is the database only where the settings do not name another.
-        if layer := _layer_in_place_of_a_database(error.message, settings):
-            database = settings.athena.databases[layer]
-            error.next_step = NextStep(
-                f"in SQL the layer {layer} is the database {database}: write {database}.TABLE"
-            )
+        error.next_step = step_after_failure(
+            error, sql, database, settings, lambda: [row[:2] for row in list_tables(settings)]
+        )
         # Lake Formation's refusal comes as the reason of a failed query, not as an error of the call.
         if REFUSED not in error.message:
             raise
@@ -128,15 +127,9 @@ def run_query(
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
 
-def _layer_in_place_of_a_database(message: str, settings: Settings) -> str:
-    """Return the layer that a query named as if it were a database; empty if it named none."""
-    missing = re.search(r"(?:TABLE|SCHEMA)_NOT_FOUND: .*?'(?:awsdatacatalog\.)?(\w+)", message)
-    layers = settings.athena.databases
-    return missing[1] if missing and missing[1] in layers and missing[1] not in layers.values() else ""
-
-
-def _calling_as(principal: str, aws: Aws) -> Aws:
+def _calling_as(principal: str, settings: Settings) -> Aws:
     """Return the account as the caller uses it, or as a role that the caller assumes."""
+    aws = Aws.from_settings(settings)
     if not principal:
         return aws
     if not principal.startswith(("role:", "arn:")) or ":user/" in principal:
@@ -144,7 +137,12 @@ def _calling_as(principal: str, aws: Aws) -> Aws:
             f"{principal!r} is not a role, so no query can run as it",
             hint=NextStep(Parameter("principal"), " takes a role, such as role:analyst, or its ARN"),
         )
-    return aws.assuming(principal if principal.startswith("arn:") else aws.identity().arn_of(principal))
+    role = principal if principal.startswith("arn:") else aws.identity().arn_of(principal)
+    try:
+        return aws.assuming(role)
+    except AccessError as error:
+        error.next_step = step_after_no_role(role, settings, error.next_step)
+        raise
 
 
 def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:

@@ -101,10 +101,17 @@ def test_without_a_run_id_the_failed_run_that_was_started_last_is_retried(
     assert run_to_retry(settings, "touched")[0]["run_id"] == "touched"
 
 
-def test_if_every_run_has_succeeded_the_newest_is_retried(settings: Settings, store: DiskStore) -> None:
+def test_if_every_run_has_succeeded_none_is_retried_unless_it_is_named(
+    settings: Settings, store: DiskStore
+) -> None:
+    with pytest.raises(UsageError, match="there is no run yet"):
+        run_to_retry(settings, "")
     start_run(store, "r1").append("run.finished", outcome="succeeded")
     start_run(store, "r2").append("run.finished", outcome="succeeded")
-    assert run_to_retry(settings, "")[0]["run_id"] == "r2"
+    with pytest.raises(UsageError, match=r"no run needs a retry.*nothing was started") as raised:
+        run_to_retry(settings, "")
+    assert raised.value.hint == "etltctl runs list"
+    assert run_to_retry(settings, "r1")[0]["run_id"] == "r1"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from etltctl.airbyte.problems import LOCKED, PAUSES_S, STATE_CONFLICT, TRY_AGAIN
 from etltctl.airbyte.resources import Resources
 from etltctl.airbyte.transport import Transport
 from etltctl.answers import incomplete, require_same, required, required_list
-from etltctl.errors import ConfigurationError, EtltctlError, OutcomeUnknownError, ServiceError, bounded
+from etltctl.errors import (
+    RETRY,
+    ConfigurationError,
+    EtltctlError,
+    NextStep,
+    OutcomeUnknownError,
+    ServiceError,
+    bounded,
+)
 from etltctl.retrying import RetryPolicy
 from etltctl.runs import State, SyncJob, Verb
 from etltctl.waiting import Waiter
@@ -214,7 +222,7 @@ class Airbyte:
         if job is None:
             raise OutcomeUnknownError(
                 f"Airbyte left open whether a sync of {name} was started, and lists no new job: {error.message}",
-                hint="look at the connection in Airbyte before you start again: the sync may begin late",
+                hint=NextStep(RETRY, "  # searches again before it starts; the sync may begin late"),
                 connection=connection_id,
                 newest_job_before=newest,
             ) from error

@@ -126,7 +126,9 @@ def cancel(
     with session.connected() as settings:
         cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
-    columns = ("service", "name", "remote run", "found", "done")
+    # The documents keep the field's name, `found`: docs/stability.md.
+    status = "state" if session.console.output == "table" else "found"
+    columns = ("service", "name", "remote run", status, "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
 
@@ -196,7 +198,9 @@ def cost(
         (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
         for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
     ]
-    columns = (str(by), "env", "billed", "usd")
+    # The documents keep their fields' names: docs/stability.md.
+    count, amount = ("remote runs", "USD") if is_table else ("billed", "usd")
+    columns = (str(by), "env", count, amount)
     session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
 
 

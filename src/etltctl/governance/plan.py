@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl import plans
 from etltctl.aws import Aws, Identity
 from etltctl.catalog import Catalog
-from etltctl.errors import ConfigurationError, UsageError
+from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.governance.actual import Reading, read_catalog, read_state, with_tags_in_use
 from etltctl.governance.changes import Change
 from etltctl.governance.contradictions import contradictions, warnings
@@ -23,7 +24,10 @@ from etltctl.lakeformation import LakeFormation
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-HINT = "add [governance.zones.NAME] to etltctl.toml; docs/governance.md has an example to begin with"
+EXAMPLE = Path("docs/examples/governance.toml")
+HINT = (
+    'add [governance.zones.NAME] to etltctl.toml; the page "Governing the lake" has an example to begin with'
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ class Plan(plans.Plan[Change]):
         }
 
 
+def _first_step() -> NextStep:
+    """Return how to begin with governance: the ready-made example where it is within reach, as in the checkout."""
+    if not EXAMPLE.is_file():
+        return NextStep(HINT)
+    example = command("--config", EXAMPLE, "govern", "plan")
+    return NextStep(example, "  # a ready-made example; [governance.zones.NAME] in etltctl.toml is your own")
+
+
 @dataclass(frozen=True)
 class Governor:
     """The services that governance speaks to, and the principal that calls them."""
@@ -58,7 +70,7 @@ class Governor:
     def of(cls, settings: Settings) -> Governor:
         """Return the governor of the settings' account; raise UsageError if no layer is governed."""
         if not settings.governance.is_configured:
-            raise UsageError("no governance is configured", hint=HINT)
+            raise UsageError("no governance is configured", hint=_first_step())
         aws = Aws.from_settings(settings)
         identity = aws.identity()
         return cls(settings, LakeFormation(aws, identity.account), Catalog(aws), identity)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from etltctl.errors import Command, EtltctlError, NextStep, ServiceError, UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
-from etltctl.pipeline.kinds import kind_of
+from etltctl.pipeline.kinds import kind_of, remote_run_of
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.services import Services
+from etltctl.runs import State
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -22,7 +23,8 @@ class LogRead:
     """What was read: of which remote run of which step, and how many lines.
 
     If there was no line, `others` are the run's other steps whose log may have one, and `silent` those whose log has
-    none either. `unread` names the log groups that were not read to their end.
+    none either. `unread` names the log groups that were not read to their end. `is_running` says whether the remote run
+    may still write.
     """
 
     run_id: str
@@ -33,6 +35,7 @@ class LogRead:
     others: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    is_running: bool = False
 
     def require_whole(self) -> None:
         """Raise ServiceError unless the log was read to its end: lines may be missing from what was shown."""
@@ -53,7 +56,11 @@ class LogRead:
         errors = ("--errors",) if self.is_errors_only else ()
         others = [command("runs", "logs", self.run_id, name, *errors) for name in self.others]
         what = "no error" if self.is_errors_only else "nothing"
-        nothing = f"{self.step.name} ({self.remote_id}) wrote {what}"
+        name = f"{self.step.name} ({self.remote_id})"
+        if self.is_running:
+            follow = command("runs", "logs", self.run_id, self.step.name, "-f", *errors)
+            return NextStep(f"{name} has written {what} yet; it is still running\n  next: ", follow)
+        nothing = f"{name} wrote {what}"
         if self.silent and not others:
             names = " and ".join(self.silent)
             nothing += f", and neither did {names}: there is no other log of this run to read"
@@ -92,7 +99,9 @@ def read_logs(
     services, filtered = Services(settings), _Filter(emit, is_errors_only)
     kind_of(this).read_log(services, this.name, remote_id, filtered, follow=follow)
     unread = tuple(sorted(services.logs.unread))
-    further = [one for one in every if kind_of(one[0]).has_log and one[0] != this and not filtered.count]
+    is_running = not filtered.count and kind_of(this).has_log and _is_running(services, this, remote_id)
+    is_silent = not filtered.count and not is_running
+    further = [one for one in every if kind_of(one[0]).has_log and one[0] != this and is_silent]
     # Only a step that wrote something is named: two empty logs would send the reader from one to the other.
     may_speak = {other.name: _may_have_lines(services, other, of, is_errors_only) for other, of in further}
     return LogRead(
@@ -104,6 +113,7 @@ def read_logs(
         others=tuple(name for name, may in may_speak.items() if may),
         unread=unread,
         silent=tuple(name for name, may in may_speak.items() if not may),
+        is_running=is_running,
     )
 
 
@@ -142,6 +152,14 @@ def _chosen(every: Sequence[tuple[Step, str]], step: str, first: Event) -> tuple
         raise UsageError(f"{run} has no {what} to read", hint=f"remote runs of this run: {names}")
     with_log = [(known, remote_id) for known, remote_id in matching if kind_of(known).has_log]
     return (with_log or matching)[-1]
+
+
+def _is_running(services: Services, step: Step, remote_id: str) -> bool:
+    """Return whether the remote run is live; not if its service does not say."""
+    try:
+        return remote_run_of(step, services, remote_id).poll().state is State.RUNNING
+    except EtltctlError:
+        return False
 
 
 def _may_have_lines(services: Services, step: Step, remote_id: str, is_errors_only: bool) -> bool:

@@ -129,9 +129,9 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
     shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
     if shipped:
         yield Doubt(
-            f"{settings.place_of(*shipped[0])}: {', '.join(map('.'.join, shipped))}: buckets called "
-            f"{SHIPPED_BUCKETS}… belong to the account that made them first: name your own, unless it is "
-            "yours",
+            f"{settings.place_of(*shipped[0])}: in environment {settings.env}, "
+            f"{', '.join(map('.'.join, shipped))}: buckets called {SHIPPED_BUCKETS}… belong to the account that made "
+            "them first: name your own, unless the account is yours",
             is_error=False,
         )
 

@@ -66,6 +66,34 @@ def test_down_kills_an_unresponsive_server_with_its_child_processes(settings: Se
     assert (ended.pid, ended.killed) == (again.pid, False)
 
 
+# Waits for the lock as a starting server does, and holds it until it is killed.
+NEXT_SERVER = """
+import fcntl, os, sys, time
+claim = open(sys.argv[1], "a+")
+print("waits", flush=True)
+fcntl.flock(claim, fcntl.LOCK_EX)
+claim.truncate(0)
+print(os.getpid(), file=claim, flush=True)
+time.sleep(600)
+"""
+
+
+def test_down_ends_its_server_and_no_new_one_that_holds_the_folder_meanwhile(settings: Settings) -> None:
+    server = keep_server(settings, os.environ).server
+    claim = str(server.state / "server" / "serving")
+    with subprocess.Popen([sys.executable, "-c", NEXT_SERVER, claim], stdout=subprocess.PIPE) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"waits\n"
+        try:
+            stopped = stop_server(settings)
+            assert stopped is not None
+            assert (stopped.pid, stopped.url, stopped.killed) == (server.pid, server.url, False)
+            assert is_over(server.pid)
+            assert following.poll() is None, "the new server is another command's"
+        finally:
+            following.kill()
+
+
 def is_over(pid: int) -> bool:
     """Return whether the process has ended, reaped or not."""
     try:

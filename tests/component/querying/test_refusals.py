@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from etltctl.aws import Aws
-from etltctl.errors import RunFailedError
+from etltctl.errors import AccessError, RunFailedError
 from etltctl.querying import run_query
 from support.lakes import SmallLake
 from support.served import Served
@@ -49,3 +49,33 @@ def test_a_refusal_names_the_refused_part(small: SmallLake, sql: str, reason: st
 def test_a_wrong_number_of_values_is_counted(small: SmallLake) -> None:
     with pytest.raises(RunFailedError, match="parameters: 2; values given: 1"):
         run_query("select ?, ?", small.settings, parameters=["1"])
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("select nope from one", "etltctl athena describe gold.one"),
+        ("select * from oen", "did you mean one? Every table: etltctl athena tables"),
+        (
+            "selec 1",
+            "correct the query at the place that the error names; it read no data and cost nothing. SQL",
+        ),
+        (
+            "select nope(1)",
+            "correct the query at the place that the error names; it read no data and cost nothing. F",
+        ),
+    ],
+)
+def test_a_refusal_has_a_next_step(small: SmallLake, sql: str, hint: str) -> None:
+    with pytest.raises(RunFailedError) as refused:
+        run_query(sql, small.settings)
+    assert refused.value.hint.startswith(hint)
+
+
+def test_a_role_that_the_account_lacks_is_said_to_be_missing(small: SmallLake) -> None:
+    with pytest.raises(
+        AccessError, match=r"sts:AssumeRole on resource: \S+ because the account has no such role"
+    ) as refused:
+        run_query("select 1", small.settings, principal="role:nobody")
+    assert refused.value.facts["resource"] == "arn:aws:iam::123456789012:role/nobody"
+    assert "sts:AssumeRole" not in refused.value.hint

@@ -70,6 +70,16 @@ def test_the_command_for_another_job_s_log_keeps_the_option() -> None:
     assert str(read.note_if_empty()).endswith("  next: etltctl runs logs r1 b --errors")
 
 
+def test_a_live_job_run_without_lines_has_written_nothing_yet_and_can_be_followed() -> None:
+    read = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_running=True)
+    assert str(read.note_if_empty()) == (
+        "a (jr_1) has written nothing yet; it is still running\n  next: etltctl runs logs r1 a -f"
+    )
+    errors = LogRead("r1", Step("glue", "a"), "jr_1", 0, is_errors_only=True, is_running=True)
+    assert "has written no error yet" in str(errors.note_if_empty())
+    assert str(errors.note_if_empty()).endswith("  next: etltctl runs logs r1 a -f --errors")
+
+
 def test_the_status_and_reason_of_a_failed_sync_are_errors_and_its_row_counts_are_not() -> None:
     lines = lines_of_sync(SyncJob("7", "api", "failed", "the source is shut", rows=3))
     assert [line.text for line in lines if line.is_failure] == ["state failed", "reason the source is shut"]

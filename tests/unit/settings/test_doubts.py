@@ -113,13 +113,16 @@ def test_a_misspelt_variable_is_a_warning(tmp_path: Path) -> None:
 
 def test_the_buckets_of_the_shipped_settings_are_a_warning_on_aws_only(tmp_path: Path) -> None:
     said = (
-        "warning: default: lake.bronze, lake.silver, lake.scripts, athena.output_location, state: "
-        "buckets called pi-m3-… belong to the account that made them first"
+        "warning: default: in environment aws, lake.bronze, lake.silver, lake.scripts, athena.output_location, "
+        "state: buckets called pi-m3-… belong to the account that made them first: name your own, unless the account "
+        "is yours"
     )
     gold = '[lake]\ngold = "s3://sea-gold"\n'
     on_aws = validated(tmp_path, gold, ETLTCTL_ENV="aws")
     assert (on_aws.returncode, said in on_aws.stderr) == (0, True)
     assert "buckets called" not in validated(tmp_path, gold).stderr
+    both = validated(tmp_path, f"{gold}[env.aws]\n", ETLTCTL_ENV="local")
+    assert both.stderr.count("buckets called") == both.stderr.count("in environment aws, ") == 1
 
 
 def test_regions_are_known_without_importing_the_sdk() -> None:

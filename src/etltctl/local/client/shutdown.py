@@ -36,18 +36,24 @@ class Stopped:
 def stop_server(settings: Settings) -> Stopped | None:
     """End the server and what it started; return the one that ran, if any did.
 
-    The lock on `serving` shows whether a server lives, even one that does not answer.
+    The lock on `serving` shows whether a server lives, even one that does not answer. A server that another command
+    starts meanwhile belongs to that command, and goes on.
+
+    Args:
+        settings: Where the server keeps its data.
 
     Raises:
-        ConfigurationError: a server lives and cannot be ended.
+        ConfigurationError: A server lives and cannot be ended.
     """
     state = state_folder(settings)
     check_owner(state)
     pid = _holder(state)
     if pid is None:
         return None
-    last_told = described(state)
-    server = find_server(settings)
+    last_told, server = described(state), find_server(settings)
+    # The folder may have a new server since its holder was read. It must not get the request to end.
+    if server is not None and server.pid != pid:
+        server = None
     # Noted now, because a process that loses its parent can no longer be found as its descendant.
     seen = start_times([pid, *descendants(pid)])
     try:
@@ -57,7 +63,7 @@ def stop_server(settings: Settings) -> Stopped | None:
         else:
             send([pid], signal.SIGTERM)
         limit = STOP_TIMEOUT_S if server is not None else SILENT_STOP_TIMEOUT_S
-        ended = wait_until(lambda: _holder(state) is None and not is_alive(pid), limit)
+        ended = wait_until(lambda: _has_ended(state, pid), limit)
         if not ended:
             # An id that was seen before the wait may belong to another program by now.
             left = set(still(seen)) if seen else {pid}
@@ -67,12 +73,18 @@ def stop_server(settings: Settings) -> Stopped | None:
             f"the embedded server of {state} (pid {pid}) belongs to another user and cannot be ended",
             hint=f"as that user or as root: kill {pid}",
         ) from error
-    if not ended and not wait_until(lambda: _holder(state) is None, KILL_TIMEOUT_S):
+    if not ended and not wait_until(lambda: _holder(state) != pid, KILL_TIMEOUT_S):
         raise ConfigurationError(
             f"the embedded server of {state} (pid {pid}) was killed and has not ended",
             hint=f"look at it: ps -o pid,stat,wchan,args -p {pid}",
         )
-    return Stopped(pid, last_told.url if last_told else "", killed=not ended)
+    url = last_told.url if last_told is not None and last_told.pid == pid else ""
+    return Stopped(pid, url, killed=not ended)
+
+
+def _has_ended(state: Path, pid: int) -> bool:
+    """Return whether this server has ended. Another one may hold the state folder by now."""
+    return _holder(state) != pid and not is_alive(pid)
 
 
 def _holder(state: Path) -> int | None:

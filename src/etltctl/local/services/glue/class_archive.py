@@ -27,6 +27,7 @@ from etltctl.local.services.glue.jvm import JAVA_OPTIONS, Needs, java_home, laun
 from etltctl.local.services.glue.script_process import ScriptProcess, script_environ, warm_up
 
 BASE, SPARK, MANIFEST = "base.jsa", "spark.jsa", "archive.json"
+SCRATCH = "making-"  # the beginning of the name of the folder in which an archive is made
 FORMAT = "1"  # raise it when the training run loads other classes
 KEPT_ARCHIVES = 3
 NEEDED_FREE_BYTES = 1_000_000_000
@@ -112,14 +113,40 @@ def describe_class_archive() -> tuple[dict[str, object], str]:
     """Return the installation's class archive as data and as one line for a person."""
     archive = installed_archive()
     if archive is None or not archive.is_usable():
-        return {
-            "usable": False
-        }, "Spark starts without a class archive so far; the first Glue job has one made."
+        if archive is None:
+            line = "Spark starts without a class archive: Java or Spark is not installed, or there is no cache folder."
+        elif _is_being_made(archive):
+            line = (
+                "Spark's class archive is being made in the background; until then Spark starts more slowly."
+            )
+        else:
+            line = (
+                "Spark starts without a class archive so far; one is made in the background after the first Glue job, "
+                "as soon as no job uses Spark."
+            )
+        return {"usable": False}, line
     described = {"usable": True, "folder": str(archive.folder), "bytes": archive.size_bytes}
     return (
         described,
         f"Spark starts from a class archive of {archive.size_bytes / 1e6:,.0f} MB: {archive.folder}",
     )
+
+
+def _is_being_made(archive: ClassArchive) -> bool:
+    """Return whether a process makes an archive now."""
+    root = archive.folder.parent
+    # Without a scratch folder none is being made. The lock is not tried then: a process that begins would find it
+    # taken and give up. A process that was killed leaves its scratch folder, but no lock.
+    if not any(root.glob(f"{SCRATCH}*")):
+        return False
+    try:
+        with (root / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def build_in_background(archive: ClassArchive) -> None:
@@ -160,7 +187,7 @@ def build(archive: ClassArchive) -> bool:
         if not archive.is_usable() and shutil.disk_usage(root).free > NEEDED_FREE_BYTES:
             archive.discard()
             _make_room(root)
-            with TemporaryDirectory(dir=root, prefix="making-") as scratch:
+            with TemporaryDirectory(dir=root, prefix=SCRATCH) as scratch:
                 _make(Path(scratch), archive.folder)
     return archive.is_usable()
 

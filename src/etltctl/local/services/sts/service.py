@@ -149,7 +149,9 @@ class Identities:
 
     def _assume(self, role: str, name: str, caller: str) -> Response:
         if ":role/" not in role or not self.is_principal(role):
+            # AWS says no more than the first sentence: it hides which roles there are.
             text = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
+            text += " because the account has no such role"
             return _error("AccessDenied", text, 403)
         session, credentials = self._begin(role, name)
         user = {"AssumedRoleId": f"AROA:{name}", "Arn": session.arn}
