@@ -35,7 +35,7 @@ def up(context: typer.Context) -> None:
     text = NextStep(
         f'The embedded server runs at {server.url} (pid {server.pid}).\neval "$(',
         command("local", "env"),
-        ")\" leads the AWS CLI, boto3 and Airbyte's clients in this shell to it.",
+        ")\" makes this shell's AWS CLI, boto3 and Airbyte clients use it.",
     )
     session.console.result(document, text)
 
