@@ -23,6 +23,16 @@ KINDS = {
     "front": ("#e3effb", "#2f6fb3", "#0d2f54"),
 }
 INK, QUIET = "#1c2733", "#46515e"
+GROUND, DARK_GROUND = "#fbfcfd", "#0f1419"
+# In dark mode a box and its text swap their colours, which keeps the contrast of every kind. Text outside of boxes and
+# arrows become light.
+DARK = {
+    **{f'rect[fill="{fill}"]': f"fill:{ink}" for fill, _, ink in KINDS.values()},
+    **{f'text[fill="{ink}"]': f"fill:{fill}" for fill, _, ink in KINDS.values()},
+    f'rect[fill="{GROUND}"]': f"fill:{DARK_GROUND}",
+    f':is(text,path)[fill="{QUIET}"]': "fill:#b3bdc9",
+    f'polyline[stroke="{QUIET}"]': "stroke:#b3bdc9",
+}
 
 
 @dataclass(frozen=True)
@@ -138,9 +148,10 @@ class Picture:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
             f'role="img" aria-labelledby="title">\n<title id="title">{escape(self.title)}</title>\n'
+            f"<style>@media (prefers-color-scheme:dark){{\n{_dark_rules()}}}</style>\n"
             '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
             f'orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="{QUIET}"/></marker></defs>\n'
-            f'<rect width="{self.width}" height="{self.height}" rx="8" fill="#fbfcfd"/>\n'
+            f'<rect width="{self.width}" height="{self.height}" rx="8" fill="{GROUND}"/>\n'
             f'<g font-family="{FONT}">\n'
         )
         return head + "\n".join(self.parts) + "\n</g>\n</svg>\n"
@@ -162,6 +173,10 @@ class Picture:
     def _require_inside(self, left: float, top: float, right: float, bottom: float) -> None:
         if left < 0 or top < 0 or right > self.width or bottom > self.height:
             raise ValueError(f"({left:g}, {top:g}) to ({right:g}, {bottom:g}) is outside of {self.title!r}")
+
+
+def _dark_rules() -> str:
+    return "".join(f"{selector}{{{rule}}}\n" for selector, rule in DARK.items())
 
 
 def _width(text: str, size: int) -> float:

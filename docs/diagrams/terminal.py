@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 README = Path(__file__).parents[2] / "README.md"
 SHOWN = ("run mongodb", "athena query")  # the beginnings of the commands in the picture
-COLUMNS = 112
+COLUMNS = 88  # the README folds longer lines
+FOLD = 12 * " "  # the indentation of the rest of a folded line
 TITLE = "A terminal: etltctl run mongodb, then a query of its result"
 FONT = "13px ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 LETTER, LINE, MARGIN, TOP = 7.8, 20, 18, 44  # pixels
@@ -55,7 +56,11 @@ def terminal() -> str:
 
 
 def _lines() -> list[Line]:
-    """Return the README's lines of the chosen commands, each with the second at which it appears in the picture."""
+    """Return the README's lines of the chosen commands, each with the second at which it appears in the picture.
+
+    Raises:
+        ValueError: A line is wider than the picture.
+    """
     block = README.read_text("utf-8").partition("```console\n")[2].partition("```")[0]
     texts: list[tuple[str, float, bool]] = []
     for name in SHOWN:
@@ -64,17 +69,20 @@ def _lines() -> list[Line]:
             for part in re.split(r"^\$ ", block, flags=re.MULTILINE)
             if part.startswith(f"etltctl {name}")
         )
-        command, *output = part.rstrip().splitlines()
-        texts += [(f"$ {command}", TYPED_S, True)]
-        texts += [(text, _seconds(text), False) for text in output]
+        first, *others = f"$ {part.rstrip()}".splitlines()
+        command = list(takewhile(lambda text: text.startswith(FOLD), others))
+        texts += [(first, TYPED_S, True), *((text, 0.0, True) for text in command)]
+        texts += [(text, _seconds(text), False) for text in others[len(command) :]]
         texts += [("", 0.0, False)]
+    for text, *_ in texts:
+        if len(text) > COLUMNS:
+            raise ValueError(f"fold this line of the README, it has more than {COLUMNS} columns: {text}")
     moments = list(accumulate(seconds for _, seconds, _ in texts))
     # One scale for all lines: what took longer in the run also takes longer here.
     scale = PLAY_S / moments[-1]
     return [
-        Line(piece, round(moment * scale, 2), is_command)
+        Line(text, round(moment * scale, 2), is_command)
         for (text, _, is_command), moment in zip(texts[:-1], moments, strict=False)
-        for piece in _wrapped(text)
     ]
 
 
@@ -82,16 +90,6 @@ def _seconds(text: str) -> float:
     """Return how long the step of a line took; a line of nothing else appears with the one before."""
     seconds = re.search(r"(\d+\.\d) s\b", text)
     return float(seconds[1]) if seconds and not text.startswith("Run ") else 0.0
-
-
-def _wrapped(text: str) -> list[str]:
-    """Return the text in pieces that fit the terminal, broken between words."""
-    pieces = []
-    while len(text) > COLUMNS:
-        end = text.rfind(" ", 0, COLUMNS) + 1 or COLUMNS
-        pieces.append(text[:end])
-        text = text[end:]
-    return [*pieces, text]
 
 
 def _drawn(line: Line, y: float, index: int) -> str:

@@ -36,7 +36,7 @@ def command_tree() -> str:
 
 
 def _node(command: Any) -> dict[str, Any]:
-    node: dict[str, Any] = {"help": _sentence(command.help or "")}
+    node: dict[str, Any] = {"help": _sentence(command.help or "").partition(". ")[0]}
     params = [param for param in command.params if not getattr(param, "hidden", False)]
     node["options"] = [
         {"names": names, "help": _sentence(param.help or ""), **_value(param)}

@@ -75,4 +75,4 @@ def _as_code(match: re.Match[str]) -> str:
 
 
 def _sentence(command: Any) -> str:
-    return " ".join((command.help or "").partition("\n\n")[0].split()).partition("; ")[0].rstrip(".")
+    return " ".join((command.help or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")

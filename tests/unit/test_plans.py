@@ -77,7 +77,7 @@ def test_only_new_changes_are_asked_about_again() -> None:
     consent.require(plan_of(REMOVED))
     consent.require(plan_of(REMOVED), done=1)
     assert len(answers.plans) == 1
-    with pytest.raises(BlockedError, match="not confirmed; 2 changes made before it, and no more"):
+    with pytest.raises(BlockedError, match="not confirmed; made so far: 2 changes"):
         consent.require(plan_of(REMOVED, Move("-", "revoke", "C")), done=2)
 
 

@@ -102,7 +102,7 @@ def set_up(
         Path | None, typer.Option("--config", "-c", help="Settings file.  [default: nearest etltctl.toml]")
     ] = None,
     env: Annotated[
-        str | None, typer.Option("--env", "-e", help="Environment of the settings: local, aws, …")
+        str | None, typer.Option("--env", "-e", help="Environment of the settings, such as local or aws.")
     ] = None,
     use_local: Annotated[bool, typer.Option("--local", help="The same as --env local.")] = False,
     use_aws: Annotated[bool, typer.Option("--aws", help="The same as --env aws.")] = False,

@@ -10,6 +10,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
+from etltctl.tabulating import folded
 
 app = group("Query the lake and keep its catalog up to date.")
 
@@ -21,7 +22,7 @@ def refresh_catalog(
         list[str] | None, typer.Argument(help="layer.table; all of them if none is named")
     ] = None,
 ) -> None:
-    """Bring the catalog's tables up to date with the data (no MSCK REPAIR)."""
+    """Bring the catalog's tables up to date with the data. Needs no MSCK REPAIR."""
     from etltctl.pipeline import refresh
 
     session: Session = context.obj
@@ -39,12 +40,13 @@ def query(
     sql: Annotated[str, typer.Argument(help="the SQL, or - to read it from standard input")] = "",
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from this file.")] = None,
     database: Annotated[
-        str, typer.Option("--database", "-d", help="For names without a database; gold's if none is named.")
+        str,
+        typer.Option("--database", "-d", help="The database of table names without one.  [default: gold's]"),
     ] = "",
     parameters: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", "-p", help="For the next ? of the SQL: a number, date:…, timestamp:… or text."
+            "--param", "-p", help="For the next ? of the SQL: a number, date:DATE, timestamp:TIME or text."
         ),
     ] = None,
     max_scan: Annotated[
@@ -54,10 +56,14 @@ def query(
         str, typer.Option("--as", metavar="ROLE", help="Ask as this role: role:NAME, or its ARN.")
     ] = "",
     run_id: Annotated[
-        str, typer.Option("--run-id", help="Start this query once under this id; again, it is found.")
+        str,
+        typer.Option(
+            "--run-id",
+            help="Start this query once; repeated with the id, return its result.",
+        ),
     ] = "",
 ) -> None:
-    """Run SQL on Athena and print its rows; cost and bytes go to stderr."""
+    """Run SQL on Athena and print its rows. Cost and bytes go to stderr."""
     from etltctl.querying import read_sql, run_query
 
     session: Session = context.obj
@@ -82,7 +88,7 @@ def query(
 
 @app.command("tables")
 def tables(context: typer.Context) -> None:
-    """Tables of the lake with layer, rows, version and the time they were last published."""
+    """List the tables of the lake. Each has its layer, rows, version and the time it was last published."""
     from etltctl.querying import list_tables
 
     session: Session = context.obj
@@ -97,13 +103,18 @@ def describe(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
-    """Columns with their meaning, partitions and published versions of a table."""
+    """Show a table's columns, partitions and published versions."""
     from etltctl.querying import describe_table
 
     session: Session = context.obj
     with session.connected() as settings:
         rows = describe_table(table, settings)
-    session.console.rows("etltctl.describe/1", ("part", "name", "type", "description"), rows)
+    columns = ("part", "name", "type", "description")
+    if session.console.output == "table":
+        # The table's own description may be several sentences: it stands below its row.
+        session.console.result({}, "\n".join(folded(columns, rows)))
+        return
+    session.console.rows("etltctl.describe/1", columns, rows)
 
 
 def rollback_table(

@@ -8,12 +8,12 @@ from etltctl.cli.groups import group
 from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
 from etltctl.cli.session import Session
 
-app = group("Airbyte sources, destinations, connections as code.")
+app = group("Plan and apply Airbyte's sources, destinations, connections.")
 
 
 @app.command("plan")
 def plan(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
-    """Show what must change for Airbyte to be as the settings say; change nothing."""
+    """Show how Airbyte differs from the settings. Changes nothing."""
     from etltctl.connections import make_plan
 
     return show_plan(context.obj, "connections", make_plan, detailed=detailed_exitcode)
@@ -21,7 +21,7 @@ def plan(context: typer.Context, detailed_exitcode: DetailedExitcode = False) ->
 
 @app.command("apply")
 def apply(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
-    """Make Airbyte as the settings say; ask before a breaking change."""
+    """Change Airbyte to what the settings say. Asks before a breaking change."""
     from etltctl.connections import apply_plan
     from etltctl.plans import outcome
 
@@ -39,7 +39,7 @@ def apply(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> 
 
 @app.command("export")
 def export(context: typer.Context) -> None:
-    """Print the workspace's connections as settings; secrets become references to fill in."""
+    """Print the workspace's connections as settings. Secrets become references to fill in."""
     from etltctl.connections import as_toml, export_settings
 
     session: Session = context.obj

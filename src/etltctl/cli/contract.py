@@ -10,14 +10,14 @@ from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import ExitCode
 
-app = group("Compare tables with what they promise.")
+app = group("Compare the columns of tables with their contracts.")
 AS_PROMISED = "Every table is as its contract says."
 Tables = Annotated[list[str] | None, typer.Argument(help="layer.table; all of them if none is named")]
 
 
 @app.command("diff")
 def diff(context: typer.Context, tables: Tables = None) -> int:
-    """Show what the newest files say other than the contracts; exit 5 if a run would stop at it."""
+    """Show where the newest files differ from the contracts. Exit with 5 if a run would stop there."""
     from etltctl.drift import COLUMNS, differences
 
     session: Session = context.obj
@@ -33,7 +33,7 @@ def accept(
     context: typer.Context,
     tables: Annotated[list[str], typer.Argument(help="layer.table, such as bronze.api_races")],
 ) -> None:
-    """Make what the newest files say the contract of these tables."""
+    """Write the columns of the newest files as the tables' contracts."""
     from etltctl.drift import COLUMNS
     from etltctl.drift import accept as accept_changes
 

@@ -12,12 +12,12 @@ from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcemen
 from etltctl.cli.session import Session
 from etltctl.tabulating import local_time
 
-app = group("Lake Formation: desired against actual.")
+app = group("Plan and apply Lake Formation's grants, and show readers.")
 
 
 @app.command("plan")
 def plan_changes(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
-    """Show what must change for Lake Formation to be as the settings say; change nothing."""
+    """Show how Lake Formation differs from the settings. Changes nothing."""
     from etltctl.governance import plan
     from etltctl.pipeline import changes_of_pipelines
 
@@ -31,7 +31,7 @@ def plan_changes(context: typer.Context, detailed_exitcode: DetailedExitcode = F
 
 @app.command("apply")
 def apply_changes(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
-    """Make Lake Formation as the settings say: grants before revokes, and nothing that is not managed."""
+    """Change Lake Formation to what the settings say. Grants come before revokes, and what is not managed stays."""
     from etltctl.governance import apply
     from etltctl.pipeline import changes_of_pipelines
     from etltctl.plans import outcome
@@ -56,7 +56,7 @@ def who_sees(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
-    """Show who sees the table: which columns and rows, and through which grant."""
+    """Show who sees a table. Prints which columns and rows, and through which grant."""
     from etltctl.governance import who
 
     session: Session = context.obj
@@ -75,7 +75,7 @@ def audit_accesses(
         str, typer.Option("--since", help="90m, 12h, 7d, 2w before now, or a date; 90 days at most.")
     ] = "7d",
 ) -> None:
-    """Show who read governed tables, from CloudTrail's GetDataAccess events."""
+    """Show who read governed tables. The source is CloudTrail's GetDataAccess events."""
     from etltctl.governance import read_accesses
 
     session: Session = context.obj

@@ -28,7 +28,7 @@ SECRET = {
 
 @app.command("plan")
 def plan_stack(context: typer.Context, detailed_exitcode: DetailedExitcode = False) -> int:
-    """Show what a deployment would add, modify, replace and remove, and refuse what would lose data."""
+    """Show what a deployment would change on AWS. Refuses a change that would lose data."""
     from etltctl.infrastructure import plan
 
     session: Session = context.obj
@@ -74,7 +74,7 @@ def deploy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = Fal
 
 @app.command("destroy")
 def destroy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> None:
-    """Delete the stack; buckets, databases, the key and secrets stay."""
+    """Delete the stack. Buckets, databases, the key and secrets stay."""
     from etltctl.infrastructure import destroy, plan_removal
 
     session: Session = context.obj
@@ -92,7 +92,7 @@ def destroy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = Fa
 
 @app.command("export")
 def export_template(context: typer.Context) -> None:
-    """Write the template that the settings make; it needs no account."""
+    """Write the template that the settings make. Needs no account."""
     from etltctl.infrastructure import export
 
     session: Session = context.obj
@@ -102,7 +102,7 @@ def export_template(context: typer.Context) -> None:
 
 @app.command("test-alarm")
 def test_alarm(context: typer.Context) -> None:
-    """Publish a test message to the alarm topic, and name its confirmed readers."""
+    """Publish a test message to the alarm topic. Names its confirmed readers."""
     from etltctl.infrastructure import send_test_alarm
 
     session: Session = context.obj

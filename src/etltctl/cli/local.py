@@ -18,7 +18,7 @@ app = group("Keep the embedded endpoints running between commands.")
 
 @app.command("up")
 def up(context: typer.Context) -> None:
-    """Start the embedded server and let it run; eval "$(etltctl local env)" then leads any client to it."""
+    """Start the embedded server and let it run. eval "$(etltctl local env)" then leads any client to it."""
     from etltctl.local.client import keep_server
 
     session: Session = context.obj
@@ -35,7 +35,7 @@ def up(context: typer.Context) -> None:
     text = NextStep(
         f'The embedded server runs at {server.url} (pid {server.pid}).\neval "$(',
         command("local", "env"),
-        ")\" leads the AWS CLI, boto3 and Airbyte's clients in this shell to it.",
+        ")\" makes this shell's AWS CLI, boto3 and Airbyte clients use it.",
     )
     session.console.result(document, text)
 
@@ -50,7 +50,7 @@ def env(
         bool, typer.Option("--dbt", help="Print a profile for dbt instead: the content of profiles.yml.")
     ] = False,
 ) -> None:
-    """Print the running server's address and keys as shell exports: eval "$(etltctl local env)"."""
+    """Print the running server's address and keys as shell exports. For eval "$(etltctl local env)"."""
     import shlex
 
     from etltctl.cli.leading import variables_to_unset
@@ -75,7 +75,7 @@ def env(
 
 @app.command("down")
 def down(context: typer.Context) -> None:
-    """Stop the embedded server; the data stays."""
+    """Stop the embedded server. The data stays."""
     from etltctl.local.client import stop_server
 
     session: Session = context.obj

@@ -13,7 +13,7 @@ from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.errors import NextStep, command, unknown
 
-config = group("Look at the settings.")
+config = group("Show and check the settings.")
 
 
 class AreaName(StrEnum):
@@ -35,7 +35,7 @@ def init(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="made if it is not there")] = Path(),
 ) -> None:
-    """Write settings with comments, two DAGs, a contract and tests that pass at once; overwrites nothing."""
+    """Write settings, two DAGs, a contract and tests that pass. Overwrites nothing."""
     from etltctl.scaffold import lay_out
 
     session: Session = context.obj
@@ -48,7 +48,7 @@ def init(
 
 @config.command("show")
 def show_settings(context: typer.Context) -> None:
-    """Print every value with its origin; secrets are masked."""
+    """Print every value with its origin. Secrets are masked."""
     session: Session = context.obj
     rows = [(value.key, value.origin, value.value) for value in session.load().values()]
     session.console.rows("etltctl.config/1", ("setting", "origin", "value"), rows)
@@ -56,7 +56,7 @@ def show_settings(context: typer.Context) -> None:
 
 @config.command("validate")
 def validate_settings(context: typer.Context) -> None:
-    """Check the settings; exit 3 and every problem with its place if there is one."""
+    """Check the settings. If they have problems, list each with its place and exit with 3."""
     from etltctl.pipeline import unknown_steps
     from etltctl.settings.complaints import complaint
     from etltctl.settings.doubts import doubts_of_all, environments
@@ -86,7 +86,7 @@ def doctor(
         str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
     ] = "",
 ) -> int:
-    """Look at settings, credentials, permissions and services; print the fix for each fault. Changes nothing."""
+    """Check settings, credentials, permissions and services. Print the fix for each fault. Changes nothing."""
     from etltctl.diagnosis import Area, examine, exit_code
 
     session: Session = context.obj

@@ -17,12 +17,12 @@ RunId = Annotated[
     str,
     typer.Option(
         "--run-id",
-        help="Resume this run: adopt what lives, reuse what succeeded, redo what failed. The end of its id is enough.",
+        help="Resume this run: adopt live remote runs, reuse successful ones. The end of its id is enough.",
     ),
 ]
 New = Annotated[bool, typer.Option("--new", help="With --run-id: begin a run of that id.")]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="With --run-id: start its work again, whatever came of it.")
+    bool, typer.Option("--fresh", help="With --run-id: start every step again, also those that succeeded.")
 ]
 OnInterrupt = Annotated[
     Interruption,
@@ -107,7 +107,7 @@ def sync(
     fresh: Fresh = False,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Sync one source into bronze, wait, and prove that the rows landed."""
+    """Sync one source into bronze, and prove that the rows landed."""
     from etltctl.pipeline import RunOptions, SyncStep, check_exists, run_alone
 
     session: Session = context.obj
@@ -138,7 +138,7 @@ def run_glue(
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Start one Glue job, or adopt its run; with --wait see it through and publish."""
+    """Start one Glue job, or adopt its run. With --wait, wait for its end and publish its tables."""
     from etltctl.pipeline import GlueStep, RunOptions, check_exists, run_alone, start_job
 
     session: Session = context.obj

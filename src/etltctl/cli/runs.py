@@ -100,7 +100,7 @@ def watch_run(
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Follow a run to its end: wait for what lives, then run the steps after it; what failed is left to retry."""
+    """Follow a run to its end. Waits for live remote runs, then runs the steps after them. Repeats no failed step."""
     from etltctl.history import Having, find_run
     from etltctl.pipeline import RunOptions, watch
 
@@ -118,7 +118,7 @@ def cancel(
     run_id: RunName = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
-    """Stop what the run still has running remotely; a remote run that etltctl did not start goes on."""
+    """Stop the live remote runs of a run. A remote run that etltctl did not start continues."""
     from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 
@@ -137,7 +137,7 @@ def rebuild_runs(
     context: typer.Context,
     run_id: Annotated[str, typer.Argument(help="the lost run's whole id; all of them if none is named")] = "",
 ) -> None:
-    """Make lost events again from what Glue, Airbyte and the catalog remember; of one run, or of every lost one."""
+    """Rebuild lost events from Glue, Airbyte and the catalog. Without RUN_ID, every lost run is rebuilt."""
     from etltctl.pipeline import rebuild
 
     session: Session = context.obj
@@ -161,7 +161,7 @@ def logs(
         bool, typer.Option("--errors", help="Only errors, each with its trace, of both logs.")
     ] = False,
 ) -> None:
-    """Show what the run's Glue job wrote: driver and executors, output and errors."""
+    """Show the logs of a run's Glue job. They are those of driver and executors, output and errors."""
     from etltctl.history import Having, find_run
     from etltctl.logs import LogLine
     from etltctl.pipeline import read_logs
@@ -208,12 +208,12 @@ def retry(
     context: typer.Context,
     run_id: FailedRunName = "",
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start all of its work again, whatever came of it.")
+        bool, typer.Option("--fresh", help="Start every step again, also those that succeeded.")
     ] = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
 ) -> None:
-    """Run again what failed of a run: adopt what still lives, reuse what succeeded."""
+    """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
     from etltctl.history import run_to_retry
     from etltctl.pipeline import RunOptions, Step, resume
 

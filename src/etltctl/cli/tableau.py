@@ -11,7 +11,7 @@ from etltctl.cli.groups import group
 from etltctl.cli.session import Session
 from etltctl.values import TableName
 
-app = group("Extracts for Tableau: write, publish, refresh.")
+app = group("Write, publish and refresh extracts for Tableau.")
 Table = Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")]
 Project = Annotated[str, typer.Option("--project", help="Tableau's project.  [default: tableau.project]")]
 
@@ -73,7 +73,7 @@ def refresh(
     project: Project = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the job.")] = False,
 ) -> None:
-    """Have Tableau refresh a data source; one that is already queued is adopted."""
+    """Have Tableau refresh a data source. A refresh that is already queued is adopted."""
     from etltctl.pipeline import refresh_datasource
 
     session: Session = context.obj
@@ -95,7 +95,7 @@ def template(
         Path | None, typer.Option("--to", metavar="FILE", help="Where to.  [default: TABLE with its suffix]")
     ] = None,
 ) -> None:
-    """Re-point a saved live Athena data source to this workgroup, database and table."""
+    """Re-point a saved live Athena data source. It then reads this workgroup, database and table."""
     from etltctl.extracting import repoint_template
 
     session: Session = context.obj

@@ -15,7 +15,7 @@ from etltctl.governance.needs import CatalogChanges
 from etltctl.governance.plan import Governor, Plan
 from etltctl.governance.writer import Writer
 from etltctl.lakeformation import BATCH
-from etltctl.plans import Consent
+from etltctl.plans import Consent, count
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -69,7 +69,7 @@ def apply(
     # More rounds would repeat the same calls: the service and the settings do not agree on something.
     if left := governor.plan(steps).changes:
         raise UnverifiedError(
-            f"Lake Formation accepted every change and still differs in {len(left)}",
+            f"Lake Formation accepted every change, but still differs from the settings: {count(len(left))} left",
             hint=NextStep(command("govern", "plan"), "  # shows the difference; apply may be run again"),
             first=left[0].text,
         )

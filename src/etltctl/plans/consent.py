@@ -61,7 +61,7 @@ class Consent(Generic[P]):
         self._agreed |= new
 
     def _refusal(self, plan: P, done: int) -> BlockedError:
-        so_far = f"{count(done)} made before it, and no more" if done else "nothing was changed"
+        so_far = f"made so far: {count(done)}" if done else "nothing was changed"
         why = self.reason or (TAKES_AWAY if plan.takes_away else PROTECTED)
         reasons = [reason for change in plan.changes for reason in _reasons(change)]
         return BlockedError(

@@ -31,12 +31,15 @@ MASKS = (
 AS_RUN = {"run mongodb": "run mongodb --run-id first-mongodb", "run api": "run api --run-id first-api"}
 BEGINS = "no run is called RUN yet: it begins now"  # the pages name no id, so one is passed
 OWN_SOURCE = "sync mongodb"
+FOLD = 12 * " "  # the indentation of the rest of a folded line; no line that a command prints has it
 
 
 def transcripts(page: str) -> list[tuple[str, list[str]]]:
     """Return the commands of the page's console blocks, without `etltctl`, and the lines shown below each."""
     text = (PROJECT / page).read_text("utf-8")
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    # The pages fold long lines, which readers with a small window would not see to their ends.
+    blocks = [block.replace("\n" + FOLD, " ") for block in blocks]
     shown = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     return [
         (part.partition("\n")[0].removeprefix("etltctl "), part.strip().splitlines()[1:]) for part in shown

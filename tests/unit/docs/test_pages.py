@@ -142,3 +142,9 @@ def test_every_page_that_the_code_names_exists() -> None:
         if (PROJECT / name).is_file():
             for page in re.findall(r"\bdocs/[\w/-]+\.md\b", (PROJECT / name).read_text("utf-8")):
                 assert (PROJECT / page).exists(), f"{name} names {page}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_no_line_of_a_transcript_is_cut_on_a_screen_of_1280_pixels(page: Path) -> None:
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > 90] == []

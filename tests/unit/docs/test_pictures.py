@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from diagrams.drawing import Picture
 from diagrams.pictures import IMAGES, PICTURES
+from diagrams.terminal import README, terminal
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -31,6 +33,27 @@ def test_a_diagram_has_a_title_and_loads_nothing(name: str) -> None:
     ]
     assert set(references) <= {"url(#tip)"}
     assert not re.search(r"url\(|@import", root.findtext(f"{SVG}style") or "")
+
+
+@pytest.mark.parametrize("name", sorted({*PICTURES} - {"terminal.svg"}))
+def test_a_diagram_has_a_dark_colour_for_each_of_its_fills(name: str) -> None:
+    root = ElementTree.fromstring((IMAGES / name).read_text("utf-8"))
+    fills = {value for part in root.iter() if (value := part.get("fill", "none")) != "none"}
+    assert len(fills) > 5
+    rules = (root.findtext(f"{SVG}style") or "").partition("@media (prefers-color-scheme:dark)")[2]
+    assert fills <= set(re.findall(r'\[fill="(#\w+)"\]', rules))
+
+
+def test_the_terminal_refuses_a_line_that_it_would_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        README.read_text("utf-8").replace("published 2 tables", "published 2 tables " + 60 * "x")
+    )
+    monkeypatch.setattr("diagrams.terminal.README", readme)
+    with pytest.raises(ValueError, match="fold this line"):
+        terminal()
 
 
 def test_text_that_is_wider_than_its_box_is_refused() -> None:
