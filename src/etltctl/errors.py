@@ -137,9 +137,14 @@ class EtltctlError(Exception):
 
 
 class UsageError(EtltctlError):
-    """The command line asks for something that does not exist."""
+    """The command line asks for something that does not exist.
+
+    Attributes:
+        correction: The name that nothing has, and the nearest one that something has; None if none is near.
+    """
 
     exit_code = ExitCode.USAGE
+    correction: tuple[str, str] | None = None
 
 
 def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> UsageError:
@@ -156,7 +161,9 @@ def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> U
     near = [other for other in every if other.endswith(f".{name}")]
     near = near or [other for other in get_close_matches(name, every, n=1) if _is_near(name, other)]
     guess = f"did you mean {near[0]}?" if near else hint or f"known: {', '.join(every) or 'none'}"
-    return UsageError(f"no {kind} is called {name}", hint=guess)
+    error = UsageError(f"no {kind} is called {name}", hint=guess)
+    error.correction = (name, near[0]) if near else None
+    return error
 
 
 def _is_near(name: str, other: str) -> bool:

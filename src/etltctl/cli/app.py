@@ -16,6 +16,7 @@ import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
 from etltctl.cli.completion import Shell, current_shell, install, script
+from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
@@ -209,6 +210,7 @@ def _run(arguments: list[str], session: Session) -> int:
         run_command = built(app)
         result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
     except EtltctlError as error:
+        correct(error, arguments)
         session.console.error(error)
         return error.exit_code
     except CommandLineError as error:

@@ -17,7 +17,10 @@ PROJECT = Path(__file__).parents[3]
 @pytest.mark.parametrize(
     ("arguments", "texts"),
     [
-        (("run", "mongodbb"), ("mongodbb", "did you mean mongodb?")),
+        (
+            ("run", "mongodbb", "--max-usd", "1"),
+            ("nothing was started; did you mean mongodb? etltctl ", "run mongodb --max-usd 1\n"),
+        ),
         (("sync", "apo"), ("apo", "did you mean api?")),
         (("run-glue", "bronze_to_sliver"), ("bronze_to_sliver", "did you mean bronze_to_silver?")),
         (
@@ -141,7 +144,8 @@ def test_a_table_named_without_its_layer_gets_only_the_nearest_name(
 ) -> None:
     for name in ("weather_daily", "gold.weather_dayly"):
         done = sample_lake.run(*command, name, code=2)
-        assert done.stderr.endswith(f"is called {name}\n  next: did you mean gold.weather_daily?\n")
+        assert f"is called {name}\n  next: did you mean gold.weather_daily? etltctl " in done.stderr
+        assert done.stderr.endswith(f"{' '.join(command)} gold.weather_daily\n")
 
 
 def test_a_state_folder_that_cannot_be_written_is_named(workplace: Workplace) -> None:
