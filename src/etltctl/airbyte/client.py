@@ -88,8 +88,7 @@ class Airbyte:
             return (Verb.ADOPTED if ours.state is State.RUNNING else Verb.REUSED), ours, True
         deadline = self.search.clock() + self.search.timeout
         while True:
-            # Job ids grow, and the POST takes no token of the caller: a job that is newer than this one is the
-            # start's own.
+            # Job ids grow, and the POST takes no token: a job newer than this one is the start's own.
             newest = max((int(job.id) for job in self.jobs(connection_id, name, limit=1)), default=0)
             if before_start:
                 before_start(newest)
@@ -296,8 +295,6 @@ def wrote(job: SyncJob, key: str, modified: datetime) -> bool:
     The S3 destination puts the start of the sync (milliseconds since 1970) into the file name; a destination with
     another file name pattern is judged by the time the object was written.
     """
-    if job.created is None:
-        return True
     match = re.search(r"/\d{4}_\d{2}_\d{2}_(\d{13})_\d+\.parquet$", key)
     written = datetime.fromtimestamp(int(match[1]) / 1000, UTC) if match else modified
-    return written >= job.created
+    return job.created is None or written >= job.created

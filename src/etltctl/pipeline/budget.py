@@ -89,7 +89,7 @@ def remaining_budget(
 
     Args:
         step_run: The step.
-        own_limits: The limits for this step alone in US dollars, by the setting that gives them; None is no limit.
+        own_limits: The limits for this step alone in US dollars, by the setting that gives them; None for no limit.
         usd_a_second: The price of the remote run, in US dollars a second.
         spent: Returns what a remote run has cost so far, in US dollars.
 

@@ -76,6 +76,6 @@ def test_a_role_that_the_account_lacks_is_said_to_be_missing(small: SmallLake) -
     with pytest.raises(
         AccessError, match=r"sts:AssumeRole on resource: \S+ because the account has no such role"
     ) as refused:
-        run_query("select 1", small.settings, principal="role:nobody")
-    assert refused.value.facts["resource"] == "arn:aws:iam::123456789012:role/nobody"
+        run_query("select 1", small.settings, principal="role:stranger")
+    assert refused.value.facts["resource"] == "arn:aws:iam::123456789012:role/stranger"
     assert "sts:AssumeRole" not in refused.value.hint
