@@ -102,7 +102,7 @@ def step_after_no_role(role: str, settings: Settings, allow: NextStep) -> NextSt
             f"{guess}no setting of governance names role:{name}: add it to governance.grants, then: ",
             command("govern", "apply"),
         )
-    elif settings.is_embedded and name not in roles:
+    elif settings.environment.makes_roles and name not in roles:
         step = NextStep(
             "the embedded endpoints have the roles that governance names, and those that IAM's CreateRole made; "
             "docs/governance.md has an example"

@@ -29,12 +29,14 @@ class Environment:
         has_global_buckets: Whether the names of its buckets have to be unique in all of AWS.
         reads_sources_here: Whether a sync reads its source on this machine, and so needs the source's own secrets.
         runs_jobs_here: Whether the Python of this machine runs the scripts of the jobs.
+        makes_roles: Whether it makes the roles that governance names; an account has its roles from elsewhere.
     """
 
     has_stack: bool
     has_global_buckets: bool
     reads_sources_here: bool
     runs_jobs_here: bool
+    makes_roles: bool
 
     def secrets_of_sync(self, name: str, source: Section, api: Airbyte) -> dict[str, object]:
         """Return the secrets without which a sync of the source fails: each reference by its dotted key.
@@ -52,6 +54,16 @@ class Environment:
 
 
 EMBEDDED = Environment(
-    has_stack=False, has_global_buckets=False, reads_sources_here=True, runs_jobs_here=True
+    has_stack=False,
+    has_global_buckets=False,
+    reads_sources_here=True,
+    runs_jobs_here=True,
+    makes_roles=True,
 )
-ON_AWS = Environment(has_stack=True, has_global_buckets=True, reads_sources_here=False, runs_jobs_here=False)
+ON_AWS = Environment(
+    has_stack=True,
+    has_global_buckets=True,
+    reads_sources_here=False,
+    runs_jobs_here=False,
+    makes_roles=False,
+)

@@ -25,7 +25,7 @@ from etltctl.settings import load_settings
 SOURCES = sorted(Path(etltctl.__file__).parent.rglob("*.py"))
 OF_A_RUN = ({"retry"}, {"runs", "show"}, {"runs", "watch"}, {"runs", "logs"}, {"runs", "cancel"})
 # The server of a state folder is another process, so its warnings are text; the command line reads the commands in it.
-IN_ANOTHER_PROCESS = {"state_files.py", "accounts.py"}
+IN_ANOTHER_PROCESS = {"state_files.py", "refusal_reasons.py"}
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
