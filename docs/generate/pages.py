@@ -9,6 +9,7 @@ from generate.columns import columns_reference
 from generate.command_tree import command_tree
 from generate.commands import commands_block, commands_reference
 from generate.endpoints import endpoints_table, operations_list, services_reference
+from generate.error_texts import error_texts
 from generate.exit_codes import error_tree, exit_codes_table
 from generate.settings_page import settings_reference
 
@@ -22,6 +23,7 @@ PARTS: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "endpoints": endpoints_table,
         "dag": lambda: f"```python\n{(PROJECT / 'dags' / 'dag_mongodb.py').read_text('utf-8')}```\n",
     },
+    Path("docs", "errors", "index.md"): {"texts": error_texts},
     REFERENCE / "columns.md": {"columns": columns_reference},
     REFERENCE / "commands.md": {"commands": commands_reference},
     REFERENCE / "settings.md": {"settings": settings_reference},

@@ -110,4 +110,4 @@ def step_after_no_role(role: str, settings: Settings, allow: NextStep) -> NextSt
     else:
         step = NextStep("if the account has no such role, create it")
     # The embedded STS gives every role that exists.
-    return step if settings.is_embedded else NextStep(*step.parts, "; if it has: ", *allow.parts)
+    return step if settings.environment.makes_roles else NextStep(*step.parts, "; if it has: ", *allow.parts)

@@ -17,7 +17,10 @@ RunId = Annotated[
     str,
     typer.Option(
         "--run-id",
-        help="Resume this run: adopt live remote runs, reuse successful ones. The end of its id is enough.",
+        help=(
+            "Resume this run: adopt live remote runs, reuse successful ones, repeat failed ones. "
+            "The end of its id is enough."
+        ),
     ),
 ]
 New = Annotated[bool, typer.Option("--new", help="With --run-id: begin a run of that id.")]

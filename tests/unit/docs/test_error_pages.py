@@ -41,6 +41,14 @@ def test_a_page_states_the_cause_the_state_of_the_data_and_the_next_command(page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_index_has_the_texts_of_a_page_and_the_page_states_the_exit_code(page: Path) -> None:
+    text = page.read_text("utf-8")
+    quoted = text.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert set(quoted) <= set((FOLDER / "index.md").read_text("utf-8").splitlines())
+    assert re.search(r"exit\s+code\s+is\s+\d", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_recommends_commands_and_options_that_exist(page: Path) -> None:
     names = {name for name, _ in commands()}
     code = re.findall(r"```bash\n(.*?)```|(?<!`)`([^`\n]+)`(?!`)", page.read_text("utf-8"), re.DOTALL)
