@@ -128,7 +128,7 @@ def _what(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"list of {_what(schema.get('items', {}), definitions)}"
     limits = [
-        f"{word} {schema[name]:g}"
+        f"{word} {schema[name]:.12g}"
         for name, word in (
             ("minimum", "at least"), ("exclusiveMinimum", "more than"),
             ("maximum", "at most"), ("exclusiveMaximum", "less than"),

@@ -77,7 +77,7 @@ class ContractBook:
 
 def _as_toml(contract: Contract) -> str:
     columns = contract.columns.items()
-    notes = {name: f"  # {one_line(text)}" for name, text in contract.comments.items() if text}
+    notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := one_line(text))}
     lines = [
         f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",

@@ -226,8 +226,9 @@ def table_input(table: Table, current: Described) -> dict[str, Any]:
         if not name.startswith(("projection.", "storage.location."))
     }
     described = kept.get("StorageDescriptor", {})
-    if table.description:
-        kept["Description"] = one_line(table.description, MAX_DESCRIPTION_CHARACTERS)
+    # A text of spaces says nothing: it must not take the place of one that says something.
+    if description := one_line(table.description, MAX_DESCRIPTION_CHARACTERS):
+        kept["Description"] = description
     return {
         **kept,
         "Name": table.name,
@@ -249,7 +250,9 @@ def _columns(
     """Return the columns with their comments, else with the comment that the catalog has for one of that name."""
     known = {column["Name"]: column for column in current}
     new = {
-        name: {"Comment": one_line(text, MAX_COMMENT_CHARACTERS)} for name, text in comments.items() if text
+        name: {"Comment": line}
+        for name, text in comments.items()
+        if (line := one_line(text, MAX_COMMENT_CHARACTERS))
     }
     return [
         {**known.get(name, {}), **new.get(name, {}), "Name": name, "Type": kind}

@@ -21,7 +21,7 @@ from etltctl.catalog import (
 from etltctl.errors import EtltctlError, ExitCode, NextStep
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
-from etltctl.publishing.table_files import Inspector, parquet_files, require_parquet_alone
+from etltctl.publishing.table_files import Inspector, foreign_objects, parquet_files, require_parquet_alone
 from etltctl.publishing.version_history import FILES, History, files_hash
 from etltctl.publishing.version_records import VersionRecords, described
 from etltctl.s3 import S3Object, settled
@@ -85,11 +85,12 @@ class Refresh:
         if not location or not files:
             return Refreshed(str(name), NOT_PUBLISHED, 0) if location == "" else None
         # Before any footer is read: most refreshes find nothing to do and end here.
-        if current is not None and _is_up_to_date(current, location, files):
+        is_disturbed = bool(foreign_objects(location, objects))
+        if current is not None and not is_disturbed and _is_up_to_date(current, location, files):
             return Refreshed(str(name), "unchanged", History.of(current).rows)
-        require_parquet_alone(str(name), location, objects)
         if version_of(location):
-            self.records.require_unchanged(name, location, files, current)
+            self.records.require_unchanged(name, location, objects, current)
+        require_parquet_alone(str(name), location, objects)
         return self._update(name, location, files, current)
 
     def _update(

@@ -142,7 +142,7 @@ class Lake:
             # Read under the lock: another rollback or publish would change what is before the current version.
             target = self._history(table).target(table, to)
             location = self.version_location(table, target)
-            self.records.require_unchanged(table, location, self.inspector.files(location))
+            self.records.require_unchanged(table, location, self.s3.objects(location))
             # Its columns come from its files: those in the catalog are of the version that goes.
             inspected = self._inspect(name, location)
             table_before = described(inspected.table, self.records.job_report(name, location))
@@ -160,7 +160,7 @@ class Lake:
         location = str(current["StorageDescriptor"]["Location"]) if current else ""
         if not version_of(location):
             return False
-        self.records.require_unchanged(table, location, self.inspector.files(location), current)
+        self.records.require_unchanged(table, location, self.s3.objects(location), current)
         return True
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:

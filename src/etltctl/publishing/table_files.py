@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
-from etltctl.errors import BlockedError, NextStep, command
+from etltctl.errors import RETRY, BlockedError, NextStep, command
 from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
 from etltctl.places import version_of
 from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
@@ -103,23 +103,31 @@ def parquet_files(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
     return [one for one in objects if one.key.endswith(PARQUET) and is_data(location, one.key)]
 
 
-def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]) -> None:
-    """Check that a version holds no objects with content that are not named as Parquet.
+def foreign_objects(location: str, objects: Iterable[S3Object]) -> list[S3Object]:
+    """Return the objects with content that Athena reads as Parquet although they are not named so."""
+    # Athena reads every object below a table's location that is not hidden by its name, whatever its name ends with.
+    return [
+        one for one in objects if one.size and is_data(location, one.key) and not one.key.endswith(PARQUET)
+    ]
 
-    Athena reads every object below the table's location that is not hidden by its name, whatever its name ends with.
+
+def require_parquet_alone(table: str, location: str, objects: Iterable[S3Object]) -> None:
+    """Check that a table's folder holds no objects with content that are not named as Parquet.
 
     Raises:
         BlockedError: It holds such an object.
     """
-    others = [
-        one for one in objects if one.size and is_data(location, one.key) and not one.key.endswith(PARQUET)
-    ]
+    others = foreign_objects(location, objects)
     if others:
         count = f"{len(others)} objects" if len(others) > 1 else "an object"
         raise BlockedError(
             f"next to the Parquet files of {table} lies {count} that is not called *.parquet, and Athena reads it "
             f"as Parquet: {others[0].location}",
-            hint=NextStep("move it out of the table's folder, then: ", command("athena", "refresh")),
+            # A refresh publishes no version: only the command that was to publish it does.
+            hint=NextStep(
+                "move it out of the table's folder, then: ",
+                RETRY if version_of(location) else command("athena", "refresh"),
+            ),
         )
 
 

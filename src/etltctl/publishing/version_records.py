@@ -14,6 +14,7 @@ from etltctl.catalog import Described, Table
 from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
 from etltctl.places import JOB_REPORT, Name, version_of
 from etltctl.publishing.context import LakeContext
+from etltctl.publishing.table_files import foreign_objects, parquet_files
 from etltctl.publishing.version_history import FILES as CATALOG_FILES
 from etltctl.publishing.version_history import files_hash
 from etltctl.s3 import PARQUET, S3Object, is_data
@@ -126,24 +127,29 @@ class VersionRecords:
         )
 
     def require_unchanged(
-        self, table: Name, location: str, files: Sequence[S3Object], current: Described | None = None
+        self, table: Name, location: str, objects: Sequence[S3Object], current: Described | None = None
     ) -> None:
-        """Check that the files of a version are those that were published.
+        """Check that the files of a version are those that were published, and that no reader meets another.
 
         Args:
             table: The table.
             location: The folder of the version.
-            files: The files of the version as they are now.
+            objects: All objects of the version as they are now.
             current: The table in the catalog. Its hash shows a change where no list of files was kept.
 
         Raises:
             UnverifiedError: Files came, went or changed since.
         """
+        files = parquet_files(location, objects)
         changes = self.file_changes(table, location, files)
         # The hash says that something differs and not what, so it serves only where no list is left.
         known = (current or {}).get("Parameters", {}).get(CATALOG_FILES, "")
         if changes is None and known not in ("", files_hash(files)):
             changes = FileChanges(replaced=["some; no list was kept when the version was published"])
+        # Neither the list nor the hash has them: no version is published with such objects in its folder.
+        if foreign := [one.location.removeprefix(location) for one in foreign_objects(location, objects)]:
+            changes = changes or FileChanges()
+            changes = replace(changes, added=[*changes.added, *foreign])
         if changes:
             version = version_of(location)
             raise UnverifiedError(
@@ -199,7 +205,7 @@ def described(table: Table, report: Mapping[str, Any]) -> Table:
     comments = said if isinstance(said, dict) else {}
     return replace(
         table,
-        description=str(report.get(DESCRIPTION) or ""),
+        description=text if isinstance(text := report.get(DESCRIPTION), str) else "",
         comments={name.lower(): text for name, text in comments.items() if isinstance(text, str)},
     )
 

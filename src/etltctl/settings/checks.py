@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from etltctl.settings.project_names import NAMED_TABLE
-from etltctl.settings.section import Folder, Section
+from etltctl.settings.section import Folder, Section, Texts
 
 # `evolve` and `freeze` are the words of dlt's schema contracts.
 Reaction = Literal["evolve", "freeze", "quarantine"]
@@ -57,8 +57,8 @@ class Contracts(Section):
 class TableRules(Section):
     """The checks of one table, `[tables."layer.table"]`."""
 
-    keys: list[str] = Field(default=[], description="columns that are together unique and never null")
-    not_null: list[str] = Field(default=[], description="columns that are never null")
+    keys: Texts = Field(default=[], description="columns that are together unique and never null")
+    not_null: Texts = Field(default=[], description="columns that are never null")
     ranges: dict[str, Range] = Field(default={}, description="the bounds of columns, by column")
     min_rows: int = Field(default=0, ge=0, description="a version with fewer rows is not published (exit 5)")
     max_drop_pct: float | None = Field(

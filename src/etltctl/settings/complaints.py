@@ -50,7 +50,11 @@ def problem(error: Any, layers: list[Layer]) -> str:
         error: One of `ValidationError.errors()`.
         layers: The settings from their places, the topmost first.
     """
-    keys, numbered = _keys(error["loc"]), _keys(error["loc"], numbered=True)
+    loc = error["loc"]
+    # The same where a value may be true, false or a word: the type that was tried is no key.
+    if error["type"].startswith("bool_") and loc[-1] == "bool":
+        loc = loc[:-1]
+    keys, numbered = _keys(loc), _keys(loc, numbered=True)
     # pydantic reports the whole source, although the key `kind` is what is wrong.
     if error["type"].startswith("union_tag"):
         keys, numbered = (*keys, "kind"), (*numbered, "kind")

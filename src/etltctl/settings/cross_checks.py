@@ -30,6 +30,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _overlaps(settings)
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
+    yield from _repeated_steps(settings)
     yield from _out_of_place(settings.tables)
     yield from _shared_databases(settings)
     for name, source in settings.sources.items():
@@ -93,6 +94,15 @@ def _unknown_tables(settings: Settings) -> Problems:
             near = difflib.get_close_matches(table, known, n=1)
             guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
             yield ("tables", table), f"no job or source writes table {table}, {guess}"
+
+
+def _repeated_steps(settings: Settings) -> Problems:
+    """Yield each pipeline with a step twice: events and retries know a step of a run by its name."""
+    for name, pipeline in settings.pipelines.items():
+        for step in dict.fromkeys(pipeline.steps):
+            if pipeline.steps.count(step) > 1:
+                text = f"the step {step} is in pipeline {name} more than once: remove the others"
+                yield ("pipelines", name, "steps"), text
 
 
 def _out_of_place(tables: Mapping[str, TableRules]) -> Problems:

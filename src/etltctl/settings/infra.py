@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from etltctl.settings.section import Section
+from etltctl.settings.section import MAX_DAYS, Section, Text, Whole
 
 # What CloudWatch Logs accepts.
 Retention = Literal[
@@ -37,6 +37,16 @@ Image = Annotated[str, _matching(r"ami-[0-9a-f]+", "an image's id like 'ami-0abc
 Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 
 
+def _exact_names(names: list[str] | str) -> list[str] | str:
+    # `all` is a text and not a list. Its own letters are no names.
+    for name in names if isinstance(names, list) else ():
+        if not name.strip() or any(letter in name for letter in "*?[]"):
+            raise ValueError(
+                f"must have the exact names of resources, without wildcards, or be 'all', got {name!r}"
+            )
+    return names
+
+
 class Infra(Section):
     """The CloudFormation stack that `etltctl infra` plans and deploys."""
 
@@ -50,7 +60,7 @@ class Infra(Section):
             "an existing key to use, such as one that an earlier stack left; the stack then makes none"
         ),
     )
-    adopt: list[str] | Literal["all"] = Field(
+    adopt: Annotated[list[str] | Literal["all"], AfterValidator(_exact_names)] = Field(
         default=[],
         description=(
             "existing buckets, databases, log groups and the secret that the stack may take in, or `all`"
@@ -63,7 +73,7 @@ class Infra(Section):
             "if you already run Airflow, or run etltctl by hand"
         ),
     )
-    instance_type: str = Field(default="t3.large", description="the type of the machine")
+    instance_type: Text = Field(default="t3.large", description="the type of the machine")
     image: Image = Field(
         default="",
         description=(
@@ -72,12 +82,14 @@ class Infra(Section):
         ),
     )
     volume_gb: int = Field(default=40, ge=20, le=16384, description="the size of the machine's volume")
-    log_days: Retention = Field(default=30, description="how long log lines are kept, from their creation")
+    log_days: Annotated[Retention, Whole] = Field(
+        default=30, description="how long log lines are kept, from their creation"
+    )
     result_days: int = Field(
-        default=14, ge=1, description="how long query results are kept, from their creation"
+        default=14, ge=1, le=MAX_DAYS, description="how long query results are kept, from their creation"
     )
     old_version_days: int = Field(
-        default=30, ge=1, description="how long replaced versions of objects are kept"
+        default=30, ge=1, le=MAX_DAYS, description="how long replaced versions of objects are kept"
     )
     monthly_budget_usd: float = Field(
         default=100.0,

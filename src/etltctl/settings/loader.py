@@ -18,6 +18,7 @@ from etltctl.settings.files import FILE, find_file, project_file, read_text
 from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
 from etltctl.settings.model import Settings
 from etltctl.settings.secrets import is_secret, masked
+from etltctl.values import LOCAL
 
 PREFIX = "ETLTCTL__"
 # Variables with short names, for settings that are often set in the shell.
@@ -51,12 +52,7 @@ class Loader:
         file = find_file(config, self.environ, self.directory)
         own = read_toml(file) if file else None
         shipped = read_toml(project_file(FILE))
-        env = (
-            env
-            or self.environ.get("ETLTCTL_ENV")
-            or (own.data.get("default_env") if own else None)
-            or "local"
-        )
+        env = env or self.environ.get("ETLTCTL_ENV") or _default_env(own)
         layers = [
             *([Layer(nested(flags), "flag")] if flags else []),
             *self._variables(),
@@ -168,6 +164,18 @@ def _of_environment(file: Layer, env: str) -> list[Layer]:
     return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
 
 
+def _default_env(file: Layer | None) -> str:
+    """Return the environment that the file names, before the other values are known.
+
+    Raises:
+        ConfigurationError: It is not text.
+    """
+    name = file.data.get("default_env") if file else None
+    if file and name is not None and not isinstance(name, str):
+        raise complaint([f"{file.complaint_place(('default_env',))}: default_env must be text, got {name!r}"])
+    return name or LOCAL
+
+
 def _check_env(env: str, *files: Layer | None) -> None:
     known = {"local", *(name for file in files if file for name in _environments(file))}
     if env not in known:
@@ -219,6 +227,9 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def toml_value(text: str) -> Any:
     """Return the text as a TOML value (number, list, true, …), or as it is."""
+    # Programs write truth in their own ways, and TOML knows small letters only.
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     try:
         # `[1, 2]` and `true` are TOML; `5GB` is not and stays text. A line break would smuggle in a second key.
         read = tomllib.loads(f"value = {text}")

@@ -17,7 +17,16 @@ from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.layers import SettingValue
 from etltctl.settings.project_names import with_project_names
-from etltctl.settings.section import Bucket, Section, StatePlace, TableName
+from etltctl.settings.section import (
+    MAX_DAYS,
+    MAX_MINUTES,
+    Bucket,
+    Section,
+    StatePlace,
+    TableName,
+    Text,
+    Whole,
+)
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
 from etltctl.values import LOCAL, S3Location
@@ -42,10 +51,11 @@ class Lake(Section):
     grace_minutes: int = Field(
         default=300,
         ge=0,
+        le=MAX_MINUTES,
         description="how long a replaced version is kept at least; longer than the longest query",
     )
     keep_unpublished_days: int = Field(
-        default=14, ge=1, description="how long a version is kept that was never published"
+        default=14, ge=1, le=MAX_DAYS, description="how long a version is kept that was never published"
     )
 
     def root(self, layer: str) -> str:
@@ -64,13 +74,13 @@ class Pipeline(Section):
 class Settings(Section):
     """Everything that the commands need to know of one environment."""
 
-    version: Literal[1] = Field(default=1, description="the version of the file's format")
-    project: str = Field(
+    version: Annotated[Literal[1], Whole] = Field(default=1, description="the version of the file's format")
+    project: Text = Field(
         description=(
             "names the stack with its roles, alarms, log groups and secret; another name makes another stack"
         ),
     )
-    default_env: str = Field(
+    default_env: Text = Field(
         default="local", description="the environment if neither the caller nor ETLTCTL_ENV names one"
     )
     env: str

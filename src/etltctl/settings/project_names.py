@@ -50,7 +50,7 @@ def with_project_names(data: Any) -> Any:
         databases = {layer: database_name(project, layer) for layer in LAYERS}
         filled["athena"] = {
             **athena,
-            "workgroup": athena.get("workgroup") or project,
+            "workgroup": _or(athena.get("workgroup"), project),
             "databases": {**databases, **named} if isinstance(named, Mapping) else named,
         }
     glue = filled.get("glue", {})
@@ -65,5 +65,10 @@ def database_name(project: str, layer: str) -> str:
     return f"{re.sub(r'[^a-z0-9_]', '_', project.lower())}_{layer}"
 
 
+def _or(value: Any, default: str) -> Any:
+    # Only the empty text stands for the default. The types complain about `false`, `[]` and the like.
+    return default if value is None or value == "" else value
+
+
 def _with_role(job: Any, project: str) -> Any:
-    return {**job, "role": job.get("role") or f"{project}-glue"} if isinstance(job, Mapping) else job
+    return {**job, "role": _or(job.get("role"), f"{project}-glue")} if isinstance(job, Mapping) else job

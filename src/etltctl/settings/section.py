@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
@@ -37,7 +37,8 @@ def _state_place(text: str) -> str:
 
 
 def _size(text: str) -> str:
-    if not re.fullmatch(rf"\d+(\.\d+)?\s*({'|'.join(SIZE_UNITS)})", text):
+    # Twelve digits are enough for any unit; a few hundred would be infinity as a number.
+    if not re.fullmatch(rf"\d{{1,12}}(\.\d{{1,12}})?\s*({'|'.join(SIZE_UNITS)})", text):
         raise ValueError(f"must be a size like '20GB', got {text!r}")
     return text
 
@@ -51,7 +52,28 @@ def _table(text: str) -> str:
 def _digits_as_text(value: object) -> object:
     """Return a number as text: an environment variable of digits only is read as a number."""
     # A whole number has no leading zeros in TOML, so that the text has exactly the id's digits.
-    return str(value) if isinstance(value, int) else value
+    return str(value) if type(value) is int else value
+
+
+def _whole_number(value: object) -> object:
+    # Python takes `true` and `1.0` for 1 where it compares, as it does for the numbers of a Literal.
+    if type(value) is not int:
+        raise ValueError(f"must be a whole number, got {value!r}")
+    return value
+
+
+def _says_something(text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"must not be empty, got {text!r}")
+    return text
+
+
+def _no_duplicates(values: list[Any] | str) -> list[Any] | str:
+    # A text in place of a list is a word such as `all`.
+    for number, value in enumerate(values) if isinstance(values, list) else ():
+        if value in values[:number]:
+            raise ValueError(f"must name each only once, got {value!r} twice")
+    return values
 
 
 class Reference(str):
@@ -62,6 +84,10 @@ class Reference(str):
         return repr(str(self)) if is_reference(self) else "'***'"
 
 
+Whole = BeforeValidator(_whole_number)
+Text = Annotated[str, AfterValidator(_says_something)]  # text that no default stands in for
+Distinct = AfterValidator(_no_duplicates)
+Texts = Annotated[list[Text], Distinct]
 Bucket = Annotated[str, AfterValidator(_bucket_url)]
 Folder = Annotated[str, AfterValidator(_folder_url)]
 StatePlace = Annotated[str, AfterValidator(_state_place)]
@@ -72,7 +98,14 @@ IdText = Annotated[str, BeforeValidator(_digits_as_text)]
 IdSecret = Annotated[Secret, BeforeValidator(_digits_as_text)]
 
 
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values never change."""
+MAX_DAYS = (
+    3660  # ten years: no time that settings name is longer, and date arithmetic has no room for much more
+)
+MAX_MINUTES = MAX_DAYS * 24 * 60
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors, values never change, and no value is taken for another type."""
+
+    # TOML has types, and variables are read as TOML: `true` for a number is a mistake, as are 0 for false and infinity.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

@@ -8,9 +8,22 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from etltctl.settings.project_names import LAYERS, JobNames
-from etltctl.settings.section import SIZE_UNITS, Folder, IdSecret, IdText, Secret, Section, Size, TableName
+from etltctl.settings.section import (
+    MAX_MINUTES,
+    SIZE_UNITS,
+    Folder,
+    IdSecret,
+    IdText,
+    Secret,
+    Section,
+    Size,
+    TableName,
+    Text,
+    Texts,
+)  # fmt: skip
 
 Usd = Annotated[float, Field(ge=0)]
+Minutes = Annotated[int, Field(ge=1, le=MAX_MINUTES)]  # of a wait
 
 
 class Destination(Section):
@@ -31,11 +44,11 @@ class Destination(Section):
 class Airbyte(Section):
     """Airbyte's public API, the application that calls it, and how long a sync may take."""
 
-    url: str = Field(description="`https://api.airbyte.com/v1`; self-hosted `https://HOST/api/public/v1`")
+    url: Text = Field(description="`https://api.airbyte.com/v1`; self-hosted `https://HOST/api/public/v1`")
     client_id: IdSecret = Field(description="secret: the client id of an application in Airbyte")
     client_secret: IdSecret = Field(description="secret: the secret of the same application")
-    timeout_minutes: int = Field(
-        default=180, ge=1, description="how long etltctl waits for a sync; the sync goes on after that"
+    timeout_minutes: Minutes = Field(
+        default=180, description="how long etltctl waits for a sync; the sync goes on after that"
     )
     workspace_id: IdText = Field(
         default="",
@@ -64,7 +77,7 @@ class Aws(Section):
 class GlueJob(Section):
     """One Glue job: its script, its size, the tables that it reads and writes, its config."""
 
-    script: str = Field(
+    script: Text = Field(
         description="the script: a path relative to the settings file, or one that etltctl ships"
     )
     role: str = Field(default="", description="the role of the job; `PROJECT-glue` unless set")
@@ -174,7 +187,7 @@ class Datasource(Section):
         description="the table to publish as an extract; without one, the server refreshes its own extract",
     )
     where: str = Field(default="", description="only these rows, as a condition in Athena's SQL")
-    columns: list[str] = Field(default=[], description="only these columns")
+    columns: Texts = Field(default=[], description="only these columns")
 
 
 class Tableau(Section):
@@ -191,8 +204,8 @@ class Tableau(Section):
     project: str = Field(
         default="default", description="the project in which data sources are published and searched"
     )
-    timeout_minutes: int = Field(
-        default=60, ge=1, description="how long etltctl waits for a refresh; the refresh goes on after that"
+    timeout_minutes: Minutes = Field(
+        default=60, description="how long etltctl waits for a refresh; the refresh goes on after that"
     )
     datasources: dict[str, Datasource] = {}
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from etltctl.settings.section import IdText, Secret, Section
+from etltctl.settings.section import Distinct, IdText, Secret, Section, Text, Texts
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -19,7 +19,7 @@ OPTIONAL_STREAMS = ("laps",)
 
 
 def _rate(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*(\.\d+)?/s", text):
+    if not re.fullmatch(r"[1-9]\d{0,5}(\.\d{1,6})?/s", text):
         raise ValueError(f"must be requests a second like '3/s', got {text!r}")
     return text
 
@@ -88,8 +88,8 @@ class MongodbSource(Source):
 
     kind: Literal["mongodb"] = Field(description="the kind of the source")
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
-    database: str = Field(description="the database")
-    collections: list[str] = Field(min_length=1, description="the collections; each becomes a bronze table")
+    database: Text = Field(description="the database")
+    collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
     schema_enforced: bool = Field(
         default=True,
         description="whether columns are as discovered; if not, there is one column `data` with the document",
@@ -100,8 +100,8 @@ class HttpSource(Source):
     """An Ergast-compatible Formula 1 API, `[sources.NAME]` with `kind = "http"`."""
 
     kind: Literal["http"] = Field(description="the kind of the source")
-    base_url: str = Field(description="the API's address; `sample:` for the invented season")
-    seasons: list[int] | Literal["all"] = Field(
+    base_url: Text = Field(description="the API's address; `sample:` for the invented season")
+    seasons: Annotated[list[int] | Literal["all"], Distinct] = Field(
         description=(
             'years from 1991 on, because the points rules before that are not modelled; `"all"` is for '
             "the sample only"
@@ -110,11 +110,11 @@ class HttpSource(Source):
     rate: Annotated[str, AfterValidator(_rate)] = Field(
         default="3/s", description="the most requests a second"
     )
-    streams: list[Annotated[str, AfterValidator(_stream)]] = Field(
+    streams: Annotated[list[Annotated[str, AfterValidator(_stream)]], Distinct] = Field(
         default=list(STREAMS),
         min_length=1,
         description="the streams to read; each becomes a bronze table; `laps` is read only if named",
     )
-    manifest: str = Field(
+    manifest: Text = Field(
         default="connectors/source-f1/manifest.yaml", description="the low-code connector that Airbyte runs"
     )

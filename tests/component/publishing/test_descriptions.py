@@ -35,7 +35,7 @@ def publish(small: SmallLake, version: str, **audit: Any) -> str:
     client, bucket = small.aws.client("s3"), location.split("/")[2]
     client.delete_object(Bucket=bucket, Key=f"{location.removeprefix(f's3://{bucket}/')}part-0.parquet")
     (published,) = small.lake.publish({"gold.one": location}, version)
-    assert set(published.audit) == {"rows_out"}  # events carry the counts alone
+    assert set(published.row_counts) == {"rows_out"}  # events carry the counts alone
     return published.change
 
 
@@ -130,3 +130,11 @@ def test_a_comment_of_another_writer_stays_where_the_job_says_nothing(small: Sma
 def test_texts_that_glue_does_not_take_stop_no_publish(small: SmallLake, audit: dict[str, Any]) -> None:
     assert publish(small, "v1", **audit) == "created"
     assert all(len(text) <= 255 and "\n" not in text for text in comments(small).values())
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n\t\x00", {"a": 1}, ["a"], 3, True])
+def test_what_says_nothing_takes_the_place_of_no_text(small: SmallLake, text: Any) -> None:
+    publish(small, "v1", **TEXTS)
+    publish(small, "v2", description=text, comments={"N": text, "day": text})
+    assert small.described("gold.one")["Description"] == TEXTS["description"]
+    assert comments(small) == {"n": "Count, pieces", "note": "", "day": "Day, UTC"}

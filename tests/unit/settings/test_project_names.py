@@ -74,7 +74,7 @@ def test_two_layers_cannot_share_a_database(tmp_path: Path) -> None:
     assert "the layers silver and gold cannot share the database pi_m3_silver" in caught.value.problems[0]
 
 
-@pytest.mark.parametrize("project", ["my lake", "", "-lake", "my_lake", "x" * 50])
+@pytest.mark.parametrize("project", ["my lake", "-lake", "my_lake", "x" * 50])
 def test_a_project_that_cannot_name_a_stack_and_its_roles_is_refused_by_name(
     tmp_path: Path, project: str
 ) -> None:
