@@ -51,7 +51,7 @@ def problem(error: Any, layers: list[Layer]) -> str:
         layers: The settings from their places, the topmost first.
     """
     loc = error["loc"]
-    # The same where a value may be true, false or a word: the type that was tried is no key.
+    # The same where a value may be true, false or a word: the type that was tried is not a key.
     if error["type"].startswith("bool_") and loc[-1] == "bool":
         loc = loc[:-1]
     keys, numbered = _keys(loc), _keys(loc, numbered=True)

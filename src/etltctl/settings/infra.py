@@ -38,7 +38,7 @@ Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+", "an e-mail address")]
 
 
 def _exact_names(names: list[str] | str) -> list[str] | str:
-    # `all` is a text and not a list. Its own letters are no names.
+    # `all` is a text and not a list. Its own letters are not names.
     for name in names if isinstance(names, list) else ():
         if not name.strip() or any(letter in name for letter in "*?[]"):
             raise ValueError(

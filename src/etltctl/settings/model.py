@@ -10,17 +10,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.checks import MOST_VERSIONS, Contracts, TableRules
+from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsEndpoint, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
+from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import (
-    MAX_DAYS,
-    MAX_MINUTES,
-    Bucket,
     Section,
     StatePlace,
     TableName,
@@ -30,37 +28,6 @@ from etltctl.settings.section import (
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
 from etltctl.values import LOCAL, S3Location
-
-
-class Lake(Section):
-    """The places of the layers, and how long versions of a table are kept.
-
-    A version that is not current is deleted when `keep_versions` newer ones exist and it has been out of use for
-    `grace_minutes`. A version that was never published is deleted after `keep_unpublished_days`.
-    """
-
-    bronze: Bucket = Field(description="where Airbyte writes")
-    silver: Bucket = Field(
-        description="the place of cleaned tables; rejected rows are in `rejects/` below it"
-    )
-    gold: Bucket = Field(description="the place of the tables that people query")
-    scripts: Bucket = Field(description="the place of the Glue jobs' scripts")
-    keep_versions: int = Field(
-        default=3, ge=1, le=MOST_VERSIONS, description="how many published versions of a table are kept"
-    )
-    grace_minutes: int = Field(
-        default=300,
-        ge=0,
-        le=MAX_MINUTES,
-        description="how long a replaced version is kept at least; longer than the longest query",
-    )
-    keep_unpublished_days: int = Field(
-        default=14, ge=1, le=MAX_DAYS, description="how long a version is kept that was never published"
-    )
-
-    def root(self, layer: str) -> str:
-        """Return where a layer's tables lie. Rows that silver refused have a separate folder next to its tables."""
-        return f"{self.silver}/rejects" if layer == "silver_rejects" else str(getattr(self, layer))
 
 
 class Pipeline(Section):
