@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, count, islice
+from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
 
@@ -20,6 +21,8 @@ Cells = Sequence[object]
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that move the cursor or command the terminal
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # the same without tab and line feed
 STATUSES = ("fail", "warn", "skip", "ok")  # of the doctor's checks, the worst first
+WIDTH_WITHOUT_TERMINAL = 100
+NARROWEST = 60  # a terminal with fewer columns breaks the lines itself
 BELOW = 5 * " "  # before a cell that stands below its row
 MEASURED = 1000  # rows that decide how wide a column is; later ones may stick out
 
@@ -52,26 +55,33 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
 
 
-def folded(columns: Sequence[str], rows: Iterable[Cells], width: int = 100) -> Iterator[str]:
+def folded(columns: Sequence[str], rows: Iterable[Cells], width: int = 0) -> Iterator[str]:
     """Yield the lines of rows whose last cell is long: it stands below its row if the row would be too wide with it.
 
     Args:
         columns: The names of the columns.
         rows: The rows.
-        width: The most columns of a line. An id stays in one piece, so that it can be copied, unless it is wider alone.
+        width: The most characters of a line; that of the terminal if 0. An id stays in one piece, so that it can be
+            copied, unless it is wider alone.
     """
+    # COLUMNS wins over the terminal, and without both the output goes to a file or a pipe.
+    width = width or max(get_terminal_size((WIDTH_WITHOUT_TERMINAL, 0)).columns, NARROWEST)
+
+    def within(line: str, indent: str = "") -> list[str]:
+        return wrap(line, width, initial_indent=indent, subsequent_indent=BELOW, break_on_hyphens=False)
+
     every = [list(row) for row in rows]
     head, rule, *starts = aligned(columns[:-1], [row[:-1] for row in every])
     left = len(rule)
-    yield f"{head:<{left}}  {columns[-1]}"
-    yield f"{rule}  {'─' * len(columns[-1])}"
+    yield from within(f"{head:<{left}}  {columns[-1]}")
+    yield from within(f"{rule}  {'─' * len(columns[-1])}")
     for start, row in zip(starts, every, strict=True):
         last = _cell(row[-1])
         if left + 2 + len(last) <= width:
             yield f"{start:<{left}}  {last}".rstrip()
             continue
-        yield start
-        yield from wrap(last, width, initial_indent=BELOW, subsequent_indent=BELOW, break_on_hyphens=False)
+        yield from within(start)
+        yield from within(last, BELOW)
 
 
 def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etltctl.catalog import Catalog, Described
+from etltctl.errors import Command, command
 from etltctl.places import Places
 from etltctl.s3 import S3
 from etltctl.values import TableName
@@ -32,6 +33,16 @@ class LakeContext:
     def rules(self, table: TableName) -> TableRules:
         """Return what the settings say of the table."""
         return self.settings.rules(str(table))
+
+    def writing(self, table: str) -> Command:
+        """Return the command that writes the table: its pipeline, or its job if no pipeline has that job."""
+        jobs = [name for name, job in self.settings.glue.jobs.items() if table in job.writes]
+        steps = {f"glue:{job}" for job in jobs}
+        for name, pipeline in self.settings.pipelines.items():
+            if steps & set(pipeline.steps):
+                # The pipeline also makes what the job reads.
+                return command("run", name)
+        return command("run-glue", jobs[0]) if jobs else command("run", "PIPELINE")
 
     def current(self, table: TableName) -> Described | None:
         """Return the table as the catalog describes it now; None if it is not there."""

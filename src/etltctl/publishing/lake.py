@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
 from etltctl.catalog import Catalog, Described
-from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError, command
+from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.catalog_refresh import Refresh, combined
@@ -68,7 +68,7 @@ class Lake:
         if current is None:
             raise BlockedError(
                 f"table {table} has no published version yet",
-                hint=NextStep("run the job that writes it first: ", command("run", "PIPELINE"), " does both"),
+                hint=NextStep("run the job that writes it first: ", self.context.writing(table)),
                 table=table,
             )
         return str(current["StorageDescriptor"]["Location"])
