@@ -177,7 +177,7 @@ def _default_env(file: Layer | None) -> str:
 
 
 def _check_env(env: str, *files: Layer | None) -> None:
-    known = {"local", *(name for file in files if file for name in _environments(file))}
+    known = {LOCAL, *(name for file in files if file for name in _environments(file))}
     if env not in known:
         near = difflib.get_close_matches(env, known, n=1)
         guess = f"did you mean {near[0]}? " if near else ""
