@@ -38,7 +38,7 @@ def test_after_a_rollback_readers_see_the_earlier_version_until_the_next_run(lak
     assert [row["name"] for row in described if row["part"] == "version"][:3] == ["next", "bad", "good"]
     since = next(row["type"] for row in described if row["name"] == "bad")
     assert re.fullmatch(r"out of use since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+", since)
-    assert {"part": "column", "name": "n", "type": "bigint"} in described
+    assert {"part": "column", "name": "n", "type": "bigint", "description": ""} in described
 
 
 def test_only_a_published_version_can_be_rolled_back_to(lake: SpoiltLake) -> None:
