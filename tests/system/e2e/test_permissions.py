@@ -29,7 +29,7 @@ def test_both_pipelines_call_nothing_that_the_operator_may_not(sample_lake: Work
 def test_both_pipelines_make_no_call_that_contradicts_the_services_models(sample_lake: Workplace) -> None:
     witness = sample_lake.folder / "first-runs.jsonl"
     assert len(read_seen(witness)) > 500
-    assert {"airbyte", "athena", "glue", "logs", "s3"} <= {call.service for call in read_seen(witness)}
+    assert {"airbyte", "athena", "glue", "s3"} <= {call.service for call in read_seen(witness)}
     assert flaws(witness) == set()
 
 
