@@ -38,7 +38,7 @@ def test_a_grant_that_appears_during_an_apply_is_revoked_only_if_the_caller_agre
         return yes
 
     with pytest.raises(
-        BlockedError, match="takes something away, and it was not confirmed; 1 change made before it"
+        BlockedError, match="takes something away, and it was not confirmed; made so far: 1 change"
     ):
         apply(lake.settings(text), confirm=answer, on_change=interfere)
     assert questions == [f"SELECT on gold.weather_monthly from {arn('analyst')}"]

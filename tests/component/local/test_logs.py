@@ -173,3 +173,17 @@ def test_the_groups_of_glue_runs_have_no_tags_and_no_filters(logs: GlueLogs) -> 
         operation = find(f"Logs_20140328.{name}", {"logGroupName": OUTPUT})
         assert operation is not None
         assert not operation({})[member]
+
+
+def test_a_group_that_a_stack_created_keeps_its_retention_and_can_be_changed(tmp_path: Path) -> None:
+    """A stack creates the groups of its jobs before the first run writes to them, and deletes them with it."""
+    (tmp_path / "output.log").write_text("1000\tone\n")
+    created = {"logGroups": [{"logGroupName": "/aws-glue/own/output", "retentionInDays": 30}]}
+    logs = GlueLogs(
+        lambda _, kind: tmp_path / f"{kind}.log", lambda: {"jr_1": "/aws-glue/own"}, lambda *_: created
+    )
+    (group,) = logs.groups({})["logGroups"]
+    assert (group["retentionInDays"], group["storedBytes"]) == (30, 9)
+    for call in ("DeleteLogGroup", "PutRetentionPolicy", "CreateLogGroup"):
+        body = {"logGroupName": "/aws-glue/own/output"}
+        assert logs.find_operation(f"Logs_20140328.{call}", body) is None, "CloudWatch Logs itself answers"

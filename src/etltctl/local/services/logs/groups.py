@@ -53,8 +53,8 @@ def all_groups(own: Iterable[Shape], call: Callable[[str, Shape], Shape]) -> lis
         if not page.get("nextToken"):  # moto's last page has the member, and it is null
             break
         request = {"limit": PAGE_GROUPS, "nextToken": page["nextToken"]}
-    # Last, so that a group of Glue runs counts before one of its name that a caller made.
-    groups |= {group["logGroupName"]: group for group in own}
+    # A caller may have created a group before its first run, with a retention for example: that stays.
+    groups |= {group["logGroupName"]: groups.get(group["logGroupName"], {}) | group for group in own}
     return [groups[name] for name in sorted(groups)]
 
 

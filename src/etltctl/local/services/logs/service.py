@@ -85,6 +85,8 @@ class GlueLogs:
             return None
         if operation is not None:
             return operation
+        if self._was_created(body):
+            return None  # its retention, tags and deletion are kept where a caller created it
         if target in EMPTY:
             return lambda _: EMPTY[target]
         name = target.removeprefix(TARGET)
@@ -102,6 +104,11 @@ class GlueLogs:
         # Every call for any group comes by here, and the records of runs are read only for names of this shape.
         places = {group["prefix"] for group in groups if group}
         return bool(places) and not places.isdisjoint({SHARED_PREFIX, *self._prefixes().values()})
+
+    def _was_created(self, body: Mapping[str, Any]) -> bool:
+        """Return whether a caller created one of the groups that a request names, as a stack does."""
+        names = set(named_in(body))
+        return any(group["logGroupName"] in names for group in all_groups((), self._call))
 
     def groups(self, body: dict[str, Any]) -> dict[str, Any]:
         """DescribeLogGroups: a page of the groups of Glue runs and of callers, by name."""
