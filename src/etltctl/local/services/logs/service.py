@@ -33,6 +33,15 @@ TARGET = "Logs_20140328."
 LISTED = ("logGroupName", "logGroupArn", "logGroupClass")  # what ListLogGroups says of a group
 Event = dict[str, Any]
 Call = Callable[[str, Event], Event]
+# What a caller that creates a group gives it, apart from lines. It is kept with the group that was created.
+SETTINGS = frozenset(
+    {
+        "CreateLogGroup", "DeleteLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy", "AssociateKmsKey",
+        "DisassociateKmsKey", "TagLogGroup", "UntagLogGroup", "ListTagsLogGroup", "TagResource", "UntagResource",
+        "ListTagsForResource", "PutMetricFilter", "DeleteMetricFilter", "DescribeMetricFilters",
+        "PutSubscriptionFilter", "DeleteSubscriptionFilter", "DescribeSubscriptionFilters",
+    }
+)  # fmt: skip
 # Reads of what a group of Glue runs never has. moto, which does not know these groups, would say that they are missing.
 EMPTY: Mapping[str, Event] = {
     f"{TARGET}DescribeSubscriptionFilters": {"subscriptionFilters": []},
@@ -85,11 +94,11 @@ class GlueLogs:
             return None
         if operation is not None:
             return operation
-        if self._was_created(body):
-            return None  # its retention, tags and deletion are kept where a caller created it
+        name = target.removeprefix(TARGET)
+        if name in SETTINGS and self._were_created(body):
+            return None
         if target in EMPTY:
             return lambda _: EMPTY[target]
-        name = target.removeprefix(TARGET)
         if name == "CreateLogGroup":
             raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
         raise AwsError(
@@ -105,10 +114,9 @@ class GlueLogs:
         places = {group["prefix"] for group in groups if group}
         return bool(places) and not places.isdisjoint({SHARED_PREFIX, *self._prefixes().values()})
 
-    def _was_created(self, body: Mapping[str, Any]) -> bool:
-        """Return whether a caller created one of the groups that a request names, as a stack does."""
-        names = set(named_in(body))
-        return any(group["logGroupName"] in names for group in all_groups((), self._call))
+    def _were_created(self, body: Mapping[str, Any]) -> bool:
+        """Return whether a caller created the groups that a request names, as a stack does."""
+        return {*named_in(body)} <= {group["logGroupName"] for group in all_groups((), self._call)}
 
     def groups(self, body: dict[str, Any]) -> dict[str, Any]:
         """DescribeLogGroups: a page of the groups of Glue runs and of callers, by name."""
