@@ -247,7 +247,7 @@ class Athena:
             paginator = self.aws.client("athena").get_paginator("get_query_results")
             pages = paginator.paginate(QueryExecutionId=query_id, PaginationConfig={"PageSize": PAGE_ROWS})
             for number, page in enumerate(pages):
-                rows = [_values(row) for row in page["ResultSet"]["Rows"]]
+                rows = [_values(row, len(columns)) for row in page["ResultSet"]["Rows"]]
                 # Only a SELECT has such a row. The comparison also keeps the first line of DESCRIBE and SHOW.
                 yield from rows[1:] if number == 0 and rows[:1] == [header] else rows
 
@@ -272,8 +272,13 @@ def _answered(answer: Mapping[str, Any]) -> datetime:
         return datetime.now(UTC)
 
 
-def _values(row: Mapping[str, Any]) -> tuple[str | None, ...]:
-    return tuple(cell.get("VarCharValue") for cell in row["Data"])
+def _values(row: Mapping[str, Any], columns: int) -> tuple[str | None, ...]:
+    """Return the texts of a row. Hive's statements, such as DESCRIBE, return one: padded cells, joined by tabs."""
+    texts = tuple(cell.get("VarCharValue") for cell in row["Data"])
+    if len(texts) != 1 or columns == 1 or texts[0] is None:
+        return texts
+    cells = [cell.strip() for cell in texts[0].split("\t", columns - 1)]
+    return (*cells, *("" for _ in range(columns - len(cells))))
 
 
 def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecution:

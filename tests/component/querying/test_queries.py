@@ -183,3 +183,12 @@ def _workgroup(small: SmallLake, name: str, **configuration: object) -> None:
         {"ResultConfiguration": {"OutputLocation": "s3://pi-m3-athena-results/"}} if name == "narrow" else {}
     )
     small.aws.client("athena").create_work_group(Name=name, Configuration={**place, **configuration})
+
+
+def test_the_text_that_hive_returns_for_a_row_is_read_as_its_columns(numbers: SmallLake) -> None:
+    described = run_query("describe one", numbers.settings)
+    assert described.names == ["col_name", "data_type", "comment"]
+    assert next(iter(described.rows())) == ("n", "bigint", "")
+    assert [row[0] for row in run_query("show columns in one", numbers.settings).rows()] == [
+        name.ljust(20) for name in ("n", "name", "day")
+    ]
