@@ -221,3 +221,8 @@ def test_status_words_fall_into_groups(spark: SparkSession) -> None:
     rows = spark.createDataFrame(list(STATUS), "status string, place string")
     grouped = rows.select("*", status_group(F.col("status"), F.col("place")).alias("it")).collect()
     assert {(row.status, row.place): row.it for row in grouped} == STATUS
+
+
+def test_the_same_bronze_gives_the_same_silver(silver: Silver) -> None:
+    halves = [race(result(1, "senna")), race(result(2, "prost"))]
+    assert silver("result", "results", halves) == silver("result", "results", halves[::-1])

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 
 from lake import JobArguments, QualityError
 from support.audits import counts_of
 from support.f1_records import qualifying, race, result
 
 pytestmark = pytest.mark.spark
-Silver = Callable[..., list[Row]]
 Write = Callable[..., str]
 
 
@@ -141,10 +140,3 @@ def test_the_same_bronze_gives_the_same_bytes(
     first = digests("first")
     assert first == digests("again")
     assert set(silver_to_gold_api.TABLES) | set(more) <= set(first), "one file a table"
-
-
-def test_the_same_bronze_gives_the_same_silver(
-    run_job: Callable[..., dict[str, str]], silver: Silver, write_stream: Write
-) -> None:
-    halves = [race(result(1, "senna")), race(result(2, "prost"))]
-    assert silver("result", "results", halves) == silver("result", "results", halves[::-1])
