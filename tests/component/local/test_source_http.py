@@ -217,7 +217,7 @@ def test_a_5xx_and_a_timeout_are_retried_a_few_times(clock: Clock, fault: Any) -
         (httpx.Response(404, text="no such thing"), "HTTP 404: no such thing"),
         (httpx.Response(400, json={"detail": "Bad Request"}), "HTTP 400"),
         (httpx.Response(200, html="<html>maintenance</html>"), "no JSON .*maintenance"),
-        (httpx.Response(200, json=["not", "an", "object"]), "no object"),
+        (httpx.Response(200, json=["not", "an", "object"]), "not an object"),
         (httpx.Response(200, json={"data": 1}), "no MRData"),
         (httpx.Response(200, json=results("many", 1)), "total is 'many'"),
         (httpx.Response(200, json=results(5, 1, limit=0)), "limit is 0"),
