@@ -129,7 +129,7 @@ def test_an_invalid_report_of_a_job_is_an_error_and_nothing_is_published(
     with pytest.raises(UnverifiedError) as caught:
         small.lake.publish({"gold.one": location}, "spoilt")
     assert caught.value.exit_code == 6
-    assert str(caught.value.facts["audit"]).endswith("/part-0.txt")
+    assert str(caught.value.facts["report"]).endswith("/part-0.txt")
     assert small.described("gold.one") == {}
 
 
