@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,8 +131,9 @@ class GovernedLake:
 
 
 @contextmanager
-def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLake]:
-    """Yield a lake with three small tables of five places; `environ` gets the variables that lead to it."""
+def governed_lake(folder: Path, environ: MutableMapping[str, str]) -> Iterator[GovernedLake]:
+    """Yield a lake with three small tables of five places; `environ` leads to it until the block ends."""
+    before = dict(environ)
     draft = GovernedLake(folder, {})
     settings = draft.settings(
         '[[governance.grants]]\nprincipal = "role:analyst"\nlayer = "gold"\npermissions = ["DESCRIBE"]'
@@ -148,6 +149,8 @@ def governed_lake(folder: Path, environ: dict[str, str]) -> Iterator[GovernedLak
         yield lake
     finally:
         stop_server(settings)
+        environ.clear()
+        environ.update(before)
 
 
 PATAGONIA = "city_key in ('el_calafate', 'puerto_madryn', 'san_carlos_de_bariloche')"

@@ -86,14 +86,9 @@ def publish(settings: Settings, versions: Mapping[str, str]) -> list[Published]:
 
 def governed_by_iam(folder: Path) -> Iterator[GovernedLake]:
     """Yield a lake with the role `operator` on which nothing is registered, and lead this process to it."""
-    before = dict(os.environ)
-    try:
-        with governed_lake(folder, os.environ) as lake:  # type: ignore[arg-type]
-            lake.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument="{}")
-            yield lake
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with governed_lake(folder, os.environ) as lake:
+        lake.client("iam").create_role(RoleName="operator", AssumeRolePolicyDocument="{}")
+        yield lake
 
 
 def write_version(lake: GovernedLake, table: str, version: str, rows: int = 2) -> None:

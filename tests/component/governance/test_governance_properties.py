@@ -57,13 +57,8 @@ def governances(draw: st.DrawFn) -> str:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
-    before = dict(os.environ)
-    try:
-        with governed_lake(tmp_path_factory.mktemp("properties"), os.environ) as governed:  # type: ignore[arg-type]
-            yield governed
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with governed_lake(tmp_path_factory.mktemp("properties"), os.environ) as governed:
+        yield governed
 
 
 @given(governances(), governances())

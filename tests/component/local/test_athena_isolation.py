@@ -92,15 +92,10 @@ ATTEMPTS = (
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GovernedLake]:
-    before = dict(os.environ)
-    try:
-        with governed_lake(tmp_path_factory.mktemp("isolated"), os.environ) as governed:  # type: ignore[arg-type]
-            governed.ask("create view gold.weather_view as select * from gold.weather_daily")
-            governed.apply(GRANT)
-            yield governed
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with governed_lake(tmp_path_factory.mktemp("isolated"), os.environ) as governed:
+        governed.ask("create view gold.weather_view as select * from gold.weather_daily")
+        governed.apply(GRANT)
+        yield governed
 
 
 def file_of(lake: GovernedLake) -> Path:
