@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import (
     RETRY,
+    AccessError,
     ConfigurationError,
     EtltctlError,
     NextStep,
@@ -109,7 +110,7 @@ class SqlQuery:
         step_run.append("remote.intended", **intended)
         return self._send(intended)
 
-    def send_again(self, intended: Event) -> QueryExecution:
+    def send_again(self, intended: Event) -> QueryExecution | None:
         """Send a start again whose answer is not on record: Athena answers it with the same execution.
 
         The statement comes from the record. The file may have changed since, and another statement would be another
@@ -118,12 +119,17 @@ class SqlQuery:
         Args:
             intended: The event that was recorded before the start was sent first.
 
+        Returns:
+            The execution. None if Athena refuses the statement, and so has never started it.
+
         Raises:
-            OutcomeUnknownError: Athena does not answer this time either.
+            OutcomeUnknownError: Athena does not answer this time either, or not to this caller.
         """
         try:
             return self._send(intended)[1]
-        except ServiceError as error:
+        except RunFailedError:
+            return None
+        except (ServiceError, AccessError) as error:
             # Whatever the reason, the start of the earlier try may have gone through.
             raise self._unknown(error) from error
 
@@ -140,7 +146,7 @@ class SqlQuery:
                 raise self._unknown(error) from error
             raise
 
-    def _unknown(self, error: ServiceError) -> OutcomeUnknownError:
+    def _unknown(self, error: EtltctlError) -> OutcomeUnknownError:
         return OutcomeUnknownError(
             f"Athena left open whether the query of {self.file} was started: {error.message}",
             hint=NextStep(RETRY, "  # Athena answers the same start with the same query"),

@@ -113,13 +113,14 @@ class SqlStep(StepKind):
         verb, execution = SqlQuery(step_run).start()
         return StartedRun(verb, replace(execution, name=step_run.step.name))
 
-    def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> QueryExecution:
+    def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> QueryExecution | None:
         """Return the execution of a start whose answer is not on record.
 
         Athena answers the same start with the same execution, so that the start is sent again. One that never went
         out begins now, under an id that is known, and the caller stops it or adopts it. No listing is as certain.
         """
-        return replace(SqlQuery(step_run).send_again(intended), name=step_run.step.name)
+        execution = SqlQuery(step_run).send_again(intended)
+        return replace(execution, name=step_run.step.name) if execution else None
 
     def remote_run(self, services: Services, name: str, remote_id: str) -> QueryRun:
         """Return the execution of that id."""

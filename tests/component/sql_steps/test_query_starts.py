@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from etltctl.errors import BudgetError, OutcomeUnknownError, RunFailedError
-from etltctl.pipeline import Step, cancel_run, read_logs
+from etltctl.pipeline import Step, cancel_run, finish_step, read_logs, start_step, wait_for_step
 from etltctl.pipeline.sql_query import SqlQuery
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import QueryExecution, State
@@ -38,7 +39,9 @@ def die_before_the_answer(project: SqlProject, run_id: str) -> QueryExecution:
     ):
         project.run(run_id)
     project.lake.script()
-    return SqlQuery(step_run(project, run_id)).send_again(project.event(run_id, "remote.intended"))
+    query = SqlQuery(step_run(project, run_id)).send_again(project.event(run_id, "remote.intended"))
+    assert query is not None
+    return query
 
 
 def step_run(project: SqlProject, run_id: str) -> StepRun:
@@ -95,6 +98,32 @@ def test_a_start_that_stays_unknown_is_never_replaced_by_another(project: SqlPro
     project.lake.script()
     project.retry("unknown")
     assert project.count("unknown", "remote.intended") == 1
+
+
+def test_a_statement_that_athena_refuses_was_never_started(project: SqlProject) -> None:
+    ledger = project.ledger("killed")
+    ledger.append("run.started", pipeline="wind", steps=[STEP])
+    outputs = {"gold.windiest": project.services.lake.version_location("gold.windiest", "killed")}
+    kept = {"run_key": "k", "tries": 0, "outputs": outputs, "sql": "UNLOAD nothing", "sql_digest": "d"}
+    ledger.append("remote.intended", STEP, **kept)
+    project.lake.script(refused("StartQueryExecution", "InvalidRequestException", "mismatched", times=3))
+    project.retry("killed")
+    assert [e["tries"] for e in project.events("killed") if e["type"] == "remote.intended"] == [0, 1]
+
+
+def test_a_start_that_this_caller_may_not_repeat_stays_unknown(project: SqlProject) -> None:
+    die_before_the_answer(project, "forbidden")
+    project.lake.script(refused("StartQueryExecution", "AccessDeniedException", "not allowed", times=0))
+    with pytest.raises(OutcomeUnknownError, match="not allowed"):
+        project.retry("forbidden")
+    assert project.event("forbidden", "step.finished")["start"] == "unknown"
+
+
+def test_a_scheduler_starts_waits_and_finishes_in_three_processes(project: SqlProject) -> None:
+    handle = start_step("wind", STEP, run_id="in-three", settings=project.settings)
+    asyncio.run(wait_for_step(handle, project.settings))
+    result = finish_step(handle, project.settings)
+    assert (handle.verb, result["rows"], result["remote_id"]) == ("started", ROWS, handle.remote_id)
 
 
 def test_a_query_that_goes_on_is_adopted(project: SqlProject) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from etltctl.aws import Aws
+from etltctl.catalog import Catalog
 from etltctl.diagnosis.config import check_queries
 from etltctl.diagnosis.probe import Probe
 from etltctl.errors import ConfigurationError
@@ -17,7 +19,12 @@ from etltctl.permissions import Requirements
 from etltctl.pipeline import require_ready
 from etltctl.pipeline.kinds import changes_of_pipelines, kind_of
 from etltctl.pipeline.model import Step
+from etltctl.places import Places
+from etltctl.publishing.audit_queries import sql_rules
+from etltctl.publishing.context import LakeContext
+from etltctl.s3 import S3
 from etltctl.settings import Settings, load_settings
+from etltctl.settings.checks import TableRules
 from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.doubts import doubts
 from etltctl.settings.sql_files import query_problems, read_query
@@ -206,3 +213,22 @@ def test_the_operator_s_policy_lets_athena_write_only_where_queries_write(tmp_pa
     ]
     places = str(after["AthenaWritesTablesObjects"]["Resource"]).lower()
     assert ("gold" in places, "silver" in places, "bronze" in places) == (True, False, False)
+
+
+def test_the_command_that_makes_the_table_is_its_pipeline(tmp_path: Path) -> None:
+    settings = project(tmp_path, GOOD)
+    context = LakeContext(settings, S3(Aws()), Catalog(Aws()))
+    assert str(context.writing("gold.calm")) == "etltctl run calm"
+
+
+def test_a_query_and_a_job_of_one_name_do_not_share_a_lock(tmp_path: Path) -> None:
+    more = '\n[glue.jobs.calm]\nscript = "calm.py"\nwrites = ["gold.also_calm"]\n'
+    places = Places(project(tmp_path, GOOD, more))
+    assert places.lock("gold.calm") != places.lock("gold.also_calm")
+    assert "gold.calm" in places.tables()
+
+
+def test_a_number_in_braces_in_a_check_is_the_query_s(tmp_path: Path) -> None:
+    rules = TableRules(sql={"postcode": "select 1 from {this} where regexp_like(code, '^\\d{5}$')"})
+    (rule,) = sql_rules("gold.calm", rules, lambda name: f"t_{name}")
+    assert rule.query == "select 1 from t_this where regexp_like(code, '^\\d{5}$')"
