@@ -199,6 +199,9 @@ def _tables(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
             for key in ("writes", "reads")
             for table in _texts(_table(jobs, job).get(key))
         ]
+        queries = _table(layer, "sql")
+        for query in (_table(queries, name) for name in queries):
+            tables += [*_texts([query.get("writes")]), *_texts(query.get("reads"))]
         tables += [
             f"bronze.{source}_{name}"
             for source in sources

@@ -89,6 +89,10 @@ class StepKind:
         """Return the tables that the step publishes as a new version."""
         return ()
 
+    def queried_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the step reads through Athena in the caller's name."""
+        return ()
+
     def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:
         """Return the tables whose catalog entry the step brings in line with their files.
 

@@ -35,9 +35,10 @@ class LakeContext:
         return self.settings.rules(str(table))
 
     def writing(self, table: str) -> Command:
-        """Return the command that writes the table: its pipeline, or its job if no pipeline has that job."""
+        """Return the command that writes the table: its pipeline, or its job if no pipeline has that job or query."""
         jobs = [name for name, job in self.settings.glue.jobs.items() if table in job.writes]
-        steps = {f"glue:{job}" for job in jobs}
+        queries = [name for name, sql in self.settings.sql.items() if table == sql.writes]
+        steps = {*(f"glue:{job}" for job in jobs), *(f"sql:{name}" for name in queries)}
         for name, pipeline in self.settings.pipelines.items():
             if steps & set(pipeline.steps):
                 # The pipeline also makes what the job reads.

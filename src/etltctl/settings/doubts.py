@@ -17,6 +17,7 @@ from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
+from etltctl.settings.sql_files import query_problems
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -60,6 +61,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_shipped_buckets(settings),
         *_columns(settings),
         *_scripts(settings),
+        *_queries(settings),
         *_variables(environ),
     ]
 
@@ -163,6 +165,12 @@ def _scripts(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each syntax error in a script on this machine."""
     for job in settings.glue.jobs:
         yield from map(Doubt, syntax_errors(settings, job))
+
+
+def _queries(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each fault of a .sql file."""
+    for name in settings.sql:
+        yield from map(Doubt, query_problems(settings, name))
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
