@@ -6,6 +6,7 @@ documentation and source, worked out apart from the code under test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ import duckdb
 import pytest
 
 from etltctl.local.services.athena.dialect import QueryError, duckdb_expression, register
+from etltctl.local.services.athena.dialect.parsing import SPECIAL_FORMS
+from etltctl.local.services.athena.dialect.registry import FUNCTIONS, KNOWN
 from etltctl.local.services.athena.dialect.trino_types import DOUBLE
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.tables import Lake
@@ -50,6 +53,21 @@ def test_a_query_returns_what_athena_returns_or_is_refused_by_its_name(
     kind, reply = verdict(case)
     record_property(*TALLY.entry(case.title, kind))
     assert kind != "different", f"{case.sql}: {reply}, not {case.rows or case.error}"
+
+
+def test_every_function_that_is_answered_has_a_case() -> None:
+    words = {word for case in cases() for word in re.findall(r"\w+", case.sql.lower())}
+    assert set(FUNCTIONS) - words == set()
+
+
+def test_every_other_function_of_trino_s_reference_is_refused(referee: Referee) -> None:
+    forms = {word.lower() for word in SPECIAL_FORMS}  # they are no calls to the parser, and have cases
+    names = sorted(KNOWN - set(FUNCTIONS) - forms)
+    cases = [Case("functions", number, f"select {name}(1, 2)") for number, name in enumerate(names)]
+    replies = {case.sql: referee.verdict(case)[1] for case in cases}
+    refusals = ("NOT_SUPPORTED: ", "SYNTAX_ERROR: ")  # the parser knows some of the words itself
+    assert [sql for sql, reply in replies.items() if not reply.startswith(refusals)] == []
+    assert len(replies) > 100
 
 
 def test_the_reference_page_has_the_counts_of_the_corpus(

@@ -153,7 +153,7 @@ def _round(call: Call) -> Value:
     digits = call.to(1, INTEGER)
     if kind.is_("decimal"):
         # Rounding up may need one digit more: round(9.99, 1) is 10.00.
-        widened = decimal(kind.precision + 1, kind.scale)
+        widened = decimal(min(kind.precision + 1, 38), kind.scale)
         return call.python(_round_decimal, casts.coerced(value, widened), digits, returns=widened)
     if kind.is_integer:
         return call.python(_round_whole, value, digits, returns=kind)
