@@ -63,6 +63,7 @@ PARTS: dict[type[exp.Expr], str] = {
     exp.JSONValue: "on_condition path returning",
     exp.JSONExtract: "json_query on_condition option quote",
     exp.JSONObject: "encoding null_handling return_type unique_keys",
+    exp.JSONArray: "null_handling",
     exp.DPipe: "safe",
     exp.Trim: "collation position",
     exp.StrPosition: "occurrence position substr",

@@ -228,19 +228,6 @@ def _mod(call: Call) -> Value:
     return arithmetic("%", call.args[0], call.args[1], call.node, call.compiler)
 
 
-@function("random", "rand")
-def _random(call: Call) -> Value:
-    """Return a random number; of two bounds, the second is excluded."""
-    if not call.args:
-        return Value("random()", DOUBLE)
-    if len(call.args) > 2 or not all(kind.is_integer for kind in call.types):
-        raise call.unexpected()
-    kind = casts.common_type(call.types[0], call.types[-1]) or INTEGER
-    low = casts.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
-    high = casts.coerced(call.args[-1], kind).sql
-    return Value(f"CAST({low} + floor(random() * ({high} - {low})) AS {kind.duckdb})", kind)
-
-
 def _width_bucket(operand: float, low: float, high: float, count: int) -> int:
     if count <= 0:
         raise invalid_argument("bucketCount must be greater than 0")
