@@ -38,6 +38,24 @@ MEMORY = "1GB"
 Column = tuple[str, str, int, int]  # name, type, precision, scale
 # An error that a translated query raises itself, in a Python function.
 RAISED = re.compile(r"executing the UDF: QueryError: ([A-Z][A-Z_]{5,}): (.*?)(?:\n\n|$)", re.DOTALL)
+# Words of DuckDB's errors, Athena's name for them, and Athena's message; without one, DuckDB's words stay.
+NAMES = {
+    "ivision by zero": ("DIVISION_BY_ZERO", "Division by zero"),
+    "Overflow in": ("NUMERIC_VALUE_OUT_OF_RANGE", ""),
+    # A Python function returned a number that its type does not hold, such as round(125, -1) of a tinyint.
+    "Value out of range for type": ("NUMERIC_VALUE_OUT_OF_RANGE", ""),
+    "More than one row returned by a subquery": (
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
+    "aggregate function calls cannot be nested": ("NESTED_AGGREGATION", ""),
+    "window function calls cannot be nested": ("NESTED_WINDOW", ""),
+    "aggregate function calls cannot contain window function calls": ("NESTED_WINDOW", ""),
+    "window functions are not allowed in window definitions": ("NESTED_WINDOW", ""),
+    "clause cannot contain aggregates": ("EXPRESSION_NOT_SCALAR", ""),
+    "clause cannot contain window functions": ("EXPRESSION_NOT_SCALAR", ""),
+    "aggregates are not allowed inside the TRY expression": ("NOT_SUPPORTED", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -226,9 +244,10 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
     words = line.partition(": ")[2] or line
     if isinstance(error, duckdb.OutOfMemoryException) or "MemoryError" in line or "bad_alloc" in line:
         return QueryError("EXCEEDED_MEMORY_LIMIT", "Query exceeded the memory limit of the embedded Athena")
-    if "ivision by zero" in line:
-        return QueryError("DIVISION_BY_ZERO", "Division by zero")
-    if "Overflow in" in line or isinstance(error, duckdb.OutOfRangeException):
+    for words_of_duckdb, (code, message) in NAMES.items():
+        if words_of_duckdb in line:
+            return QueryError(code, message or words)
+    if isinstance(error, duckdb.OutOfRangeException):
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", words)
     if "INT128" in line and "INT64" in line:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
@@ -239,8 +258,6 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
             "EXPRESSION_NOT_AGGREGATE",
             f"line 1:1: {name} must be an aggregate expression or appear in GROUP BY clause",
         )
-    if "More than one row returned by a subquery" in line:
-        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
     if isinstance(error, duckdb.ConversionException):
         return QueryError("INVALID_CAST_ARGUMENT", words)
     return QueryError("GENERIC_USER_ERROR", words)

@@ -68,7 +68,25 @@ class AthenaSql(Trino):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
-        } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
+        } | {
+            "JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False),
+            "JSON_ARRAY": lambda parser: parser.expression(
+                exp.JSONArray(
+                    expressions=parser._parse_csv(
+                        lambda: parser._parse_format_json(parser._parse_assignment())
+                    ),
+                    null_handling=parser._parse_on_handling("NULL", "NULL", "ABSENT"),
+                )
+            ),
+        }
+        # sqlglot misspells the last word of one of these.
+        JSON_QUERY_OPTIONS: ClassVar[dict[str, Any]] = {
+            **TrinoParser.JSON_QUERY_OPTIONS,
+            "WITH": (
+                *TrinoParser.JSON_QUERY_OPTIONS["WITH"],
+                ("CONDITIONAL", "ARRAY", "WRAPPER"),
+            ),
+        }
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
         def _parse_types(self, *arguments: Any, **named: Any) -> Any:
@@ -174,16 +192,21 @@ def _is_hive(tokens: Sequence[Token]) -> bool:
 def _refuse_foreign(tokens: Sequence[Token]) -> None:
     """Refuse what sqlglot reads and Trino does not."""
     limits: list[bool] = [False]  # by depth of brackets: whether LIMIT was there before OFFSET
+    calls = [""]  # by depth of brackets: the word before the bracket
     for index, token in enumerate(tokens):
         word = token.text.upper() if token.token_type != TokenType.STRING else ""
         before = tokens[index - 1] if index else None
         after = tokens[index + 1] if index + 1 < len(tokens) else None
         if token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET):
             limits.append(False)
+            calls.append(before.text.upper() if before else "")
         elif token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET) and len(limits) > 1:
             limits.pop()
+            calls.pop()
         if token.token_type == TokenType.IDENTIFIER:
             continue
+        if token.token_type == TokenType.COLON and calls[-1] == "JSON_OBJECT":
+            continue  # json_object('key' : value)
         if word == "LIMIT" and token.token_type == TokenType.LIMIT:
             limits[-1] = True
         if word in ("UNION", "EXCEPT", "INTERSECT"):
