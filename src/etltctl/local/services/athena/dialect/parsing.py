@@ -43,7 +43,7 @@ NUMBERS = re.compile(
     r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])|(?<![\w.'])(0[xXbBoO]\w+)""",
     re.DOTALL,
 )
-FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
+FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE", "DELETE", "UPDATE", "MERGE")
 # Words of clauses that Trino lacks. sqlglot reads them for other engines.
 FOREIGN = {"QUALIFY", "ILIKE", "RLIKE", "SIMILAR", "PIVOT", "UNPIVOT", "GLOB", "ASOF", "TOP"}
 
