@@ -26,6 +26,7 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
+from etltctl.local.services.athena.dialect.parsing import START
 from etltctl.local.services.athena.iceberg.time_travel import travelled
 from etltctl.local.services.athena.information_schema import is_metadata, metadata_table
 from etltctl.local.services.athena.reads import Reads, reads_of
@@ -201,7 +202,9 @@ def with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
             f"the query has parameters: {len(placeholders)}; values given: {len(parameters)}",
         )
     query = query.copy()
-    for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
+    # A value belongs to the `?` that is written first, which a WITH or a subquery may hold.
+    places = sorted(query.find_all(exp.Placeholder), key=lambda place: int(place.meta.get(START, 0)))
+    for place, text in zip(places, parameters, strict=True):
         place.replace(_literal(text))
     return query
 

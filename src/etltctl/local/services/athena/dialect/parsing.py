@@ -25,6 +25,7 @@ SPECIAL_FORMS = (
     "JSON_QUERY", "JSON_VALUE",
 )  # fmt: skip
 LITERAL = "literal"  # marks `date '…'`, which is not a cast of a varchar
+START = "start"  # marks a `?` with the place where it stands
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
 TYPE_WORDS = frozenset([
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
@@ -55,6 +56,13 @@ def _literal(parser: Any, this: exp.Expr, to: exp.DataType) -> exp.Expr:
     return built
 
 
+def _placeholder(parser: Any) -> exp.Expr:
+    """Build the node of a `?`, with its place in the text: the tree has another order."""
+    built: exp.Expr = parser.expression(exp.Placeholder())
+    built.meta[START] = parser._prev.start
+    return built
+
+
 class AthenaSql(Trino):
     """Trino's SQL with every function read by its name."""
 
@@ -69,6 +77,9 @@ class AthenaSql(Trino):
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
         } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = {
+            **TrinoParser.PLACEHOLDER_PARSERS, TokenType.PLACEHOLDER: _placeholder,
+        }  # fmt: skip
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
         def _parse_types(self, *arguments: Any, **named: Any) -> Any:
