@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
-from etltctl.catalog import STAGING, Catalog
+from etltctl.catalog import STAGING, Catalog, current_columns, is_iceberg
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
 from etltctl.refused_queries import step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
@@ -164,8 +164,8 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, 
         settings: The settings.
 
     Returns:
-        For each part its kind (table, column, partition, version or publish), its name, its type or standing, and
-        what the catalog says of it.
+        For each part its kind (table, format, column, partition, version or publish), its name, its type or
+        standing, and what the catalog says of it.
 
     Raises:
         UsageError: There is no such table.
@@ -186,7 +186,12 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, 
     journal = lake.unfinished(table) if history.versions else None
     return [
         *([("table", table, "", text)] if (text := described.get("Description", "")) else []),
-        *(_column("column", column) for column in described["StorageDescriptor"]["Columns"]),
+        *(
+            [("format", "iceberg", "", described["Parameters"].get("metadata_location", ""))]
+            if is_iceberg(described)
+            else []
+        ),
+        *(_column("column", column) for column in current_columns(described)),
         *(_column("partition", column) for column in described.get("PartitionKeys", [])),
         *(
             ("version", version, "current" if version == history.current else since.get(version, ""), "")

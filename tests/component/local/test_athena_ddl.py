@@ -111,7 +111,10 @@ def test_the_format_of_a_table_names_its_serde(athena: Athena, stored: str, serd
         ("(id int, id int) LOCATION 's3://b/'", "FAILED: SemanticException [Error 10036]: Duplicate column name: id"),
         ("(id int) PARTITIONED BY (id int) LOCATION 's3://b/'", "FAILED: SemanticException [Error 10035]"),
         ("(id int) LOCATION '/tmp/x'", "INVALID_PROPERTY: '/tmp/x' is not a location on S3"),
-        ("(id int) LOCATION 's3://b/' TBLPROPERTIES ('table_type'='ICEBERG')", "NOT_SUPPORTED: "),
+        (
+            "(id int) LOCATION 's3://b/' TBLPROPERTIES ('table_type'='ICEBERG')",
+            "FAILED: External keyword not supported for table type ICEBERG",
+        ),
     ],
 )  # fmt: skip
 def test_a_table_that_athena_does_not_create_is_refused_at_its_place(

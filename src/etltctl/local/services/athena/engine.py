@@ -26,6 +26,8 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
+from etltctl.local.services.athena.dialect.parsing import START
+from etltctl.local.services.athena.iceberg.time_travel import travelled
 from etltctl.local.services.athena.information_schema import is_metadata, metadata_table
 from etltctl.local.services.athena.reads import Reads, reads_of
 from etltctl.local.services.athena.sources import make_view
@@ -142,7 +144,8 @@ def prepare(
     """
     if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
-    query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
+    query = views.expanded(with_parameters(query, parameters), database, lake.catalog)
+    query = travelled(query, partial(_constant, database, lake))
     reads = reads_of(query)
     tables = [_as_seen(name, lake, reads) for name in tables_of(query, database)]
     columns: dict[str, dict[str, dict[str, Type]]] = {}
@@ -174,6 +177,14 @@ def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, T
         return list(translation.columns)
 
 
+def _constant(database: str, lake: Lake, expression: exp.Expr) -> tuple[str | None, Type]:
+    """Return the value of an expression that reads no table, as text, and its type."""
+    with duckdb.connect() as engine:
+        query = exp.select(expression.copy())
+        with answered(query, (), database, engine, lake) as (done, translation, _):
+            return answer_of(done, translation).rows[0][0], translation.columns[0][1]
+
+
 def _as_seen(name: TableName, lake: Lake, reads: Reads) -> CatalogTable:
     """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
     if is_metadata(name):
@@ -200,7 +211,7 @@ def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -
     engine.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
-def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
+def with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
     """Return the query with each `?` replaced by its literal."""
     placeholders = list(query.find_all(exp.Placeholder))
     if len(placeholders) != len(parameters):
@@ -209,7 +220,9 @@ def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
             f"the query has parameters: {len(placeholders)}; values given: {len(parameters)}",
         )
     query = query.copy()
-    for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
+    # A value belongs to the `?` that is written first, which a WITH or a subquery may hold.
+    places = sorted(query.find_all(exp.Placeholder), key=lambda place: int(place.meta.get(START, 0)))
+    for place, text in zip(places, parameters, strict=True):
         place.replace(_literal(text))
     return query
 

@@ -25,6 +25,7 @@ SPECIAL_FORMS = (
     "JSON_QUERY", "JSON_VALUE",
 )  # fmt: skip
 LITERAL = "literal"  # marks `date '…'`, which is not a cast of a varchar
+START = "start"  # marks a `?` with the place where it stands
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
 TYPE_WORDS = frozenset([
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
@@ -43,7 +44,7 @@ NUMBERS = re.compile(
     r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])|(?<![\w.'])(0[xXbBoO]\w+)""",
     re.DOTALL,
 )
-FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
+FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE", "DELETE", "UPDATE", "MERGE")
 # Words of clauses that Trino lacks. sqlglot reads them for other engines.
 FOREIGN = {"QUALIFY", "ILIKE", "RLIKE", "SIMILAR", "PIVOT", "UNPIVOT", "GLOB", "ASOF", "TOP"}
 
@@ -52,6 +53,13 @@ def _literal(parser: Any, this: exp.Expr, to: exp.DataType) -> exp.Expr:
     """Build the node of a typed literal."""
     built: exp.Expr = parser.expression(exp.Cast(this=this, to=to))
     built.meta[LITERAL] = True
+    return built
+
+
+def _placeholder(parser: Any) -> exp.Expr:
+    """Build the node of a `?`, with its place in the text: the tree has another order."""
+    built: exp.Expr = parser.expression(exp.Placeholder())
+    built.meta[START] = parser._prev.start
     return built
 
 
@@ -87,6 +95,9 @@ class AthenaSql(Trino):
                 ("CONDITIONAL", "ARRAY", "WRAPPER"),
             ),
         }
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = {
+            **TrinoParser.PLACEHOLDER_PARSERS, TokenType.PLACEHOLDER: _placeholder,
+        }  # fmt: skip
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
         def _parse_types(self, *arguments: Any, **named: Any) -> Any:

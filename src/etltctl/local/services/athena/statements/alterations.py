@@ -8,7 +8,8 @@ from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.statements import partitions
+from etltctl.local.services.athena.iceberg import is_iceberg
+from etltctl.local.services.athena.statements import iceberg_alterations, partitions
 from etltctl.local.services.athena.statements.hive import NOTHING, failed, is_view, table_of
 from etltctl.local.services.athena.statements.reader import Reader
 from etltctl.local.services.athena.statements.registry import Execution, statement
@@ -54,8 +55,10 @@ def alter_table(execution: Execution) -> Answer:
     if reader.accept("IF"):
         raise reader.no_alternative("ALTER TABLE IF EXISTS")
     name = reader.table(execution.database)
+    table = table_of(execution, name, takes_iceberg=True)
+    if is_iceberg(table):
+        return iceberg_alterations.alter(execution, name, reader)
     partition = reader.partition() if reader.accept("PARTITION") else None
-    table = table_of(execution, name)
     if is_view(table):
         raise failed(
             "SemanticException [Error 10131]: To alter a view you need to use the ALTER VIEW command."
