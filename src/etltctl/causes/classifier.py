@@ -114,9 +114,9 @@ def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
             for rule in cause.rules:
                 if service not in rule.services:
                     continue
-                if found := rule.texts.search(searched):
+                if match := rule.texts.search(searched):
                     weight = entry.weight * (1.0 if service else UNKNOWN_SERVICE)
-                    line = entry.line_at(max(found.start() - shift, 0))
+                    line = entry.line_at(max(match.start() - shift, 0))
                     yield Match(cause, rule.rank * weight, line, entry.is_reason)
         if service in ("Glue", "") and (raised := script_exception(text)):
             cause = catalogue()[SCRIPT_EXCEPTION]
@@ -125,7 +125,7 @@ def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
 
 
 def _below_reason(matches: Sequence[Match]) -> list[Match]:
-    """Return the matches, those of the log lowered where the service's own words name a cause that is no symptom."""
+    """Return the matches, those of the log lowered where the service's own words name a root cause."""
     reasons = [match for match in matches if match.is_reason]
     best = max(reasons, key=lambda match: match.score, default=None)
     is_definite = best is not None and best.score >= LEAST and not best.cause.is_symptom
@@ -174,9 +174,9 @@ def _evidence(ranked: Sequence[Match], entries: Sequence[Entry]) -> tuple[Line, 
 def _best_lines(entries: Sequence[Entry]) -> Iterator[Line]:
     """Yield the lines that say most of a failure whose cause is not known."""
     lines = [line for entry in entries for line in entry.lines if line.text.strip()]
-    told = [line for line in lines if ERROR_LIKE.search(line.text)]
-    rootlike = [line for line in told if not CONSEQUENCE.search(line.text)]
-    yield from [_short(line) for line in (rootlike or told or lines)[:2]]
+    errors = [line for line in lines if ERROR_LIKE.search(line.text)]
+    rootlike = [line for line in errors if not CONSEQUENCE.search(line.text)]
+    yield from [_short(line) for line in (rootlike or errors or lines)[:2]]
 
 
 def _short(line: Line) -> Line:

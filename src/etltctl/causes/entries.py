@@ -118,8 +118,8 @@ def _continues(entry: Entry, line: Line) -> bool:
 
 
 def _level(line: Line) -> str:
-    found = LEVEL.search(line.text[:LEVEL_WITHIN])
-    return found[1] if found else ""
+    level = LEVEL.search(line.text[:LEVEL_WITHIN])
+    return level[1] if level else ""
 
 
 def _weight(line: Line) -> float:

@@ -1,4 +1,4 @@
-"""The exception of a script is named with its file and line, whoever wrapped it."""
+"""The exception of a script is named with its file and line, also if Spark or Glue wrapped it."""
 
 from __future__ import annotations
 
