@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from generate.causes import cause_pages
 from generate.columns import columns_reference
 from generate.command_tree import command_tree
 from generate.commands import commands_block, commands_reference
@@ -36,6 +37,7 @@ def pages() -> dict[Path, str]:
     """Return the current text of every file that the code fills, wholly or in part."""
     files = {page: with_parts(page, (PROJECT / page).read_text("utf-8")) for page in PARTS}
     files[Path("src", "etltctl", "cli", "command_tree.json")] = command_tree()
+    files |= cause_pages()
     return files
 
 
@@ -68,5 +70,6 @@ def write() -> list[Path]:
     """Write the stale files."""
     stale_pages, files = stale(), pages()
     for path in stale_pages:
+        (PROJECT / path).parent.mkdir(exist_ok=True)
         (PROJECT / path).write_text(files[path], "utf-8")
     return stale_pages

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from etltctl.causes.model import Cause, Retry, Rule
-from etltctl.errors import ExitCode, NextStep, unknown
+from etltctl.errors import ExitCode, NextStep, command, unknown
 
 FILES = ("sync", "glue", "athena", "access", "checks", "machine", "network")
 # A cause whose entry names no services belongs to the service of its letter, or to every service.
@@ -37,7 +37,7 @@ UNKNOWN = Cause(
     "U000",
     "Unknown cause",
     "The cause is not known: nothing that the services and the logs say fits the catalogue.",
-    NextStep.read("read the log: `etltctl runs logs RUN --errors`"),
+    NextStep("read the log: ", command("runs", "logs", "RUN", "--errors")),
     Retry.AFTER_FIX,
 )
 

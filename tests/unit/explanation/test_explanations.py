@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> DiskStore:
 
 
 def begin(store: DiskStore, run_id: str, env: str = "prod", pipeline: str = "mongodb") -> Ledger:
-    """Return the ledger of a run of two steps that has begun."""
+    """Return the ledger of a run of two steps that has started."""
     ledger = Ledger(store, run_id, env)
     ledger.append("run.started", pipeline=pipeline, steps=["sync:mongodb", STEP])
     return ledger
