@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from generate.causes import cause_pages
 from generate.columns import columns_reference
 from generate.command_tree import command_tree
 from generate.commands import commands_block, commands_reference
@@ -42,6 +43,7 @@ def pages() -> dict[Path, str]:
     """Return the current text of every file that the code fills, wholly or in part; measured parts stay as they are."""
     files = {page: with_parts(page, (PROJECT / page).read_text("utf-8")) for page in PARTS}
     files[Path("src", "etltctl", "cli", "command_tree.json")] = command_tree()
+    files |= cause_pages()
     return files
 
 
@@ -78,5 +80,6 @@ def write() -> list[Path]:
     old = {path: (PROJECT / path).read_text("utf-8") if (PROJECT / path).exists() else None for path in files}
     changed = [path for path, text in files.items() if text != old[path]]
     for path in changed:
+        (PROJECT / path).parent.mkdir(exist_ok=True)
         (PROJECT / path).write_text(files[path], "utf-8")
     return changed

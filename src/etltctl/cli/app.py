@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import typer.core
 
-from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
+from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau, why
 from etltctl.cli.completion import Shell, current_shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
@@ -41,6 +41,7 @@ NEVER_EMPTY = VALUE_FLAGS | {
     "--to",
     "--only",
     "--max-usd",
+    "--code",
 }
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
@@ -60,6 +61,7 @@ app = typer.Typer(
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
 app.command("retry")(runs.retry)
+app.command("why")(why.why)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)

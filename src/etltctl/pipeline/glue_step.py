@@ -148,7 +148,7 @@ class GlueStep(StepKind):
                 command("retry", step_run.ledger.run_id),
             ),
             stopped=stopped_by(step_run, ended),
-            log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
+            log=step_run.services.logs.tail(ended) if has_failed else None,
         )
         # Published where the job run got its arguments from, not where this try would write now.
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))
