@@ -15,6 +15,7 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
+from etltctl.cli import report as report_command
 from etltctl.cli.completion import Shell, current_shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
@@ -60,6 +61,7 @@ app = typer.Typer(
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
 app.command("retry")(runs.retry)
+runs.app.command("report")(report_command.report)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)
