@@ -97,7 +97,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
-FURTHER = airflow or cdk or clients or hyper
+FURTHER = airflow or browser or cdk or clients or hyper
 test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
 	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests

@@ -5,6 +5,7 @@ Colours are CSS variables of the page, so one picture serves the light page, the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ WIDTH, HEIGHT = 560, 300
 COLOURS = [f"var(--series-{number})" for number in range(12)]
 SHADES = [f"var(--shade-{number})" for number in range(7)]
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
+TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?")  # as Athena writes a timestamp
 INK, GRID, AXIS = "var(--ink)", "var(--grid)", "var(--axis)"
 _TEXT = {
     "labelColor": INK,
@@ -77,7 +79,7 @@ def spec(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
 
 def values_of(points: Sequence[Point]) -> dict[str, Any]:
     """Return the points as the data of a specification."""
-    rows = [{"x": _plain(p.x), "y": _plain(p.y), "v": p.value, "s": p.series} for p in points]
+    rows = [{"x": _place(p.x), "y": _place(p.y), "v": p.value, "s": p.series} for p in points]
     return {"values": rows}
 
 
@@ -99,7 +101,7 @@ def _lines(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
 
 
 def _bars(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
-    names = list(dict.fromkeys(_plain(point.x) for point in points))
+    names = list(dict.fromkeys(_place(point.x) for point in points))
     column = data.kinds["x"]
     if column.is_number or column.is_time or data.plot.series:
         x = _ordinal(data, "x")
@@ -155,6 +157,8 @@ def _axis(data: PlotData, setting: str) -> dict[str, Any]:
     column = data.kinds[setting]
     kind = "temporal" if column.is_time else "quantitative" if column.is_number else "ordinal"
     axis: dict[str, Any] = {"field": setting, "type": kind, "title": data.labels[setting]}
+    if kind == "temporal":
+        axis["scale"] = {"type": "utc"}
     if kind == "quantitative":
         axis["scale"] = {"zero": False, "nice": False, "padding": 12}
         whole = all(point_value == int(point_value) for point_value in _numbers(data, setting))
@@ -167,7 +171,7 @@ def _numbers(data: PlotData, setting: str) -> list[float]:
 
 
 def _ordinal(data: PlotData, setting: str) -> dict[str, Any]:
-    names = {_plain(getattr(point, setting)) for point in data.points}
+    names = {_place(getattr(point, setting)) for point in data.points}
     sort = sorted(names, key=_sort_key)
     axis = {"labelAngle": 0, "labelOverlap": True}
     return {"field": setting, "type": "ordinal", "title": data.labels[setting], "sort": sort, "axis": axis}
@@ -188,6 +192,13 @@ def _series(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
         "sort": by_size(point.series for point in points),
     }
     return {"color": colour}
+
+
+def _place(value: Any) -> Any:
+    """Return a place on an axis. A time is in UTC, as the lake's times are: JavaScript would take it for local."""
+    plain = _plain(value)
+    is_time = isinstance(plain, str) and TIME.fullmatch(plain)
+    return f"{plain.replace(' ', 'T')}Z" if is_time else plain
 
 
 def _plain(value: Any) -> Any:

@@ -110,7 +110,6 @@ def _written(
     text = page(run, plots, settings, current, why_not)
     file = to or _default_path(run, settings)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, text)
     except OSError as error:
         hint = NextStep("name another file: ", Parameter("to"))

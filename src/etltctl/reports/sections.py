@@ -64,13 +64,13 @@ def troubles(run: RunFacts, suffix: str) -> Markup:
     name = run.summary.run_id
     failed = [step for step in run.steps if step.error]
     parts = [
-        joined([element("h3", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
+        joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
         for step in failed
     ]
     if run.summary.outcome not in ("succeeded", ""):
         commands = (f"etltctl runs logs {name} --errors{suffix}", f"etltctl retry {name}{suffix}")
         parts.append(element("p", "Next: ", element("code", commands[0]), " shows the errors of its jobs; ",
-                             element("code", commands[1]), " goes on where it stopped."))  # fmt: skip
+                             element("code", commands[1]), " resumes it."))  # fmt: skip
     if run.gaps:
         parts.append(
             element(
@@ -196,10 +196,11 @@ def _versions(run: RunFacts, current: Standing, why_not: str) -> Markup:
     if not published:
         return element("p", "This run published no version.")
     if not current:
+        count = "1 table" if len(published) == 1 else f"{len(published):,} tables"
         said = f"The catalog was not asked for the current versions: {why_not}." if why_not else ""
         return element(
             "p",
-            f"This run published {len(published):,} tables under its own id, {run.summary.run_id}. {said}",
+            f"This run published {count} as version {run.summary.run_id}. {said}",
         )
 
     def row(each: TableFacts) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 
 def scrolling(label: str, inner: Markup) -> Markup:
     """Return content that scrolls sideways by itself, with a mouse, by touch and with a keyboard."""
-    return element("div", inner, class_="scroll", tabindex="0", role="region", aria_label=label)
+    return element("div", inner, class_="scroll", tabindex="0", role="group", aria_label=label)
 
 
 def _cells(row: Sequence[object], right: Sequence[bool]) -> list[Markup]:

@@ -16,10 +16,11 @@ def timeline(run: RunFacts) -> Markup:
     whole = max((max(span.ended for span in spans) - began).total_seconds(), 0.001)
     rows: list[Markup] = []
     for step in run.steps:
-        rows += [
-            _bar(span, began.timestamp(), whole, _label(step, span, i)) for i, span in enumerate(step.tries)
-        ]
-        rows += [_bar(span, began.timestamp(), whole, _remote_label(span)) for span in step.remote_runs]
+        labelled = [(span, _label(step, span, index)) for index, span in enumerate(step.tries)]
+        labelled += [(span, _remote_label(span)) for span in step.remote_runs]
+        # A remote run stands below the try that started it.
+        in_time = sorted(labelled, key=lambda each: each[0].began)
+        rows += [_bar(span, began.timestamp(), whole, label) for span, label in in_time]
         if not step.tries:
             cells = [
                 element("th", step.step, scope="row"),
