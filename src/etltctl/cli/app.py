@@ -15,6 +15,7 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau, why
+from etltctl.cli import report as report_command
 from etltctl.cli.completion import Shell, current_shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
@@ -62,6 +63,7 @@ app = typer.Typer(
 run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("why")(why.why)
+runs.app.command("report")(report_command.report)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)

@@ -87,6 +87,10 @@ class GlueStep(StepKind):
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)
 
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the job reads."""
+        return settings.glue.jobs[name].reads
+
     def tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the job writes."""
         return settings.glue.jobs[name].writes

@@ -88,6 +88,17 @@ def refreshed_by(step: Step, walk: Iterable[Step], settings: Settings) -> Sequen
     return kind_of(step).refreshed_tables(walk, settings)
 
 
+def lineage_of(step: Step, settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what the step reads and what it writes: tables as `layer.table`, or another thing by its kind and name.
+
+    Nothing of a step that the settings do not have any more.
+    """
+    kind = KINDS.get(step.kind)
+    if kind is None or step.name not in kind.names(settings):
+        return (), ()
+    return kind.inputs(step.name, settings), kind.outputs(step.name, settings)
+
+
 def changes_of(chosen: Iterable[Step], walk: Sequence[Step], settings: Settings) -> list[CatalogChanges]:
     """Return what steps change in the catalog; a step that changes nothing there is left out.
 

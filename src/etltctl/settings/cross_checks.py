@@ -31,6 +31,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
     yield from _sql_tables(settings)
+    yield from _plots_of_unknown_tables(settings)
     yield from _repeated_steps(settings)
     yield from _out_of_place(settings.tables)
     yield from _shared_databases(settings)
@@ -113,6 +114,16 @@ def _unknown_tables(settings: Settings) -> Problems:
             near = difflib.get_close_matches(table, known, n=1)
             guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
             yield ("tables", table), f"no job, query or source writes table {table}, {guess}"
+
+
+def _plots_of_unknown_tables(settings: Settings) -> Problems:
+    """Yield each plot of a table that no job or source writes, and that has no location."""
+    known = [*folders(settings)]
+    for name, plot in settings.plots.items():
+        if plot.table not in known:
+            near = difflib.get_close_matches(plot.table, known, n=1)
+            guess = f", did you mean {near[0]}?" if near else ""
+            yield ("plots", name, "table"), f"plots.{name}: no job or source writes table {plot.table}{guess}"
 
 
 def _repeated_steps(settings: Settings) -> Problems:

@@ -57,6 +57,19 @@ def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
                 yield UnknownColumn(table, rule, name, near, settings.place_of("tables", table, rule))
 
 
+def unknown_plot_columns(settings: Settings) -> Iterator[str]:
+    """Yield a problem, with its place, for each column that a plot names and its table's contract lacks."""
+    for plot_name, plot in settings.plots.items():
+        columns = _contract_columns(settings, plot.table)
+        for setting, name in plot.columns.items():
+            if columns and name.lower() not in columns:
+                near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
+                guess = f", did you mean {near}?" if near else ""
+                place = settings.place_of("plots", plot_name, setting)
+                what = f"the contract of {plot.table} has no column {name}{guess}"
+                yield f"{place}: plots.{plot_name}.{setting}: {what}"
+
+
 def is_written(column: UnknownColumn, settings: Settings) -> bool | None:
     """Return whether the job or the query that writes the table may write the column.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from etltctl.settings.declared import is_written, unknown_columns
+from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
@@ -60,6 +60,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_regions(settings),
         *_shipped_buckets(settings),
         *_columns(settings),
+        *_plots(settings),
         *_scripts(settings),
         *_queries(settings),
         *_variables(environ),
@@ -159,6 +160,12 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
             # A similar name is most likely a mistake. If the job's text has the name, the next version may add the
             # column.
             yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
+
+
+def _plots(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each plotted column that the table's contract lacks. A plot fails no run, so it warns."""
+    for text in unknown_plot_columns(settings):
+        yield Doubt(text, is_error=False)
 
 
 def _scripts(settings: Settings) -> Iterator[Doubt]:

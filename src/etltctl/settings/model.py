@@ -17,6 +17,7 @@ from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
+from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import (
     Section,
@@ -72,6 +73,7 @@ class Settings(Section):
     prices: Prices = Prices()
     tables: dict[TableName, TableRules] = {}
     contracts: Contracts = Contracts()
+    plots: dict[str, Plot] = {}
     pipelines: dict[str, Pipeline] = {}
     tableau: Tableau = Tableau()
     local: Local = Local()
