@@ -8,21 +8,12 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from etltctl.errors import Command, ConfigurationError, EtltctlError, NextStep, bounded
-from etltctl.tabulating import (
-    Cells,
-    aligned,
-    as_json,
-    csv_lines,
-    findings_lines,
-    json_document,
-    json_lines,
-    printable,
-)
+from etltctl.layouts import Output, laid_out
+from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
@@ -33,15 +24,6 @@ NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live 
 WRITERS = {"error": "system", "output": "script"}
 
 Advice = str | Command | NextStep
-
-
-class Output(StrEnum):
-    """How a result is written to stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
 
 
 @dataclass
@@ -63,6 +45,11 @@ class Terminal:
     is_streaming: bool = False
     spell: Callable[[Advice], str] = str
     _live: Any = field(default=None, repr=False)  # rich's progress display, while there is a live line
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether a person reads the result, so that times are local and labels are words."""
+        return self.output in (Output.TABLE, Output.MARKDOWN)
 
     def say(self, text: Advice) -> None:
         """Write a line of progress or advice, unless no progress is wanted."""
@@ -101,7 +88,7 @@ class Results(Terminal):
         """
         if self.is_streaming:
             self.say(text)
-        elif self.output is Output.TABLE:
+        elif self.is_for_people:
             self._write(self.spell(text))
         elif self.output is Output.CSV:
             self._write_all(csv_lines(list(document), [list(document.values())]))
@@ -109,32 +96,34 @@ class Results(Terminal):
             self._write(as_json(document, indent=2 if self.output is Output.JSON else None))
 
     def rows(
-        self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, none: Advice = "", **facts: Any
+        self,
+        schema: str,
+        columns: Sequence[str],
+        rows: Iterable[Cells],
+        /,
+        none: Advice = "",
+        width: int = 0,
+        **facts: Any,
     ) -> None:
-        """Write a result of rows as they come: aligned, as CSV, one JSON document, or one JSON object a line.
+        """Write a result of rows as they come: aligned, as Markdown or CSV, one JSON document, or an object a line.
 
         Args:
             schema: The name of the result's schema.
             columns: The names of the columns.
             rows: The rows.
             none: Said in place of a table without rows; if it is empty, the table's head is written.
+            width: The most characters of a row in a table; 0 is any. Wider rows stand one below the other.
             facts: What else the JSON document says.
         """
-        head = {"schema": schema, **facts}
-        match self.output:
-            case Output.NDJSON:
-                self._write_all(json_lines(columns, rows))
-            case Output.JSON:
-                self._write_all(json_document(head, columns, rows))
-            case Output.CSV:
-                self._write_all(csv_lines(columns, rows))
-            case Output.TABLE:
-                # Only the first row decides between a table and a sentence; the others stay unread.
-                first = list(islice(coming := iter(rows), 1))
-                if first or not none:
-                    self._write_all(aligned(columns, chain(first, coming)))
-                else:
-                    self.say(none)
+        coming = iter(rows)
+        if none and self.is_for_people:
+            # Only the first row decides between a table and a sentence; the others stay unread.
+            first = list(islice(coming, 1))
+            if not first:
+                self.say(none)
+                return
+            coming = chain(first, coming)
+        self._write_all(laid_out(self.output, columns, coming, {"schema": schema, **facts}, width))
 
     def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Write events as their stream has them: a line that names the schema, then a line for each."""
@@ -160,8 +149,8 @@ class Results(Terminal):
 
     def log_line(self, line: LogLine) -> None:
         """Write a line of a log, as a result."""
-        facts = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
-        if self.output is Output.TABLE:
+        facts = {"ts": line.at, "group": line.group, "stream": line.stream}
+        if self.is_for_people:
             self._write(f"{line.at.astimezone():%H:%M:%S} {WRITERS.get(line.group, line.group)} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))
@@ -181,11 +170,16 @@ class Results(Terminal):
             if flush:
                 self.stdout.flush()
         except BrokenPipeError:
-            # Python flushes stdout once more at its end, and would fail on the broken pipe again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
+            end_for_no_reader()
         except OSError as error:
             raise EtltctlError(f"the result cannot be written to stdout: {error.strerror}") from error
+
+
+def end_for_no_reader() -> NoReturn:
+    """End the command well, because the reader of stdout has gone."""
+    # Python flushes stdout once more at its end, and would fail on the broken pipe again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0) from None
 
 
 @dataclass

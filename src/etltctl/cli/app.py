@@ -6,7 +6,6 @@ import io
 import os
 import signal
 import sys
-from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,33 +14,18 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
-from etltctl.cli.completion import Shell, current_shell, install, script
+from etltctl.cli.arguments import hoisted, require_command, require_values, words_of
+from etltctl.cli.completion import Shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
-from etltctl.console import Console, Output, is_terminal
-from etltctl.errors import EtltctlError, ExitCode, UsageError, command
+from etltctl.console import Console, is_terminal
+from etltctl.errors import EtltctlError, ExitCode
+from etltctl.layouts import Output
 from etltctl.values import LOCAL
-
-# Flags that mean the same everywhere; they are accepted before and after the command.
-VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
-COMPLETION_FLAGS = frozenset({"--install-completion", "--show-completion"})
-SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
-
-# An unset variable of the shell leaves the value of an option empty. For these that is an error, not "not given".
-NEVER_EMPTY = VALUE_FLAGS | {
-    "--as",
-    "--run-id",
-    "--table",
-    "--since",
-    "--from",
-    "--to",
-    "--only",
-    "--max-usd",
-}
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
 
@@ -160,6 +144,8 @@ def set_up(
     # A document and a stream would be mixed on one stream, and no program could read either.
     if events == STDOUT and console.output is Output.JSON:
         raise WrongCommandLine("--events - and --output json both want standard output")
+    if console.output is Output.PARQUET and session.words[:2] != ("athena", "query"):
+        raise WrongCommandLine("parquet is an output of etltctl athena query alone")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
@@ -204,8 +190,9 @@ def _open_streams() -> None:
 
 def _run(arguments: list[str], session: Session) -> int:
     try:
-        _require_values(arguments)
-        _require_command(arguments)
+        require_values(arguments)
+        session.words = words_of(arguments)
+        require_command(session.words)
         # Built here, so that an error in a declaration is reported as any other error.
         run_command = built(app)
         result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
@@ -239,53 +226,6 @@ def _say_whose(error: PermissionError, session: Session) -> int:
     refused = not_yours(Path(os.fsdecode(error.filename)))
     session.console.error(refused)
     return refused.exit_code
-
-
-def _require_values(arguments: list[str]) -> None:
-    """Refuse an option whose value is empty, as an unset variable of the shell leaves it."""
-    for option, value in zip_longest(arguments, arguments[1:]):
-        # Both spellings: `--env aws` and `--env=aws`.
-        name, is_joined, joined = option.partition("=")
-        if name in NEVER_EMPTY and (joined if is_joined else value) == "":
-            hint = f"leave {name} out, or check the variable that it is taken from"
-            raise UsageError(f"the value of {name} is empty", hint=hint)
-
-
-def _require_command(arguments: list[str]) -> None:
-    """Refuse a word that is a command of other programs and an option of etltctl."""
-    words = iter(arguments)
-    for word in words:
-        if word in VALUE_FLAGS:
-            next(words, None)
-        elif not word.startswith("-"):
-            if word in ("version", "help"):
-                after = [each for each in words if not each.startswith("-")] if word == "help" else []
-                raise UsageError(f"there is no command {word}", hint=command(*after, f"--{word}"))
-            return
-
-
-def hoisted(arguments: list[str]) -> list[str]:
-    """Return the arguments with the global flags in front, wherever they stood; those after `--` stay in place.
-
-    Args:
-        arguments: The words after `etltctl`.
-    """
-    # click accepts the options of the program only before the name of a command.
-    front, rest = [], []
-    waiting = iter(arguments)
-    for argument in waiting:
-        if argument == "--":
-            rest += [argument, *waiting]
-        elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=", "--events=")):
-            front.append(argument)
-        # click knows no option with an optional value, so a missing shell is filled in.
-        elif argument in COMPLETION_FLAGS:
-            front += [argument, next(waiting, "") or current_shell(os.environ)]
-        elif argument in VALUE_FLAGS:
-            front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
-        else:
-            rest.append(argument)
-    return front + rest
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
