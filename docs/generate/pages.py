@@ -11,6 +11,7 @@ from generate.commands import commands_block, commands_reference
 from generate.endpoints import endpoints_table, operations_list, services_reference
 from generate.error_texts import error_texts
 from generate.exit_codes import error_tree, exit_codes_table
+from generate.schemas import schema_files
 from generate.settings_page import settings_reference
 
 PROJECT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def pages() -> dict[Path, str]:
     """Return the current text of every file that the code fills, wholly or in part."""
     files = {page: with_parts(page, (PROJECT / page).read_text("utf-8")) for page in PARTS}
     files[Path("src", "etltctl", "cli", "command_tree.json")] = command_tree()
-    return files
+    return files | schema_files()
 
 
 def with_parts(page: Path, text: str) -> str:

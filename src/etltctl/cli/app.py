@@ -8,13 +8,13 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
-from etltctl.cli.arguments import hoisted, require_command, require_values, words_of
+from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
 from etltctl.cli.completion import Shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
@@ -23,7 +23,7 @@ from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
 from etltctl.console import Console, is_terminal
-from etltctl.errors import EtltctlError, ExitCode
+from etltctl.errors import Command, EtltctlError, ExitCode, NextStep
 from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
@@ -145,7 +145,7 @@ def set_up(
     if events == STDOUT and console.output is Output.JSON:
         raise WrongCommandLine("--events - and --output json both want standard output")
     if console.output is Output.PARQUET and session.words[:2] != ("athena", "query"):
-        raise WrongCommandLine("parquet is an output of etltctl athena query alone")
+        raise WrongCommandLine("athena query is the only command that writes parquet")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
@@ -189,6 +189,8 @@ def _open_streams() -> None:
 
 
 def _run(arguments: list[str], session: Session) -> int:
+    # Known before the command line is parsed: its errors have the form that was asked for, too.
+    session.console.output = named_output(arguments, os.environ)
     try:
         require_values(arguments)
         session.words = words_of(arguments)
@@ -201,7 +203,7 @@ def _run(arguments: list[str], session: Session) -> int:
         session.console.error(error)
         return error.exit_code
     except CommandLineError as error:
-        error.show()
+        _show_usage(error, session)
         return ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         result = ExitCode.INTERRUPTED
@@ -211,8 +213,22 @@ def _run(arguments: list[str], session: Session) -> int:
         session.console.fault(error)
         return ExitCode.FAILED
     if result == ExitCode.INTERRUPTED:  # which Typer makes of Ctrl-C
-        session.console.say("interrupted")
+        if session.console.is_document:
+            session.console.failure("KeyboardInterrupt", "interrupted", ExitCode.INTERRUPTED, NextStep())
+        else:
+            session.console.say("interrupted")
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _show_usage(error: Any, session: Session) -> None:
+    """Report an error of the command line that click raised."""
+    if not session.console.is_document:
+        error.show()
+        return
+    context = getattr(error, "ctx", None)
+    path = context.command_path.split()[1:] if context else []
+    step = NextStep(Command((*path, "--help"), is_whole=True))
+    session.console.failure("UsageError", error.format_message(), ExitCode.USAGE, step)
 
 
 def _say_whose(error: PermissionError, session: Session) -> int:

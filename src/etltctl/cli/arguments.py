@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from etltctl.cli.completion import current_shell
 from etltctl.errors import UsageError, command
+from etltctl.layouts import Output
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
@@ -49,6 +50,24 @@ def hoisted(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return front + rest
+
+
+def named_output(arguments: Sequence[str], environ: Mapping[str, str]) -> Output:
+    """Return the output that the words or the environment name, before they are parsed; a table if it is wrong.
+
+    Args:
+        arguments: The words after `etltctl`, the global flags in front.
+        environ: The variables of the process.
+    """
+    named = environ.get("ETLTCTL_OUTPUT", "")
+    for word, after in zip_longest(arguments, arguments[1:], fillvalue=""):
+        if word in ("-o", "--output"):
+            named = after
+        elif word.startswith("--output="):
+            named = word.partition("=")[2]
+        elif word == "--":
+            break
+    return Output(named) if named in list(Output) else Output.TABLE
 
 
 def require_values(arguments: list[str]) -> None:

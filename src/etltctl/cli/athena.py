@@ -77,7 +77,7 @@ def query(
         ),
     ] = None,
 ) -> None:
-    """Run SQL on Athena and print or write its rows. Cost and bytes go to stderr."""
+    """Run SQL on Athena and print its rows. Cost and bytes go to stderr."""
     from etltctl.cli.query_output import QueryOutput
     from etltctl.querying import read_sql, run_query
 

@@ -167,4 +167,4 @@ def test_parquet_is_an_output_of_queries_alone(tmp_path: Path) -> None:
     for arguments in (["runs", "list", "-o", "parquet"], ["-o", "parquet", "run", "mongodb"]):
         done = etltctl(*arguments, cwd=tmp_path)
         assert done.returncode == ExitCode.USAGE
-        assert "parquet is an output of etltctl athena query alone" in done.stderr
+        assert "athena query is the only command that writes parquet" in done.stderr
