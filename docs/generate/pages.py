@@ -13,6 +13,7 @@ from generate.endpoints import endpoints_table, operations_list, services_refere
 from generate.error_texts import error_texts
 from generate.exit_codes import error_tree, exit_codes_table
 from generate.measured import clients_table, sql_table
+from generate.schemas import schema_files
 from generate.settings_page import settings_reference
 
 PROJECT = Path(__file__).parents[2]
@@ -43,8 +44,7 @@ def pages() -> dict[Path, str]:
     """Return the current text of every file that the code fills, wholly or in part; measured parts stay as they are."""
     files = {page: with_parts(page, (PROJECT / page).read_text("utf-8")) for page in PARTS}
     files[Path("src", "etltctl", "cli", "command_tree.json")] = command_tree()
-    files |= cause_pages()
-    return files
+    return files | cause_pages() | schema_files()
 
 
 def with_parts(page: Path, text: str, parts: Mapping[Path, Mapping[str, Callable[[], str]]] = PARTS) -> str:

@@ -16,9 +16,14 @@ class Command:
     """A command of etltctl in a next step: its words after `etltctl`, with its options.
 
     It names no environment and no settings file. The front door that prints it adds the flags that it needs.
+
+    Attributes:
+        words: The words after `etltctl`.
+        is_whole: Whether the words have the user's own flags already, so that none is added.
     """
 
     words: tuple[str, ...]
+    is_whole: bool = False
 
     def __str__(self) -> str:
         """Return the command as a shell reads it."""

@@ -10,7 +10,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
-from etltctl.tabulating import folded
+from etltctl.tabulating import folded, local_time, utc_time
 
 app = group("Query the lake and keep its catalog up to date.")
 
@@ -62,12 +62,29 @@ def query(
             help="Start this query once; repeated with the id, return its result.",
         ),
     ] = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FILE", help="Write the rows there: .parquet, .csv, .json, .ndjson, .md or -o."
+        ),
+    ] = None,
+    is_vertical: Annotated[
+        bool | None,
+        typer.Option(
+            "--vertical/--no-vertical",
+            show_default=False,
+            help="A line for each column.  [default: if the terminal is too narrow]",
+        ),
+    ] = None,
 ) -> None:
     """Run SQL on Athena and print its rows. Cost and bytes go to stderr."""
+    from etltctl.cli.query_output import QueryOutput
     from etltctl.querying import read_sql, run_query
 
     session: Session = context.obj
     text = read_sql(sql, file, sys.stdin)
+    # Before the query: it costs money, and a result that cannot be written is lost.
+    output = QueryOutput.of(session.console, to, is_vertical)
     with session.connected() as settings:
         with session.console.working("query") as describe:
             answer = run_query(
@@ -80,9 +97,7 @@ def query(
                 max_scan=max_scan,
                 on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
-        # A statement without a result, such as CREATE VIEW, has no columns to print.
-        none = "" if answer.names else "Done."
-        session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
+        output.write(answer)
     session.console.say(answer.summary())
 
 
@@ -108,7 +123,8 @@ def describe(
 
     session: Session = context.obj
     with session.connected() as settings:
-        rows = describe_table(table, settings)
+        spell_time = local_time if session.console.is_for_people else utc_time
+        rows = describe_table(table, settings, spell_time)
     columns = ("part", "name", "type", "description")
     if session.console.output == "table":
         # The table's own description may be several sentences: it stands below its row.

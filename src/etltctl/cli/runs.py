@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,7 @@ def list_runs(
         (
             run.run_id,
             run.pipeline,
-            local_time(run.started) if run.started else "",
+            datetime.fromisoformat(run.started) if run.started else "",
             run.outcome,
             run.seconds,
             run.stopped_at,
@@ -75,13 +76,16 @@ def show_run(
 
     session: Session = context.obj
     run = find_run(session.load(), run_id)
-    if session.console.output == "table":
+    if session.console.is_for_people:
+        head = ("seq", "time", "step", "event", "facts")
         rows = [
             (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
-        text = "\n".join(folded(("seq", "time", "step", "event", "facts"), rows))
-        session.console.result({}, text)
+        if session.console.output == "table":
+            session.console.result({}, "\n".join(folded(head, rows)))
+        else:
+            session.console.rows("etltctl.events/1", head, rows)
         return
     if session.console.output == "ndjson":
         session.console.stream(run)
@@ -127,7 +131,7 @@ def cancel(
         cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
-    status = "state" if session.console.output == "table" else "found"
+    status = "state" if session.console.is_for_people else "found"
     columns = ("service", "name", "remote run", status, "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
@@ -168,16 +172,14 @@ def logs(
 
     session: Session = context.obj
     # A stream is written line by line; a document must be whole before its first line.
-    is_document = session.console.output in ("json", "csv")
+    is_document = session.console.output in ("json", "csv", "markdown")
     lines: list[LogLine] = []
     emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
         reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
     if is_document:
-        rows = [
-            (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
-        ]
+        rows = [(line.at, line.group, line.stream, line.text) for line in lines]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
@@ -193,7 +195,7 @@ def cost(
     from etltctl.history import costs
 
     session: Session = context.obj
-    is_table = session.console.output == "table"
+    is_table = session.console.is_for_people
     rows = [
         (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
         for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
