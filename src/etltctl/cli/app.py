@@ -203,6 +203,7 @@ def _open_streams() -> None:
 
 
 def _run(arguments: list[str], session: Session) -> int:
+    session.words = tuple(arguments)
     try:
         _require_values(arguments)
         _require_command(arguments)

@@ -39,6 +39,7 @@ class Session:
     config: Path | None = None
     env: str | None = None
     events: str = ""
+    words: tuple[str, ...] = ()  # of the command line, global flags first
     is_default_reported: bool = False  # whether the user has read that there is no settings file
     is_loopback_reported: bool = (
         False  # whether the user was warned that the shell leads AWS calls to this machine
