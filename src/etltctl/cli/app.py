@@ -194,6 +194,7 @@ def _open_streams() -> None:
 def _run(arguments: list[str], session: Session) -> int:
     # Known before the command line is parsed: its errors have the form that was asked for, too.
     session.console.output = named_output(arguments, os.environ)
+    session.arguments = tuple(arguments)
     try:
         require_values(arguments)
         session.words = words_of(arguments)

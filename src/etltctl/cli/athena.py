@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Session
 from etltctl.tabulating import folded, local_time, utc_time
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 app = group("Query the lake and keep its catalog up to date.")
 
@@ -21,12 +25,17 @@ def refresh_catalog(
     tables: Annotated[
         list[str] | None, typer.Argument(help="layer.table; all of them if none is named")
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Bring the catalog's tables up to date with the data. Needs no MSCK REPAIR."""
     from etltctl.pipeline import refresh
 
     session: Session = context.obj
-    with session.connected() as settings, session.console.working("athena refresh"):
+
+    def check(settings: Settings) -> None:
+        require_consent(session, settings, f"refresh {', '.join(tables or ['every table'])}", yes=yes)
+
+    with session.connected(check) as settings, session.console.working("athena refresh"):
         result = refresh(tables or [], settings)
     changes = [(name, facts["change"], facts["rows"]) for name, facts in result.facts["tables"].items()]
     session.console.rows(
@@ -139,12 +148,17 @@ def rollback_table(
     to: Annotated[
         str, typer.Option("--to", metavar="VERSION", help="The one before the current, unless named.")
     ] = "",
+    yes: Yes = False,
 ) -> None:
     """Make an earlier published version of a table current again."""
     from etltctl.pipeline import rollback
 
     session: Session = context.obj
-    with session.connected() as settings:
+
+    def check(settings: Settings) -> None:
+        require_consent(session, settings, f"roll {table} back to {to or 'its last version'}", yes=yes)
+
+    with session.connected(check) as settings:
         published = rollback(table, settings, to)
     document = {
         "schema": "etltctl.rollback/1",

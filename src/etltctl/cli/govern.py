@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, announcement, confirmation, show_plan
+from etltctl.cli.protection import Yes
 from etltctl.cli.session import Session
 
 app = group("Plan and apply Lake Formation's grants, and show readers.")

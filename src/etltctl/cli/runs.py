@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
@@ -121,6 +122,7 @@ def cancel(
     context: typer.Context,
     run_id: RunName = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    yes: Yes = False,
 ) -> None:
     """Stop the live remote runs of a run. A remote run that etltctl did not start continues."""
     from etltctl.history import Having, find_run
@@ -128,7 +130,11 @@ def cancel(
 
     session: Session = context.obj
     with session.connected() as settings:
-        cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
+        events = find_run(settings, run_id, Having.STEPS)
+        run = str(events[0]["run_id"])
+        chosen = () if run_id else (run,)
+        require_consent(session, settings, f"cancel run {run}", yes=yes, named=chosen)
+        cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
     status = "state" if session.console.is_for_people else "found"
@@ -214,6 +220,7 @@ def retry(
     ] = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
     from etltctl.history import run_to_retry
@@ -230,7 +237,11 @@ def retry(
         # The steps as they were: the pipeline may have others in the settings by now.
         named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
         walk = [Step.parse(step) for step in named]
-        session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
+        run = str(events[0]["run_id"])
+        session.require_ready(settings, walk, run, fresh=fresh)
+        # By its id: once a newer run has failed, the same words would mean that one.
+        chosen = () if run_id else (run,)
+        require_consent(session, settings, f"retry run {run}", yes=yes, named=chosen)
 
     with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
         settings,

@@ -41,6 +41,7 @@ class Session:
     env: str | None = None
     events: str = ""
     words: tuple[str, ...] = ()  # the command's name and its arguments, without options
+    arguments: tuple[str, ...] = ()  # the whole command line, the global flags first
     is_default_reported: bool = False  # whether the user has read that there is no settings file
     is_loopback_reported: bool = (
         False  # whether the user was warned that the shell leads AWS calls to this machine

@@ -55,7 +55,11 @@ class Settings(Section):
     )
     env: str
     protected: bool = Field(
-        default=False, description="whether `govern apply` and `connections apply` ask before every change"
+        default=False,
+        description=(
+            "whether a command asks before it changes anything here: `run`, `sync`, `run-glue`, `retry`, `rollback`, "
+            "`athena refresh`, `runs cancel`, `govern apply`, `connections apply`. Without a terminal it needs `--yes`"
+        ),
     )
     state: StatePlace = Field(
         default=".etltctl",
