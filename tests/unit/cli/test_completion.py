@@ -21,6 +21,10 @@ steps = ["sync:harbour", "glue:ships", "athena:refresh"]
 collections = ["ports"]
 [glue.jobs.ships]
 writes = ["gold.ships_by_city"]
+[sql.ports]
+reads = ["silver.port"]
+writes = "gold.ports_by_size"
+[sql.half_written]
 [env.staging]
 state = "elsewhere"
 """
@@ -58,6 +62,7 @@ def in_bash(words: list[str], cwd: Path) -> list[str]:
         (["sync", "ha"], {"harbour"}),
         (["run-glue", "sh"], {"ships"}),
         (["athena", "describe", "gold.sh"], {"gold.ships_by_city"}),
+        (["athena", "describe", ""], {"gold.ports_by_size", "silver.port"}),
         (["contract", "diff", "bronze.api_races", "bronze.harb"], {"bronze.harbour_ports"}),
         (["-e", "st"], {"staging"}),
         (["-o", "nd"], {"ndjson"}),
