@@ -86,9 +86,13 @@ class SqlStep(StepKind):
         """Return the table that the query writes: each run publishes a version of it."""
         return self.tables(name, settings)
 
-    def queried_tables(self, name: str, settings: Settings) -> Sequence[str]:
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the query reads."""
         return settings.sql[name].reads
+
+    def queried_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the query reads: all, in the caller's name."""
+        return self.inputs(name, settings)
 
     def permissions(
         self, name: str, refreshed: Sequence[str], required: Requirements

@@ -17,7 +17,7 @@ from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
 from etltctl.permissions import Requirements
 from etltctl.pipeline import require_ready
-from etltctl.pipeline.kinds import changes_of_pipelines, kind_of
+from etltctl.pipeline.kinds import changes_of_pipelines, kind_of, lineage_of
 from etltctl.pipeline.model import Step
 from etltctl.places import Places
 from etltctl.publishing.audit_queries import sql_rules
@@ -232,3 +232,8 @@ def test_a_number_in_braces_in_a_check_is_the_query_s(tmp_path: Path) -> None:
     rules = TableRules(sql={"postcode": "select 1 from {this} where regexp_like(code, '^\\d{5}$')"})
     (rule,) = sql_rules("gold.calm", rules, lambda name: f"t_{name}")
     assert rule.query == "select 1 from t_this where regexp_like(code, '^\\d{5}$')"
+
+
+def test_the_lineage_of_a_query_is_what_its_settings_say(tmp_path: Path) -> None:
+    inputs, outputs = lineage_of(STEP, project(tmp_path, GOOD))
+    assert (list(inputs), list(outputs)) == (["silver.weather_observation"], ["gold.calm"])
