@@ -144,7 +144,8 @@ class SqlStep(StepKind):
         require_success(
             ended,
             hint=NextStep(
-                f"published tables stay as they were; correct {query.file}, then: ",
+                # The first clause is kept where the cause of the failure is known and has a fix of its own.
+                f"published tables stay as they were, and the query is in {query.file}; correct it, then: ",
                 command("retry", step_run.ledger.run_id),
             ),
             file=str(query.path),
