@@ -144,7 +144,7 @@ class SqlStep(StepKind):
         require_success(
             ended,
             hint=NextStep(
-                # The first clause is kept where the cause of the failure is known and has a fix of its own.
+                # Where the cause of the failure is known, its fix takes the place of all but the first clause.
                 f"published tables stay as they were, and the query is in {query.file}; correct it, then: ",
                 command("retry", step_run.ledger.run_id),
             ),
