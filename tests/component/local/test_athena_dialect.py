@@ -61,7 +61,7 @@ def test_every_function_that_is_answered_has_a_case() -> None:
 
 
 def test_every_other_function_of_trino_s_reference_is_refused(referee: Referee) -> None:
-    forms = {"json_array", *map(str.lower, SPECIAL_FORMS)}  # they are no calls to the parser, and have cases
+    forms = {"json_array", *map(str.lower, SPECIAL_FORMS)}  # the parser reads them by their own syntax
     names = sorted(KNOWN - set(FUNCTIONS) - forms)
     cases = [Case("functions", number, f"select {name}(1, 2)") for number, name in enumerate(names)]
     replies = {case.sql: referee.verdict(case)[1] for case in cases}

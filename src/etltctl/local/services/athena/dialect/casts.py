@@ -277,3 +277,10 @@ def _nested(value: Value, to: Type, compiler: Expressions, node: exp.Expr | None
     # A null row stays null. Without the CASE it would become a row of nulls.
     packed = f"struct_pack({', '.join(parts)})"
     return Value(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE {packed} END)", to)
+
+
+def shown(value: Value, compiler: Expressions) -> str:
+    """Return the SQL of a value's text for a message. An array or a row has no cast to varchar."""
+    if value.type.is_("array", "row"):
+        return f"CAST({value.sql} AS VARCHAR)"
+    return cast(value, Type("varchar"), compiler).sql

@@ -63,6 +63,16 @@ def _placeholder(parser: Any) -> exp.Expr:
     return built
 
 
+def _json_exists(parser: Any) -> exp.Expr:
+    """Build the call of json_exists. Its answer to an error is a third argument."""
+    arguments = parser._parse_csv(parser._parse_assignment)
+    on_error = parser._parse_on_handling("ERROR", "TRUE", "FALSE", "UNKNOWN", "ERROR")
+    if on_error:
+        arguments.append(exp.var(on_error.split()[0]))
+    call: exp.Expr = parser.expression(exp.Anonymous(this="json_exists", expressions=arguments))
+    return call
+
+
 class AthenaSql(Trino):
     """Trino's SQL with every function read by its name."""
 
@@ -77,6 +87,7 @@ class AthenaSql(Trino):
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
         } | {
+            "JSON_EXISTS": lambda parser: _json_exists(parser),
             "JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False),
             "JSON_ARRAY": lambda parser: parser.expression(
                 exp.JSONArray(

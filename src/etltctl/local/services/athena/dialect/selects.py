@@ -51,12 +51,27 @@ def _finished(
     values: Sequence[Value],
 ) -> Query:
     order, limit = node.args.get("order"), node.args.get("limit")
+    if order is not None and node.args.get("distinct") is not None:
+        _check_distinct_order(order, node.expressions)
     keys = queries.output_keys(order, columns, values, compiler) if order is not None else ""
     options = limit.args.get("limit_options") if isinstance(limit, exp.Fetch) else None
     if options is not None and options.args.get("with_ties"):
         return _with_ties(queries, node, text, columns, keys)
     query = Query(text + (f" ORDER BY {keys}" if keys else ""), columns)
     return Query(query.sql + queries.limited(node), columns)
+
+
+def _check_distinct_order(order: exp.Expr, items: Sequence[exp.Expr]) -> None:
+    """Refuse a key that SELECT DISTINCT does not return, because its rows have no such value."""
+    if any(item.is_star for item in items):
+        return
+    names = {item.alias_or_name.lower() for item in items}
+    for key in order.expressions:
+        column = key.this.name.lower() if isinstance(key.this, exp.Column | exp.Literal) else ""
+        is_output = column in names or column.isdigit() or any(key.this == item.unalias() for item in items)
+        if not is_output:
+            words = "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+            raise QueryError("EXPRESSION_NOT_IN_DISTINCT", f"{place(key)}: {words}")
 
 
 def _with_ties(queries: Queries, node: exp.Select, text: str, columns: Sequence[Output], keys: str) -> Query:

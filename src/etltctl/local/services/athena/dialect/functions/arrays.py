@@ -206,6 +206,8 @@ def _extreme(call: Call) -> Value:
 def _element_at(call: Call) -> Value:
     call.expect(2)
     if call.types[0].is_("map"):
+        if casts.common_type(call.types[0].inner(0), call.types[1]) is None:
+            raise call.unexpected("element_at(map(K,V), K)", "element_at(array(E), bigint)")
         return value_at(call.args[0], call.args[1], call.node, call.compiler)
     values, index = array_of(call, 0), call.to(1, BIGINT)
     kind = values.type.element

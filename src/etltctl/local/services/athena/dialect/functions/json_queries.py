@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
@@ -149,16 +149,24 @@ def _json_query(compiler: Expressions, node: exp.Expr) -> Value:
 
 @function("json_exists")
 def _json_exists(call: Call) -> Value:
-    call.expect(2)
+    call.expect(2, 3)
     path = _path_of(call.nodes[1])
+    on_error = call.nodes[2].name if len(call.nodes) == 3 else "FALSE"
+    if len(call.nodes) == 3 and not isinstance(call.nodes[2], exp.Var):
+        raise syntax("mismatched input ','", call.nodes[2])
 
-    def json_exists(text: str) -> bool:
+    def json_exists(text: str) -> bool | None:
         try:
             return bool(items_at(read(text), path))
-        except ValueError:
-            return False
+        except ValueError as error:
+            if on_error == "ERROR":
+                is_path = isinstance(error, PathError)
+                code = "PATH_EVALUATION_ERROR" if is_path else "JSON_INPUT_CONVERSION_ERROR"
+                raise QueryError(code, str(error)) from error
+            return {"TRUE": True, "FALSE": False}.get(on_error)
 
-    return call.python(_named(json_exists, "json_exists", path), _input(call), returns=BOOLEAN)
+    input_ = _input(replace(call, nodes=call.nodes[:1]))
+    return call.python(_named(json_exists, "json_exists", path, on_error), input_, returns=BOOLEAN)
 
 
 def json_object(keys: Sequence[str | None], values: Sequence[str | None], *, keeps_nulls: bool) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts, errors
-from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.errors import invalid_argument, mismatch, unsupported
 from etltctl.local.services.athena.dialect.functions.lambdas import (
     applied,
@@ -21,7 +20,7 @@ from etltctl.local.services.athena.dialect.functions.lambdas import (
     unless_null,
 )
 from etltctl.local.services.athena.dialect.registry import Call, function
-from etltctl.local.services.athena.dialect.trino_types import UNKNOWN, VARCHAR, Type, array, map_of, row
+from etltctl.local.services.athena.dialect.trino_types import UNKNOWN, Type, array, map_of, row
 from etltctl.local.services.athena.dialect.values import Value, member
 
 if TYPE_CHECKING:
@@ -75,8 +74,8 @@ def checked_map(call: Call, keys: str, values: str, kind: Type) -> str:
     uneven = failure("'Key and value arrays must be the same length'", kind)
 
     def build(held: str) -> str:
-        shown = cast(Value(f"list_extract({_repeated(held)}, 1)", kind.inner(0)), VARCHAR, call.compiler)
-        twice = failure(f"concat('Duplicate map keys (', {shown.sql}, ') are not allowed')", kind)
+        shown = casts.shown(Value(f"list_extract({_repeated(held)}, 1)", kind.inner(0)), call.compiler)
+        twice = failure(f"concat('Duplicate map keys (', {shown}, ') are not allowed')", kind)
         return (
             f"CASE WHEN {held} IS NULL OR {values} IS NULL THEN NULL WHEN len({held}) <> len({values}) THEN {uneven}"
             f" WHEN len({held}) <> list_count({held}) THEN {null}"
@@ -111,7 +110,7 @@ def value_at(
         kind,
         "INVALID_FUNCTION_ARGUMENT",
         "'Key not present in map: '",
-        cast(typed_key, VARCHAR, compiler).sql,
+        casts.shown(typed_key, compiler),
     )
     there = f"map_contains({value.sql}, {typed_key.sql})"
     guarded = f"CASE WHEN {there} THEN {at_key} ELSE {missing} END"
