@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.hive_tables import described_table
@@ -17,6 +17,7 @@ from etltctl.local.services.athena.statements.written_rows import (
     Rows,
     hive_columns,
     read_layout,
+    read_query,
     register_partitions,
     rows_of,
     urls_of,
@@ -51,11 +52,10 @@ def create_table_as(execution: Execution) -> Answer:
     properties = clauses.properties() if clauses.accept("WITH") else {}
     if not clauses.accept("AS"):
         # Without AS it is a table that Hive makes, and of these Athena has external ones only.
-        raise QueryError(
-            "SYNTAX_ERROR", "No location was specified for table. An S3 location must be specified"
-        )
+        raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     is_empty = clauses.ends_with("WITH", "NO", "DATA")
     clauses.ends_with("WITH", "DATA")
+    query = read_query(clauses.rest())
     # Everything that can be refused without reading a row is refused first.
     layout = _layout(properties)
     location = properties.pop("external_location", "")
@@ -71,7 +71,7 @@ def create_table_as(execution: Execution) -> Answer:
     location = _location(execution, location)
     require_empty(location, execution.lake.directory, f"{name.database}.{name.name}")
     target = hive_columns(layout.partitioned_by, names, needs_names=not names)
-    rows = rows_of(execution, clauses.rest(), target, is_empty=is_empty)
+    rows = rows_of(execution, query, target, is_empty=is_empty)
     _require_buckets(layout, rows)
     # The files come before the table: a query never sees a table whose rows are still missing.
     written = write_rows(

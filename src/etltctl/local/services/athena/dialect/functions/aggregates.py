@@ -11,7 +11,6 @@ from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import (
     QueryError,
     place,
-    syntax,
     unsupported,
 )
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
@@ -289,8 +288,6 @@ def _listagg_form(compiler: Expressions, node: exp.Expr) -> Value:
     if overflow is not None and not (isinstance(overflow, exp.Var) or overflow == "ERROR"):
         raise unsupported("LISTAGG with ON OVERFLOW TRUNCATE")
     ordered, inner = node.this, replace(compiler, modifiers=Modifiers())
-    if not isinstance(ordered, exp.Order):
-        raise syntax("mismatched input. Expecting: 'WITHIN'", node)
     compiler = compiler.with_modifiers(order=compiler.queries.order_keys(ordered, inner))
     value = ordered.this
     if isinstance(value, exp.Distinct):
