@@ -68,6 +68,8 @@ def create_table_as(execution: Execution) -> Answer:
             "TABLE_ALREADY_EXISTS",
             f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' already exists",
         )
+    # Asked before the query runs, or a caller without the permission would leave files behind.
+    execution.lake.catalog.require("CREATE_TABLE", name.database, "")
     location = _location(execution, location)
     require_empty(location, execution.lake.directory, f"{name.database}.{name.name}")
     target = hive_columns(layout.partitioned_by, names, needs_names=not names)
