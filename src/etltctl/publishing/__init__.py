@@ -7,6 +7,7 @@ makes a version current, and only it knows that a version is a folder of Parquet
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Staged, Violation
 from etltctl.publishing.catalog_refresh import GONE, NOT_PUBLISHED, combined
+from etltctl.publishing.context import command_writing
 from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
@@ -24,5 +25,6 @@ __all__ = [
     "Staged",
     "Violation",
     "combined",
+    "command_writing",
     "version_of",
 ]
