@@ -99,13 +99,13 @@ def objects(lake: GovernedLake) -> set[tuple[str, str]]:
 def databases(role: Publisher | GovernedLake) -> list[bool]:
     """Return whether each listing of databases has `shut`."""
     athena, glue = role.client("athena"), role.client("glue")
-    listed = athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
+    described = athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
     return [
         "shut" in names
         for names in (
             rows(athena, "SHOW DATABASES"),
             rows(athena, "SELECT schema_name FROM information_schema.schemata"),
-            {one["Name"] for one in listed},
+            {one["Name"] for one in described},
             {one["Name"] for one in glue.get_databases()["DatabaseList"]},
         )
     ]
@@ -114,7 +114,7 @@ def databases(role: Publisher | GovernedLake) -> list[bool]:
 def tables(role: Publisher | GovernedLake) -> list[bool]:
     """Return whether each listing of tables has `shut.t`."""
     athena, glue = role.client("athena"), role.client("glue")
-    listed = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="shut")
+    metadata = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="shut")
     in_schema = "SELECT table_name FROM information_schema.{} WHERE table_schema = 'shut'"
     return [
         "t" in names
@@ -122,7 +122,7 @@ def tables(role: Publisher | GovernedLake) -> list[bool]:
             rows(athena, "SHOW TABLES IN shut"),
             rows(athena, in_schema.format("tables")),
             rows(athena, in_schema.format("columns")),
-            {one["Name"] for one in listed["TableMetadataList"]},
+            {one["Name"] for one in metadata["TableMetadataList"]},
             {one["Name"] for one in glue.get_tables(DatabaseName="shut")["TableList"]},
             {one["Name"] for one in glue.search_tables(SearchText="t")["TableList"]},
         )
