@@ -31,7 +31,7 @@ def athena(server: Served) -> Iterator[Athena]:
     athena.succeed("DROP DATABASE texts CASCADE")
 
 
-def made(athena: Athena, name: str, form: str, columns: str = COLUMNS) -> str:
+def create(athena: Athena, name: str, form: str, columns: str = COLUMNS) -> str:
     athena.succeed(f"CREATE EXTERNAL TABLE {name} {columns} {form} LOCATION 's3://text-inserts/{name}/'")
     return name
 
@@ -61,20 +61,20 @@ def texts(athena: Athena, name: str) -> list[str]:
 def test_a_row_is_written_with_the_separators_of_the_table(
     athena: Athena, name: str, form: str, line: str
 ) -> None:
-    made(athena, name, form)
+    create(athena, name, form)
     athena.succeed(f"INSERT INTO {name} SELECT {ROW}")
     assert texts(athena, name) == [line]
     assert athena.rows(f"SELECT * FROM {name}") == [READ]
 
 
 def test_a_null_is_written_as_the_table_marks_it(athena: Athena) -> None:
-    made(
+    create(
         athena,
         "nulls",
         "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' NULL DEFINED AS '-'",
         "(a int, b string)",
     )
-    made(athena, "slashes", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','", "(a int, b string)")
+    create(athena, "slashes", "ROW FORMAT DELIMITED FIELDS TERMINATED BY ','", "(a int, b string)")
     for name, line in (("nulls", "-\tx"), ("slashes", "\\N,x")):
         athena.succeed(f"INSERT INTO {name} VALUES (NULL, 'x')")
         assert texts(athena, name) == [line]
@@ -82,7 +82,7 @@ def test_a_null_is_written_as_the_table_marks_it(athena: Athena) -> None:
 
 
 def test_a_row_of_json_is_an_object_a_line(athena: Athena) -> None:
-    made(athena, "objects", f"ROW FORMAT SERDE '{JSON}'")
+    create(athena, "objects", f"ROW FORMAT SERDE '{JSON}'")
     athena.succeed(f"INSERT INTO objects SELECT {ROW}")
     (line,) = texts(athena, "objects")
     assert json.loads(line)["t"] == "a b"
