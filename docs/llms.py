@@ -12,6 +12,7 @@ SECTIONS = {
     "tutorial": "Tutorial",
     "how-to": "How to",
     "errors": "Errors",
+    "causes": "Causes",
     ".": "Topics",
     "reference": "Reference",
     "explanation": "Explanation",

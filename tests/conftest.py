@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from support.tallies import TallyTables
+
 # In the order in which they start, the longest first. A file or folder of `TOGETHER` is one share with everything
 # below it that is not a separate share. Every other file is a share by itself.
 TOGETHER = (
@@ -62,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )  # and refuses a call that the real service would not accept or make
     config.option.hypothesis_seed = str(seed)
     config.pluginmanager.register(SkipGate(), "skip-gate")
+    config.pluginmanager.register(TallyTables(), "tally-tables")
 
 
 def pytest_report_header() -> str:

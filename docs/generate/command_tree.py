@@ -22,6 +22,7 @@ TAKES = {
     "last": "steps",
     "only": "steps",
     "env": "environments",
+    "code": "codes",
     "datasource": "data sources",
 }
 FILE_LIKE = {"config_file", "events", "file", "folder", "path", "output_file"}

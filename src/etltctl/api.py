@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
     from etltctl.pipeline import PipelineResult, RunOptions, StepResult
+    from etltctl.result_columns import Column
     from etltctl.settings import Settings
 
 
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
 class QueryResult:
     """A query's answer: its columns, its rows as Python values, and what Athena read for it.
 
-    A decimal is a `decimal.Decimal` with the digits and the scale that Athena returned.
+    A decimal is a `decimal.Decimal` with the digits and the scale that Athena returned. A date, a time, an array, a map
+    and a row are the text that Athena returned; `arrow` and `df` have types for dates and times.
     """
 
     columns: tuple[str, ...]
@@ -31,6 +36,39 @@ class QueryResult:
     query_id: str
     scanned_bytes: int
     cost_usd: float
+    described: tuple[Column, ...] = field(default=(), repr=False)
+    """The columns with Athena's types."""
+
+    def arrow(self) -> pyarrow.Table:
+        """Return the rows as a table of Arrow, with the types of Athena's columns.
+
+        Null is null, and an empty text is an empty text. Arrays, maps and rows are the text that Athena returned. If
+        columns share a name, the later ones are numbered: `city_2`.
+
+        Raises:
+            UsageError: A column has a value that its type of Arrow cannot hold, such as a date after the year 9999.
+        """
+        from etltctl.arrow_results import arrow_table
+        from etltctl.result_columns import Column
+        from etltctl.tabulating import distinct
+
+        described = self.described or tuple(Column(name, "") for name in self.columns)
+        return arrow_table(described, distinct(self.columns), self.rows)
+
+    def df(self) -> pandas.DataFrame:
+        """Return the rows as a data frame of pandas, with the types of Athena's columns.
+
+        Integers, doubles, booleans and texts have pandas' own types with null (`Int64`, `Float64`, `boolean`,
+        `string`), so that null stays distinct from zero, NaN and the empty text. Times are `datetime64`, decimals
+        `decimal.Decimal`, dates `datetime.date`.
+
+        Raises:
+            ConfigurationError: pandas is not installed.
+            UsageError: As for `arrow`.
+        """
+        from etltctl.arrow_results import data_frame
+
+        return data_frame(self.arrow())
 
     def dicts(self) -> list[dict[str, Any]]:
         """Return the rows by column name. If columns share a name, the later ones are numbered: `city_2`."""
@@ -193,6 +231,7 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
             query_id=facts["query_id"],
             scanned_bytes=facts["scanned_bytes"],
             cost_usd=facts["cost_usd"],
+            described=tuple(answer.columns),
         )
 
 

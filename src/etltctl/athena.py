@@ -240,7 +240,7 @@ class Athena:
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
         return [
-            Column(info["Name"], info["Type"])
+            Column(info["Name"], info["Type"], info.get("Precision", 0), info.get("Scale", 0))
             for info in answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
         ]
 

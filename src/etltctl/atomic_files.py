@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
+from typing import BinaryIO
 
 
-def write_atomically(file: Path, content: str | bytes) -> None:
-    """Write the file, in place of one that is there; folders above it are made.
+@contextmanager
+def atomic_file(file: Path) -> Iterator[BinaryIO]:
+    """Yield a stream of bytes for the file, in place of one that is there; folders above it are made.
 
-    The content goes to a file next to it, which then takes its name in one step. Two writers never share that file,
-    so the last one wins with a whole file. A process that is killed leaves at most a hidden file that ends in `.new`.
+    The bytes go to a file next to it, which takes its name in one step when the block ends without an error. Two
+    writers never share that file, so the last one wins with a whole file. A process that is killed leaves at most a
+    hidden file that ends in `.new`.
 
     Args:
         file: The file to write.
-        content: Its content; text is written as UTF-8.
 
     Raises:
         OSError: The file cannot be written. What was there before is untouched.
@@ -24,8 +28,23 @@ def write_atomically(file: Path, content: str | bytes) -> None:
     written = file.with_name(f".{file.name}.{os.getpid()}-{get_ident()}.new")
     try:
         # The new file has the rights that the umask leaves, as one written in place would have.
-        written.write_bytes(content.encode() if isinstance(content, str) else content)
+        with written.open("wb") as stream:
+            yield stream
         written.replace(file)
     except BaseException:
         written.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Write the file as `atomic_file` does.
+
+    Args:
+        file: The file to write.
+        content: Its content; text is written as UTF-8.
+
+    Raises:
+        OSError: The file cannot be written. What was there before is untouched.
+    """
+    with atomic_file(file) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)

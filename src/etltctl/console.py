@@ -7,85 +7,27 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from etltctl.errors import Command, ConfigurationError, EtltctlError, NextStep, bounded
-from etltctl.tabulating import (
-    Cells,
-    aligned,
-    as_json,
-    csv_lines,
-    findings_lines,
-    json_document,
-    json_lines,
-    printable,
-)
+from etltctl.error_documents import error_document, plain_error_document
+from etltctl.errors import ConfigurationError, EtltctlError, ExitCode, NextStep, bounded
+from etltctl.layouts import Output, laid_out
+from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
+from etltctl.terminal import Advice, Terminal, is_terminal
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
 
+__all__ = ["Console", "Errors", "Progress", "Results", "Terminal", "end_for_no_reader", "is_terminal"]
+
 NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live line
+
+BUG = "this is a bug in etltctl; run again with -vv for the traceback"
 
 # Glue's group "error" has all that Glue and Spark log, errors or not; "output" has all that the script writes.
 WRITERS = {"error": "system", "output": "script"}
-
-Advice = str | Command | NextStep
-
-
-class Output(StrEnum):
-    """How a result is written to stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-
-
-@dataclass
-class Terminal:
-    """How a command speaks: its options, its two streams, and a line on stderr.
-
-    Attributes:
-        plain: Whether stderr gets plain lines alone, with no live line.
-        is_streaming: Whether stdout is a stream of events, so that a result is said on stderr.
-        spell: Spells a next step; the command line's spelling adds its flags to the commands.
-    """
-
-    output: Output = Output.TABLE
-    quiet: bool = False
-    verbosity: int = 0
-    plain: bool = False
-    stdout: TextIO = field(default_factory=lambda: sys.stdout)
-    stderr: TextIO = field(default_factory=lambda: sys.stderr)
-    is_streaming: bool = False
-    spell: Callable[[Advice], str] = str
-    _live: Any = field(default=None, repr=False)  # rich's progress display, while there is a live line
-
-    def say(self, text: Advice) -> None:
-        """Write a line of progress or advice, unless no progress is wanted."""
-        if self.quiet:
-            return
-        line = printable(self.spell(text))
-        with suppress(OSError):  # the reader of the progress has gone, or the terminal has; the run goes on
-            if self._live is not None:
-                # Through rich, which moves its live line below the text; a direct write would tear it.
-                self._live.console.print(line, markup=False, highlight=False)
-            else:
-                self.stderr.write(line + "\n")
-                self.stderr.flush()
-
-    def warn(self, text: Advice) -> None:
-        """Write a warning, even where no progress is wanted."""
-        self.complain(f"warning: {self.spell(text)}")
-
-    def complain(self, text: str) -> None:
-        """Write lines to stderr, even where no progress is wanted."""
-        with suppress(OSError):
-            self.stderr.write(printable(text) + "\n")
-            self.stderr.flush()
 
 
 @dataclass
@@ -101,40 +43,46 @@ class Results(Terminal):
         """
         if self.is_streaming:
             self.say(text)
-        elif self.output is Output.TABLE:
+        elif self.is_for_people:
             self._write(self.spell(text))
         elif self.output is Output.CSV:
             self._write_all(csv_lines(list(document), [list(document.values())]))
         else:
             self._write(as_json(document, indent=2 if self.output is Output.JSON else None))
 
+    def document(self, document: Mapping[str, Any]) -> None:
+        """Write a document that is JSON in every output."""
+        self._write(as_json(document, indent=None if self.output is Output.NDJSON else 2))
+
     def rows(
-        self, schema: str, columns: Sequence[str], rows: Iterable[Cells], /, none: Advice = "", **facts: Any
+        self,
+        schema: str,
+        columns: Sequence[str],
+        rows: Iterable[Cells],
+        /,
+        none: Advice = "",
+        width: int = 0,
+        **facts: Any,
     ) -> None:
-        """Write a result of rows as they come: aligned, as CSV, one JSON document, or one JSON object a line.
+        """Write a result of rows as they come: aligned, as Markdown or CSV, one JSON document, or an object a line.
 
         Args:
             schema: The name of the result's schema.
             columns: The names of the columns.
             rows: The rows.
             none: Said in place of a table without rows; if it is empty, the table's head is written.
+            width: The most characters of a row in a table; 0 is any. Wider rows stand one below the other.
             facts: What else the JSON document says.
         """
-        head = {"schema": schema, **facts}
-        match self.output:
-            case Output.NDJSON:
-                self._write_all(json_lines(columns, rows))
-            case Output.JSON:
-                self._write_all(json_document(head, columns, rows))
-            case Output.CSV:
-                self._write_all(csv_lines(columns, rows))
-            case Output.TABLE:
-                # Only the first row decides between a table and a sentence; the others stay unread.
-                first = list(islice(coming := iter(rows), 1))
-                if first or not none:
-                    self._write_all(aligned(columns, chain(first, coming)))
-                else:
-                    self.say(none)
+        coming = iter(rows)
+        if none and self.is_for_people:
+            # Only the first row decides between a table and a sentence; the others stay unread.
+            first = list(islice(coming, 1))
+            if not first:
+                self.say(none)
+                return
+            coming = chain(first, coming)
+        self._write_all(laid_out(self.output, columns, coming, {"schema": schema, **facts}, width))
 
     def stream(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Write events as their stream has them: a line that names the schema, then a line for each."""
@@ -160,8 +108,8 @@ class Results(Terminal):
 
     def log_line(self, line: LogLine) -> None:
         """Write a line of a log, as a result."""
-        facts = {"ts": line.at.isoformat(timespec="milliseconds"), "group": line.group, "stream": line.stream}
-        if self.output is Output.TABLE:
+        facts = {"ts": line.at, "group": line.group, "stream": line.stream}
+        if self.is_for_people:
             self._write(f"{line.at.astimezone():%H:%M:%S} {WRITERS.get(line.group, line.group)} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))
@@ -181,11 +129,16 @@ class Results(Terminal):
             if flush:
                 self.stdout.flush()
         except BrokenPipeError:
-            # Python flushes stdout once more at its end, and would fail on the broken pipe again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
+            end_for_no_reader()
         except OSError as error:
             raise EtltctlError(f"the result cannot be written to stdout: {error.strerror}") from error
+
+
+def end_for_no_reader() -> NoReturn:
+    """End the command well, because the reader of stdout has gone."""
+    # Python flushes stdout once more at its end, and would fail on the broken pipe again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0) from None
 
 
 @dataclass
@@ -255,6 +208,9 @@ class Errors(Terminal):
 
     def error(self, error: EtltctlError) -> None:
         """Write what happened, to what, and what to do next; the traceback only with -vv."""
+        if self.is_document:
+            self.complain(as_json(error_document(error, self.spell, is_traced=self.verbosity > 1)))
+            return
         lines = [f"error: {error.message}"]
         if isinstance(error, ConfigurationError):
             lines += [f"  {self.spell(problem)}" for problem in error.problems]
@@ -274,25 +230,31 @@ class Errors(Terminal):
 
     def fault(self, error: BaseException) -> None:
         """Write an error that etltctl did not foresee."""
+        if self.is_document:
+            trace = "".join(traceback.format_exception(error)) if self.verbosity > 1 else ""
+            self.failure(type(error).__name__, f"unexpected: {error}", ExitCode.FAILED, NextStep(BUG), trace)
+            return
         self.complain(f"error: unexpected {type(error).__name__}: {error}")
         if self.verbosity > 1:
             self.complain("".join(traceback.format_exception(error)).rstrip())
         else:
-            self.complain("  next: this is a bug in etltctl; run again with -vv for the traceback")
+            self.complain(f"  next: {BUG}")
+
+    def failure(
+        self, class_name: str, message: str, exit_code: ExitCode, step: NextStep, trace: str = ""
+    ) -> None:
+        """Write a failure that is not an error of etltctl's tree as a document.
+
+        Args:
+            class_name: The name of its class.
+            message: What happened.
+            exit_code: What the process returns.
+            step: What to do next.
+            trace: The traceback, if it is wanted.
+        """
+        self.complain(as_json(plain_error_document(class_name, message, exit_code, step, self.spell, trace)))
 
 
 @dataclass
 class Console(Results, Progress, Errors):
     """Where a command says what it does."""
-
-
-def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Return whether live progress can be shown.
-
-    Args:
-        stream: Standard error.
-        environ: The variables of the process; TERM=dumb, CI and NO_COLOR ask for plain lines.
-    """
-    # TERM, CI and NO_COLOR as the community uses them; any value counts, an empty one does not.
-    asks_for_plain = environ.get("TERM") == "dumb" or environ.get("CI") or environ.get("NO_COLOR")
-    return stream.isatty() and not asks_for_plain

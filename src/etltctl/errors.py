@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
+from typing import Any
 
 from etltctl.next_steps import RETRY, Command, Hint, NextStep, Parameter, command, install
 
@@ -100,6 +101,7 @@ class EtltctlError(Exception):
         message: What happened, and to which run or table.
         next_step: What to do next.
         facts: The particulars (ids, names, places) by name, in the order in which they are printed.
+        record: What the ledger keeps of the failure: its cause, the evidence, an excerpt of the log.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -118,6 +120,7 @@ class EtltctlError(Exception):
         self.next_step = hint if isinstance(hint, NextStep) else NextStep(hint)
         # Zero and False are facts. Only what is unknown is left out.
         self.facts = {name: value for name, value in facts.items() if value not in (None, "")}
+        self.record: dict[str, Any] = {}
 
     @property
     def hint(self) -> str:

@@ -26,7 +26,8 @@ from etltctl.publishing import ROWS, VERSION, command_writing
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
-from etltctl.values import S3Location, TableName, quoted_name, quoted_text
+from etltctl.unload import unload_sql
+from etltctl.values import S3Location, TableName, quoted_name
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -123,7 +124,7 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     if described is not None:
         return described
     # A table that jobs will write exists for the user before it exists for the catalog.
-    tables = [*settings.job_tables(), *settings.stream_tables()]
+    tables = [*settings.versioned_tables(), *settings.stream_tables()]
     if table not in tables:
         raise unknown("table", table, tables, hint=command("athena", "tables"))
     raise BlockedError(
@@ -193,8 +194,7 @@ def _statement(
     source = ".".join(map(quoted_name, _in_catalog(selection.table, settings)))
     # The condition stands on separate lines, because it may end in a comment.
     condition = f"WHERE\n{selection.where}\n" if selection.where else ""
-    options = "WITH (format = 'PARQUET', compression = 'SNAPPY')"
-    return f"UNLOAD (SELECT {names} FROM {source} {condition}) TO {quoted_text(str(place))} {options}"
+    return unload_sql(f"SELECT {names} FROM {source} {condition}", str(place))
 
 
 def _fetch(s3: S3, unloaded: S3Object, file: Path) -> Path:

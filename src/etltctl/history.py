@@ -125,7 +125,7 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
             if latest and events and events[-1]["ts"] < latest[0]["ts"]:
                 break
             is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
-            if is_later and any(map(HAS[Having.STEPS], events)) and _summary(events).outcome != "succeeded":
+            if is_later and any(map(HAS[Having.STEPS], events)) and summary(events).outcome != "succeeded":
                 latest = events
     if not latest:
         find_run(settings, "", Having.STEPS)  # raises if no run has steps, so that `run` is the next step
@@ -245,10 +245,15 @@ def _summary_of(store: Store, run_id: str) -> RunSummary | None:
         events = read_events(store, run_id)
     except UsageError:
         return RunSummary(run_id, "", "", "written by a later etltctl", None, "")
-    return _summary(events) if events else None
+    return summary(events) if events else None
 
 
-def _summary(events: Sequence[Event]) -> RunSummary:
+def summary(events: Sequence[Event]) -> RunSummary:
+    """Return a run in one line.
+
+    Args:
+        events: The run's events, oldest first; at least one.
+    """
     first = events[0]
     last = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
     failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -69,6 +69,25 @@ class ErrorLines:
         return is_error or is_trace
 
 
+@dataclass(frozen=True)
+class LogTail:
+    """The end of each log of a job run's driver, the likeliest to explain a failure first."""
+
+    logs: tuple[tuple[LogLine, ...], ...] = ()
+
+    @property
+    def lines(self) -> list[LogLine]:
+        """All lines, oldest first."""
+        return list(heapq.merge(*self.logs, key=lambda line: line.at))
+
+    def telling(self, count: int = 20) -> list[str]:
+        """Return the newest lines of the log that holds an error, else of the first that holds anything."""
+        texts = [[line.text for line in log] for log in self.logs]
+        logs = [[text for text in log if text and not NOISE.search(text)] or log for log in texts]
+        with_error = [log for log in logs if any(ERROR.search(text) for text in log)]
+        return next((log for log in [*with_error, *logs] if log), [])[-count:]
+
+
 @dataclass
 class Logs:
     """The logs of Glue runs; each line is read once, also when a run is followed.
@@ -108,21 +127,22 @@ class Logs:
                 return
 
     def last_lines(self, run: JobRun, count: int = 20) -> list[str]:
-        """Return the newest lines that say something about a failure.
+        """Return the newest lines that say something about a failure, of the driver's logs."""
+        return self.tail(run).telling(count)
 
-        They come from the log that holds an error, else from the first that holds anything. Without a readable log
-        the list is empty: a summary must not fail for want of it.
+    def tail(self, run: JobRun) -> LogTail:
+        """Return the end of each of the driver's logs.
+
+        A log that cannot be read is left out: a summary must not fail for want of it.
         """
-        logs = []
+        logs: list[Sequence[LogLine]] = []
         for place in self._places(run):
             for group, stream in _streams(run):
                 with suppress(EtltctlError):
-                    lines = self._newest(run, f"{place}/{group}", stream)
-                    logs.append([line for line in lines if line and not NOISE.search(line)] or lines)
+                    logs.append(self._newest(run, f"{place}/{group}", group, stream))
             if any(logs):
                 break
-        telling = [lines for lines in logs if any(ERROR.search(line) for line in lines)]
-        return next((lines for lines in [*telling, *logs] if lines), [])[-count:]
+        return LogTail(tuple(map(tuple, logs)))
 
     def _places(self, run: JobRun) -> list[str]:
         """Return the prefixes of the groups that the run may have written to, the likeliest first."""
@@ -134,15 +154,15 @@ class Logs:
         """Return whether lines of the run were read from the groups of this prefix before."""
         return any((run.id, f"{place}/{group}") in self._newest_ms for group in GROUPS)
 
-    def _newest(self, run: JobRun, group: str, stream: str) -> list[str]:
+    def _newest(self, run: JobRun, name: str, group: str, stream: str) -> list[LogLine]:
         """Return the last lines of a stream. A page without events is not the end of it."""
-        query: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "limit": READ_BACK}
+        query: dict[str, Any] = {"logGroupName": name, "logStreamName": stream, "limit": READ_BACK}
         for _ in range(MOST_EMPTY_PAGES):
             with translated("logs"):
                 page = self.aws.client("logs").get_log_events(**query, **_period(run), startFromHead=False)
             # The same token again is CloudWatch's sign that the stream has no more.
             if page["events"] or page["nextBackwardToken"] == query.get("nextToken"):
-                return [str(event["message"]).rstrip() for event in page["events"]]
+                return [_line(event, group, stream) for event in page["events"]]
             query["nextToken"] = page["nextBackwardToken"]
         return []
 
@@ -152,10 +172,10 @@ class Logs:
             # Lines may arrive late, so that the last seconds are read once more; `_seen` drops the repeated ones.
             period["startTime"] = max(period.get("startTime", 0), self._newest_ms[key] - OVERLAP_MS)
         for event in self._events(name, run.id, period):
-            at_ms = min(event["timestamp"], LATEST_MS)
+            line = _line(event, group, event["logStreamName"])
+            at_ms = int(line.at.timestamp() * 1000)
             self._newest_ms[key] = max(self._newest_ms.get(key, 0), at_ms)
-            at = datetime.fromtimestamp(at_ms / 1000, UTC)
-            yield LogLine(at, group, event["logStreamName"], str(event["message"]).rstrip())
+            yield line
 
     def _events(self, group: str, run_id: str, period: Mapping[str, int]) -> Iterator[Mapping[str, Any]]:
         """Yield the run's events that were not read before, a page after the other.
@@ -183,6 +203,12 @@ class Logs:
                 return
             query["nextToken"] = page["nextToken"]
         self.unread.add(group)
+
+
+def _line(event: Mapping[str, Any], group: str, stream: str) -> LogLine:
+    """Return an event as a line. A service may leave its time out, or name one that Python cannot."""
+    at = datetime.fromtimestamp(min(event.get("timestamp", 0), LATEST_MS) / 1000, UTC)
+    return LogLine(at, group, stream, str(event["message"]).rstrip())
 
 
 def _identity(event: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,14 @@ class Command:
     """A command of etltctl in a next step: its words after `etltctl`, with its options.
 
     It names no environment and no settings file. The front door that prints it adds the flags that it needs.
+
+    Attributes:
+        words: The words after `etltctl`.
+        is_whole: Whether the words have the user's own flags already, so that none is added.
     """
 
     words: tuple[str, ...]
+    is_whole: bool = False
 
     def __str__(self) -> str:
         """Return the command as a shell reads it."""
@@ -89,12 +94,28 @@ class NextStep:
         """Return the step with `retry` wherever it has `RETRY`, the options after it included."""
         return NextStep(*(_naming(part, retry) for part in self.parts))
 
+    def filled(self, names: Mapping[str, str]) -> NextStep:
+        """Return the step with names of things in place of the words that stand for them.
+
+        Args:
+            names: What to write for each word in capitals, such as the run's id for `RUN`.
+        """
+        # Whole words only: a name in a text may contain such a word.
+        word = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names) or "(?!)")
+        return NextStep(*(_filled(part, names, word) for part in self.parts))
+
     def __str__(self) -> str:
         """Return the step without flags, as the Python API shows it."""
         return self.render()
 
 
 Hint = str | Command | NextStep
+
+
+def _filled(part: Part, names: Mapping[str, str], word: re.Pattern[str]) -> Part:
+    if isinstance(part, Command):
+        return Command(tuple(names.get(each, each) for each in part.words))
+    return part if isinstance(part, Parameter) else word.sub(lambda match: names[match[0]], part)
 
 
 def _naming(part: Part, retry: str | Command) -> Part:

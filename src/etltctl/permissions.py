@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.denials import PERMISSION
 from etltctl.places import Places
-from etltctl.values import S3Location
+from etltctl.values import S3Location, layer_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -118,6 +118,17 @@ class Requirements:
         """Yield what it takes to query a table through Athena."""
         yield from _on(["glue:GetTable"], self._catalog_arns(table))
         yield from _on(OPERATOR["workgroup"], [self.workgroup_arn])
+
+    def unloading(self, reads: Sequence[str], table: str) -> Iterator[Permission]:
+        """Yield what it takes to query tables through Athena and to write the rows as a version of another table."""
+        places = Places(self.settings)
+        for read in reads:
+            yield from self.querying(read)
+            # Lake Formation reads the files of a governed table for the caller.
+            if layer_of(read) not in self.settings.governance.layers:
+                yield from self.reading([places.of(read)])
+        yield from _on(OPERATOR["workgroup"], [self.workgroup_arn])
+        yield from _on(["s3:PutObject"], [self.object_arn(places.root(table).object(EXAMPLE_FILE))])
 
     @property
     def workgroup_arn(self) -> str:

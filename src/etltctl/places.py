@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from etltctl.values import S3Location, TableName
+from etltctl.values import S3Location, TableName, quoted_name
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -51,6 +51,16 @@ class Places:
         parsed = TableName.parse(table)
         return self.settings.athena.databases[parsed.layer], parsed.name
 
+    def in_query(self, table: Name) -> str:
+        """Return the table's name as a query reads it, with its database.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        if str(table) not in self.tables():
+            raise KeyError(str(table))
+        return ".".join(map(quoted_name, self.in_catalog(table)))
+
     def fixed(self, table: Name) -> str | None:
         """Return the place of a table without versions: a bronze stream, or a table that others write."""
         # A stream has its place from its source, which a rule cannot move.
@@ -61,7 +71,7 @@ class Places:
         return S3Location.parse(self.fixed(table) or self.root(table))
 
     def tables(self) -> list[str]:
-        """Return every table: bronze streams, then the tables that jobs write, then those of others."""
+        """Return every table: bronze streams, then the tables that jobs and queries write, then those of others."""
         others = [table for table, rules in self.settings.tables.items() if rules.location]
         return list(dict.fromkeys([*self._streams, *self._writers, *others]))
 
@@ -83,10 +93,12 @@ class Places:
 
     @cached_property
     def _writers(self) -> dict[str, tuple[str, str]]:
-        """The first of the tables that a table's job writes, and the job, by table."""
-        jobs = self.settings.glue.jobs.items()
+        """The first of the tables that a table's job or query writes, and the name of the writer, by table."""
+        jobs, queries = self.settings.glue.jobs.items(), self.settings.sql.items()
         # Reversed, so that of two writers the first counts; the settings refuse such a table anyway.
-        return {table: (job.writes[0], name) for name, job in reversed(list(jobs)) for table in job.writes}
+        of_jobs = {table: (job.writes[0], name) for name, job in reversed(list(jobs)) for table in job.writes}
+        # A job and a query may have the same name, but must not share a lock.
+        return of_jobs | {sql.writes: (sql.writes, f"sql-{name}") for name, sql in queries}
 
     @cached_property
     def _streams(self) -> dict[str, str]:

@@ -6,18 +6,19 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
-from etltctl.catalog import STAGING, Catalog
+from etltctl.catalog import STAGING, Catalog, current_columns, is_iceberg
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
 from etltctl.refused_queries import step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
-from etltctl.tabulating import local_time
+from etltctl.tabulating import distinct, local_time
 from etltctl.values import TableName, quoted_text
 
 if TYPE_CHECKING:
@@ -44,6 +45,24 @@ class Answer:
         """Yield the rows, each value as the Python type of its column; a decimal is a `Decimal`, digit by digit."""
         for row in self.athena.rows(self.execution.id, self.columns):
             yield tuple(column.value(text) for text, column in zip(row, self.columns, strict=True))
+
+    def write_parquet(self, stream: BinaryIO) -> int:
+        """Write the rows as one Parquet file and return their number.
+
+        Args:
+            stream: Where the bytes go; a pipe will do.
+
+        Raises:
+            UsageError: The result has no columns, or a value that its type in Parquet cannot hold.
+        """
+        from etltctl.arrow_results import write_parquet
+
+        if not self.columns:
+            raise UsageError(
+                "the statement ran, but it has no result to write as Parquet",
+                hint=NextStep("print what it did: ", Parameter("output"), " table"),
+            )
+        return write_parquet(stream, self.columns, distinct(self.names), self.rows())
 
     def facts(self) -> dict[str, Any]:
         """Return what the query was and cost, ready for JSON."""
@@ -145,7 +164,7 @@ def _calling_as(principal: str, settings: Settings) -> Aws:
         raise
 
 
-def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str]]:
+def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, datetime | None]]:
     """Return layer, name, rows, version and time of publication of every table in the catalog."""
     catalog = Catalog(Aws.from_settings(settings))
     return [
@@ -156,16 +175,19 @@ def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, str
     ]
 
 
-def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, str]]:
+def describe_table(
+    table: str, settings: Settings, spell_time: Callable[[str], str] = local_time
+) -> list[tuple[str, str, str, str]]:
     """Return the parts of a table: the table, its columns, partition columns and versions, a publish left half way.
 
     Args:
         table: The table as `layer.table`.
         settings: The settings.
+        spell_time: Returns a time as the caller's reader wants it: `local_time` or `utc_time`.
 
     Returns:
-        For each part its kind (table, column, partition, version or publish), its name, its type or standing, and
-        what the catalog says of it.
+        For each part its kind (table, format, column, partition, version or publish), its name, its type or
+        standing, and what the catalog says of it.
 
     Raises:
         UsageError: There is no such table.
@@ -181,18 +203,23 @@ def describe_table(table: str, settings: Settings) -> list[tuple[str, str, str, 
         every = [str(TableName(layer, name)) for layer, name, *_ in list_tables(settings)]
         raise unknown("table", table, every, hint=command("athena", "tables"))
     history = History.of(described)
-    since = {name: f"out of use since {local_time(at)}" for name, at in history.out_of_use.items()}
+    since = {name: f"out of use since {spell_time(at)}" for name, at in history.out_of_use.items()}
     # Only versioned tables are published in sets, so others cost no read of S3.
     journal = lake.unfinished(table) if history.versions else None
     return [
         *([("table", table, "", text)] if (text := described.get("Description", "")) else []),
-        *(_column("column", column) for column in described["StorageDescriptor"]["Columns"]),
+        *(
+            [("format", "iceberg", "", described["Parameters"].get("metadata_location", ""))]
+            if is_iceberg(described)
+            else []
+        ),
+        *(_column("column", column) for column in current_columns(described)),
         *(_column("partition", column) for column in described.get("PartitionKeys", [])),
         *(
             ("version", version, "current" if version == history.current else since.get(version, ""), "")
             for version in history.versions
         ),
-        *([("publish", journal["run"], _half_done(journal), "")] if journal else []),
+        *([("publish", journal["run"], _half_done(journal, spell_time), "")] if journal else []),
     ]
 
 
@@ -260,17 +287,16 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     return text
 
 
-def _row_of(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, str]:
+def _row_of(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, datetime | None]:
     from etltctl.publishing import ROWS, VERSION  # here, because a query needs nothing of it
 
     parameters = table.get("Parameters", {})
     rows = parameters.get(ROWS)
     published = table.get("UpdateTime") or table.get("CreateTime")
-    when = local_time(published.isoformat()) if published else ""
-    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), when
+    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), published
 
 
-def _half_done(journal: Mapping[str, Any]) -> str:
+def _half_done(journal: Mapping[str, Any], spell_time: Callable[[str], str]) -> str:
     """Return the standing of a publish that was left half way. A damaged journal does not say when it began."""
-    since = f" since {local_time(journal['since'])}" if "since" in journal else ""
+    since = f" since {spell_time(journal['since'])}" if "since" in journal else ""
     return f"half done{since}: {command('retry', journal['run'])}"

@@ -15,10 +15,17 @@ _NUMBERS: dict[str, Callable[[str], int | float]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a query's result: its name and Athena's type for it, such as `varchar` or `decimal(10,2)`."""
+    """A column of a query's result: its name and Athena's type for it, such as `varchar` or `decimal`.
+
+    Attributes:
+        precision: The digits of a decimal; Athena gives them next to its type.
+        scale: The digits of a decimal behind its point.
+    """
 
     name: str
     type: str
+    precision: int = 0
+    scale: int = 0
 
     def value(self, text: str | None) -> Any:
         """Return the Python value of one of the column's texts. None stands for null."""

@@ -148,12 +148,19 @@ class QueryExecution(Run):
         "FAILED": State.FAILED,
         "CANCELLED": State.FAILED,
     }
+    stopped: ClassVar[frozenset[str]] = frozenset({"CANCELLED"})
+    stop_log: ClassVar[str] = "CloudTrail"
 
     scanned_bytes: int = 0
     duration_ms: int = 0
     output_location: str = ""
     submitted: datetime | None = None
     is_retryable: bool = False  # failed for a reason inside Athena: the same query may succeed
+
+    @property
+    def began(self) -> datetime | None:
+        """When Athena received the query."""
+        return self.submitted
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, count, islice
 from shutil import get_terminal_size
@@ -37,12 +37,9 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     coming = iter(rows)
     # Reading all rows first would keep an answer of any size in memory.
     measured = [list(row) for row in islice(coming, MEASURED)]
-    texts = [[_cell(value) for value in row] for row in measured]
+    texts = [[cell_text(value) for value in row] for row in measured]
     widths = [max(len(name), *(len(row[i]) for row in texts), 0) for i, name in enumerate(columns)]
-    right = [
-        bool(measured) and all(_is_number(row[i]) or row[i] is None for row in measured)
-        for i in range(len(columns))
-    ]
+    right = [has_numbers(measured, index) for index in range(len(columns))]
 
     def line(cells: Sequence[str]) -> str:
         placed = (
@@ -51,7 +48,7 @@ def aligned(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
         )
         return "  ".join(placed).rstrip()
 
-    later = ([_cell(value) for value in row] for row in coming)
+    later = ([cell_text(value) for value in row] for row in coming)
     return chain([line(columns), line(["─" * width for width in widths])], map(line, chain(texts, later)))
 
 
@@ -76,7 +73,7 @@ def folded(columns: Sequence[str], rows: Iterable[Cells], width: int = 0) -> Ite
     yield from within(f"{head:<{left}}  {columns[-1]}")
     yield from within(f"{rule}  {'─' * len(columns[-1])}")
     for start, row in zip(starts, every, strict=True):
-        last = _cell(row[-1])
+        last = cell_text(row[-1])
         if left + 2 + len(last) <= width:
             yield f"{start:<{left}}  {last}".rstrip()
             continue
@@ -111,9 +108,16 @@ def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iter
     yield f"{summary}{'  (-v lists every check)' if passed else ''}"
 
 
-def local_time(timestamp: str) -> str:
-    """Return a UTC timestamp as local time with its zone, to the second."""
-    return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+def local_time(timestamp: str | datetime) -> str:
+    """Return a time as people read it: local, with its zone, to the second."""
+    moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def utc_time(timestamp: str | datetime) -> str:
+    """Return a time as machines read it: ISO 8601 in UTC, to the millisecond, as the ledger has it."""
+    moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
@@ -121,7 +125,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Cells]) -> Iterator[str]:
     for row in chain([columns], rows):
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="", quoting=csv.QUOTE_MINIMAL)
-        writer.writerow(["" if value is None else _plain(value) for value in row])
+        writer.writerow(["" if value is None else plain_text(value) for value in row])
         yield line.getvalue()
 
 
@@ -181,27 +185,41 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
+def has_numbers(rows: Sequence[Cells], index: int) -> bool:
+    """Return whether the column has numbers and nulls alone."""
+    return bool(rows) and all(_is_number(row[index]) or row[index] is None for row in rows)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def _text(value: object) -> str:
-    """Return a single value as text. A boolean is as in SQL, a decimal has all its digits and no exponent."""
+    """Return a single value as text for programs.
+
+    A boolean is as in SQL, a decimal has all its digits and no exponent, a time is ISO 8601 in UTC.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, datetime):
+        return utc_time(value)
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-def _plain(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Return a value as text for programs: a list or an object as JSON."""
     return as_json(value) if isinstance(value, list | tuple | dict) else _text(value)
 
 
-def _cell(value: object) -> str:
+def cell_text(value: object) -> str:
+    """Return a value as the text of a cell that a person reads: null is empty, a control character is spelled."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
+        return ", ".join(map(cell_text, value))
     if isinstance(value, float):
         # The shortest text that gives the same number, unless it is too wide for a table.
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
+    if isinstance(value, datetime):
+        return local_time(value)
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,3 +43,14 @@ class Clients:
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
+
+
+@contextmanager
+def clients_of(folder: Path) -> Iterator[Clients]:
+    """Start an embedded lake in the folder, and yield its clients until it stops."""
+    place = Workplace(folder)
+    place.run("local", "up")
+    try:
+        yield Clients(place, {**place.full_environ, **place.json("local", "env")["environ"]})
+    finally:
+        place.run("local", "down")

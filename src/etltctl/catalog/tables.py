@@ -26,6 +26,20 @@ LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
 Described = Mapping[str, Any]  # a table in Glue's own words
 
 
+def is_iceberg(described: Described) -> bool:
+    """Return whether a table is one of Iceberg, whose columns and files only its own metadata describes."""
+    return str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
+
+
+def current_columns(described: Described) -> list[Mapping[str, Any]]:
+    """Return the columns of a table. Glue also lists those that Iceberg dropped, marked as not current."""
+    return [
+        column
+        for column in described["StorageDescriptor"]["Columns"]
+        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"
+    ]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as the catalog should hold it.
@@ -131,8 +145,10 @@ class Catalog:
             `created`, `updated` or `unchanged`.
 
         Raises:
-            BlockedError: Another writer was faster.
+            BlockedError: Another writer was faster, or the table is one of Iceberg.
         """
+        if current is not None and is_iceberg(current):
+            raise _of_iceberg(table, current)
         new = table_input(table, current or {})
         if current is not None and _holds(current, new):
             return "unchanged"
@@ -205,6 +221,18 @@ def _holds(current: Described, new: Mapping[str, Any]) -> bool:
 def _require_staging(name: str) -> None:
     if not name.startswith(STAGING):
         raise ValueError(f"{name} is not a table that stands for a version")
+
+
+def _of_iceberg(table: Table, current: Described) -> BlockedError:
+    return BlockedError(
+        f"{table.full_name} is a table of Iceberg in the catalog, and etltctl writes plain Parquet. "
+        "Nothing was changed",
+        hint=NextStep(
+            "drop it, with its files, if it is not needed: ",
+            command("athena", "query", f"drop table {table.full_name}"),
+        ),
+        location=current.get("StorageDescriptor", {}).get("Location", ""),
+    )
 
 
 def _overtaken(table: Table, now: Described) -> BlockedError:

@@ -6,42 +6,27 @@ import io
 import os
 import signal
 import sys
-from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
-from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau
-from etltctl.cli.completion import Shell, current_shell, install, script
+from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau, why
+from etltctl.cli import report as report_command
+from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
+from etltctl.cli.completion import Shell, install, script
 from etltctl.cli.corrections import correct
 from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
-from etltctl.console import Console, Output, is_terminal
-from etltctl.errors import EtltctlError, ExitCode, UsageError, command
+from etltctl.console import Console, is_terminal
+from etltctl.errors import Command, EtltctlError, ExitCode, NextStep
+from etltctl.layouts import Output
 from etltctl.values import LOCAL
-
-# Flags that mean the same everywhere; they are accepted before and after the command.
-VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})
-COMPLETION_FLAGS = frozenset({"--install-completion", "--show-completion"})
-SWITCHES = frozenset({"--local", "--aws", "-q", "--quiet", "-v", "-vv", "--verbose", "--no-color"})
-
-# An unset variable of the shell leaves the value of an option empty. For these that is an error, not "not given".
-NEVER_EMPTY = VALUE_FLAGS | {
-    "--as",
-    "--run-id",
-    "--table",
-    "--since",
-    "--from",
-    "--to",
-    "--only",
-    "--max-usd",
-}
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
 
@@ -60,6 +45,8 @@ app = typer.Typer(
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
 app.command("retry")(runs.retry)
+app.command("why")(why.why)
+runs.app.command("report")(report_command.report)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)
@@ -160,6 +147,8 @@ def set_up(
     # A document and a stream would be mixed on one stream, and no program could read either.
     if events == STDOUT and console.output is Output.JSON:
         raise WrongCommandLine("--events - and --output json both want standard output")
+    if console.output is Output.PARQUET and session.words[:2] != ("athena", "query"):
+        raise WrongCommandLine("athena query is the only command that writes parquet")
     console.quiet = quiet
     console.verbosity = verbose
     console.plain = no_color or not is_terminal(sys.stderr, os.environ)
@@ -203,9 +192,13 @@ def _open_streams() -> None:
 
 
 def _run(arguments: list[str], session: Session) -> int:
+    # Known before the command line is parsed: its errors have the form that was asked for, too.
+    session.console.output = named_output(arguments, os.environ)
+    session.arguments = tuple(arguments)
     try:
-        _require_values(arguments)
-        _require_command(arguments)
+        require_values(arguments)
+        session.words = words_of(arguments)
+        require_command(session.words)
         # Built here, so that an error in a declaration is reported as any other error.
         run_command = built(app)
         result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
@@ -214,7 +207,7 @@ def _run(arguments: list[str], session: Session) -> int:
         session.console.error(error)
         return error.exit_code
     except CommandLineError as error:
-        error.show()
+        _show_usage(error, session)
         return ExitCode.USAGE
     except (KeyboardInterrupt, Abort):
         result = ExitCode.INTERRUPTED
@@ -224,8 +217,22 @@ def _run(arguments: list[str], session: Session) -> int:
         session.console.fault(error)
         return ExitCode.FAILED
     if result == ExitCode.INTERRUPTED:  # which Typer makes of Ctrl-C
-        session.console.say("interrupted")
+        if session.console.is_document:
+            session.console.failure("KeyboardInterrupt", "interrupted", ExitCode.INTERRUPTED, NextStep())
+        else:
+            session.console.say("interrupted")
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _show_usage(error: Any, session: Session) -> None:
+    """Report an error of the command line that click raised."""
+    if not session.console.is_document:
+        error.show()
+        return
+    context = getattr(error, "ctx", None)
+    path = context.command_path.split()[1:] if context else []
+    step = NextStep(Command((*path, "--help"), is_whole=True))
+    session.console.failure("UsageError", error.format_message(), ExitCode.USAGE, step)
 
 
 def _say_whose(error: PermissionError, session: Session) -> int:
@@ -239,53 +246,6 @@ def _say_whose(error: PermissionError, session: Session) -> int:
     refused = not_yours(Path(os.fsdecode(error.filename)))
     session.console.error(refused)
     return refused.exit_code
-
-
-def _require_values(arguments: list[str]) -> None:
-    """Refuse an option whose value is empty, as an unset variable of the shell leaves it."""
-    for option, value in zip_longest(arguments, arguments[1:]):
-        # Both spellings: `--env aws` and `--env=aws`.
-        name, is_joined, joined = option.partition("=")
-        if name in NEVER_EMPTY and (joined if is_joined else value) == "":
-            hint = f"leave {name} out, or check the variable that it is taken from"
-            raise UsageError(f"the value of {name} is empty", hint=hint)
-
-
-def _require_command(arguments: list[str]) -> None:
-    """Refuse a word that is a command of other programs and an option of etltctl."""
-    words = iter(arguments)
-    for word in words:
-        if word in VALUE_FLAGS:
-            next(words, None)
-        elif not word.startswith("-"):
-            if word in ("version", "help"):
-                after = [each for each in words if not each.startswith("-")] if word == "help" else []
-                raise UsageError(f"there is no command {word}", hint=command(*after, f"--{word}"))
-            return
-
-
-def hoisted(arguments: list[str]) -> list[str]:
-    """Return the arguments with the global flags in front, wherever they stood; those after `--` stay in place.
-
-    Args:
-        arguments: The words after `etltctl`.
-    """
-    # click accepts the options of the program only before the name of a command.
-    front, rest = [], []
-    waiting = iter(arguments)
-    for argument in waiting:
-        if argument == "--":
-            rest += [argument, *waiting]
-        elif argument in SWITCHES or argument.startswith(("--config=", "--env=", "--output=", "--events=")):
-            front.append(argument)
-        # click knows no option with an optional value, so a missing shell is filled in.
-        elif argument in COMPLETION_FLAGS:
-            front += [argument, next(waiting, "") or current_shell(os.environ)]
-        elif argument in VALUE_FLAGS:
-            front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
-        else:
-            rest.append(argument)
-    return front + rest
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Session
-from etltctl.tabulating import folded
+from etltctl.tabulating import folded, local_time, utc_time
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 app = group("Query the lake and keep its catalog up to date.")
 
@@ -21,12 +25,17 @@ def refresh_catalog(
     tables: Annotated[
         list[str] | None, typer.Argument(help="layer.table; all of them if none is named")
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Bring the catalog's tables up to date with the data. Needs no MSCK REPAIR."""
     from etltctl.pipeline import refresh
 
     session: Session = context.obj
-    with session.connected() as settings, session.console.working("athena refresh"):
+
+    def check(settings: Settings) -> None:
+        require_consent(session, settings, f"refresh {', '.join(tables or ['every table'])}", yes=yes)
+
+    with session.connected(check) as settings, session.console.working("athena refresh"):
         result = refresh(tables or [], settings)
     changes = [(name, facts["change"], facts["rows"]) for name, facts in result.facts["tables"].items()]
     session.console.rows(
@@ -62,12 +71,29 @@ def query(
             help="Start this query once; repeated with the id, return its result.",
         ),
     ] = "",
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FILE", help="Write the rows there: .parquet, .csv, .json, .ndjson, .md or -o."
+        ),
+    ] = None,
+    is_vertical: Annotated[
+        bool | None,
+        typer.Option(
+            "--vertical/--no-vertical",
+            show_default=False,
+            help="A line for each column.  [default: if the terminal is too narrow]",
+        ),
+    ] = None,
 ) -> None:
     """Run SQL on Athena and print its rows. Cost and bytes go to stderr."""
+    from etltctl.cli.query_output import QueryOutput
     from etltctl.querying import read_sql, run_query
 
     session: Session = context.obj
     text = read_sql(sql, file, sys.stdin)
+    # Before the query: it costs money, and a result that cannot be written is lost.
+    output = QueryOutput.of(session.console, to, is_vertical)
     with session.connected() as settings:
         with session.console.working("query") as describe:
             answer = run_query(
@@ -80,9 +106,7 @@ def query(
                 max_scan=max_scan,
                 on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
-        # A statement without a result, such as CREATE VIEW, has no columns to print.
-        none = "" if answer.names else "Done."
-        session.console.rows("etltctl.query/1", answer.names, answer.rows(), none=none, **answer.facts())
+        output.write(answer)
     session.console.say(answer.summary())
 
 
@@ -108,7 +132,8 @@ def describe(
 
     session: Session = context.obj
     with session.connected() as settings:
-        rows = describe_table(table, settings)
+        spell_time = local_time if session.console.is_for_people else utc_time
+        rows = describe_table(table, settings, spell_time)
     columns = ("part", "name", "type", "description")
     if session.console.output == "table":
         # The table's own description may be several sentences: it stands below its row.
@@ -123,12 +148,17 @@ def rollback_table(
     to: Annotated[
         str, typer.Option("--to", metavar="VERSION", help="The one before the current, unless named.")
     ] = "",
+    yes: Yes = False,
 ) -> None:
     """Make an earlier published version of a table current again."""
     from etltctl.pipeline import rollback
 
     session: Session = context.obj
-    with session.connected() as settings:
+
+    def check(settings: Settings) -> None:
+        require_consent(session, settings, f"roll {table} back to {to or 'its last version'}", yes=yes)
+
+    with session.connected(check) as settings:
         published = rollback(table, settings, to)
     document = {
         "schema": "etltctl.rollback/1",

@@ -5,6 +5,7 @@ Names come from the settings file and the state folder. They are read and not ch
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ Node = Mapping[str, Any]
 Layers = list[Mapping[str, Any]]
 
 FILES: list[Candidate] = [("", "files")]  # the shell completes files by itself
+CAUSES = Path(__file__).parents[1] / "causes"
+CODE_HEAD = re.compile(r"\[[A-Z]\d{3}\]")
 MOST_RUNS = 100  # the newest ones; a shell shows no more at once
 
 
@@ -199,6 +202,9 @@ def _tables(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
             for key in ("writes", "reads")
             for table in _texts(_table(jobs, job).get(key))
         ]
+        queries = _table(layer, "sql")
+        for query in (_table(queries, name) for name in queries):
+            tables += [*_texts([query.get("writes")]), *_texts(query.get("reads"))]
         tables += [
             f"bronze.{source}_{name}"
             for source in sources
@@ -230,6 +236,12 @@ def _runs(layers: Layers, context: Context) -> Iterable[str]:
     return [*ids, *(run_id.rpartition("-")[2] for run_id in ids)]
 
 
+def _codes(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
+    """Return the codes of the causes: the heads of the tables in the catalogue's files."""
+    for file in sorted(CAUSES.glob("*.toml")):
+        yield from (line[1:-1] for line in file.read_text("utf-8").splitlines() if CODE_HEAD.fullmatch(line))
+
+
 READERS: Mapping[str, Callable[[Layers, Context], Iterable[str]]] = {
     "pipelines": _keys("pipelines"),
     "sources": _keys("sources"),
@@ -239,4 +251,5 @@ READERS: Mapping[str, Callable[[Layers, Context], Iterable[str]]] = {
     "tables": _tables,
     "environments": _environments,
     "runs": _runs,
+    "codes": _codes,
 }

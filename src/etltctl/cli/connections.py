@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, announcement, confirmation, show_plan
+from etltctl.cli.protection import Yes
 from etltctl.cli.session import Session
 
 app = group("Plan and apply Airbyte's sources, destinations, connections.")

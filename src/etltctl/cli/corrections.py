@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
-from etltctl.errors import EtltctlError, NextStep, UsageError
+from etltctl.errors import Command, EtltctlError, NextStep, UsageError
 
 # An unknown pipeline, source or job is refused before they start anything.
 STARTS = ("run", "sync", "run-glue")
@@ -26,5 +25,4 @@ def correct(error: EtltctlError, arguments: Sequence[str]) -> None:
         return
     words = [right if word == wrong else word for word in arguments]
     before = "nothing was started; " if any(name in arguments for name in STARTS) else ""
-    # Text, not a command: it has the flags of this invocation already.
-    error.next_step = NextStep(before, *error.next_step.parts, f" {shlex.join(('etltctl', *words))}")
+    error.next_step = NextStep(before, *error.next_step.parts, " ", Command(tuple(words), is_whole=True))

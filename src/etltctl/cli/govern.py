@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import astuple
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, announcement, confirmation, show_plan
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, announcement, confirmation, show_plan
+from etltctl.cli.protection import Yes
 from etltctl.cli.session import Session
-from etltctl.tabulating import local_time
 
 app = group("Plan and apply Lake Formation's grants, and show readers.")
 
@@ -82,8 +83,7 @@ def audit_accesses(
     with session.connected() as settings, session.console.working("govern audit"):
         accesses = read_accesses(settings, table=table, since=since)
     columns = ("at", "principal", "table", "service", "permissions", "outcome")
-    # Programs get UTC, as the ledger has it; people get their own zone.
-    if session.console.output == "table":
-        accesses = [replace(access, at=local_time(access.at)) for access in accesses]
+    # The console writes a time as its reader wants it: UTC for programs, the local zone for people.
+    rows = [(datetime.fromisoformat(access.at), *astuple(access)[1:]) for access in accesses]
     no_access = f"No access on record (--since {since})."
-    session.console.rows("etltctl.govern-audit/1", columns, map(astuple, accesses), none=no_access)
+    session.console.rows("etltctl.govern-audit/1", columns, rows, none=no_access)

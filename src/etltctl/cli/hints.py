@@ -39,7 +39,7 @@ class Hints:
             # A step that names an environment anywhere means it for all its commands.
             names_a_place = any(_names_a_place(part) for part in step.parts)
             return step.render(Hints().spell if names_a_place else self.spell)
-        if isinstance(step, str) or not self.flags or _names_a_place(step):
+        if isinstance(step, str) or not self.flags or step.is_whole or _names_a_place(step):
             return str(step)
         # In front: the options of the program come before the name of a command.
         return str(Command((*self.flags, *step.words)))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.plan_commands import DetailedExitcode, DryRun, Yes, confirmation, exit_code
+from etltctl.cli.plan_commands import DetailedExitcode, DryRun, confirmation, exit_code
+from etltctl.cli.protection import Yes
 from etltctl.cli.session import Session
 from etltctl.errors import ConfigurationError, NextStep, command
 from etltctl.values import LOCAL

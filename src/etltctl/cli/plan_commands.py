@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from etltctl.plans import Change, Plan
     from etltctl.settings import Settings
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to every change without being asked.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 DetailedExitcode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit 10 if there is anything to change.")

@@ -80,6 +80,15 @@ def validate_settings(context: typer.Context) -> None:
     )
 
 
+@config.command("schema")
+def print_schema(context: typer.Context) -> None:
+    """Print the JSON Schema of etltctl.toml. Editors complete and check the file with it."""
+    from etltctl.settings.schema import settings_schema
+
+    session: Session = context.obj
+    session.console.document(settings_schema())
+
+
 def doctor(
     context: typer.Context,
     area: Annotated[

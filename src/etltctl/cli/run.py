@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 
@@ -65,6 +66,7 @@ def run(
     fresh: Fresh = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Run a pipeline end to end: sync, Glue jobs, catalog."""
     from etltctl.pipeline import RunOptions, jobs_to_warm, run_pipeline, steps
@@ -75,6 +77,7 @@ def run(
 
     def check(settings: Settings) -> None:
         session.require_ready(settings, options.select(steps(pipeline, settings)), run_id, fresh=fresh)
+        require_consent(session, settings, f"run pipeline {pipeline}", yes=yes)
 
     def next_jobs(settings: Settings) -> list[str]:
         return jobs_to_warm(options.select(steps(pipeline, settings)))
@@ -109,6 +112,7 @@ def sync(
     new: New = False,
     fresh: Fresh = False,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Sync one source into bronze, and prove that the rows landed."""
     from etltctl.pipeline import RunOptions, SyncStep, check_exists, run_alone
@@ -120,6 +124,7 @@ def sync(
     def check(settings: Settings) -> None:
         check_exists(step, settings)
         session.require_ready(settings, [step], options.run_id, fresh=fresh)
+        require_consent(session, settings, f"sync source {source}", yes=yes)
 
     with session.following(source, options, on_interrupt, check) as (settings, options):
         result = run_alone(step, settings, options)
@@ -140,6 +145,7 @@ def run_glue(
     fresh: Fresh = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Start one Glue job, or adopt its run. With --wait, wait for its end and publish its tables."""
     from etltctl.pipeline import GlueStep, RunOptions, check_exists, run_alone, start_job
@@ -153,6 +159,7 @@ def run_glue(
     def check(settings: Settings) -> None:
         check_exists(step, settings)
         session.require_ready(settings, [step], options.run_id, fresh=fresh)
+        require_consent(session, settings, f"run Glue job {job}", yes=yes)
 
     # Without --wait the job run outlives this command, and so must the embedded server.
     reach = session.following("run-glue", options, on_interrupt, check, outlives=not wait)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
@@ -52,7 +54,7 @@ def list_runs(
         (
             run.run_id,
             run.pipeline,
-            local_time(run.started) if run.started else "",
+            datetime.fromisoformat(run.started) if run.started else "",
             run.outcome,
             run.seconds,
             run.stopped_at,
@@ -75,13 +77,16 @@ def show_run(
 
     session: Session = context.obj
     run = find_run(session.load(), run_id)
-    if session.console.output == "table":
+    if session.console.is_for_people:
+        head = ("seq", "time", "step", "event", "facts")
         rows = [
             (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
-        text = "\n".join(folded(("seq", "time", "step", "event", "facts"), rows))
-        session.console.result({}, text)
+        if session.console.output == "table":
+            session.console.result({}, "\n".join(folded(head, rows)))
+        else:
+            session.console.rows("etltctl.events/1", head, rows)
         return
     if session.console.output == "ndjson":
         session.console.stream(run)
@@ -117,6 +122,7 @@ def cancel(
     context: typer.Context,
     run_id: RunName = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+    yes: Yes = False,
 ) -> None:
     """Stop the live remote runs of a run. A remote run that etltctl did not start continues."""
     from etltctl.history import Having, find_run
@@ -124,10 +130,14 @@ def cancel(
 
     session: Session = context.obj
     with session.connected() as settings:
-        cancelled = cancel_run(find_run(settings, run_id, Having.STEPS), settings, reason)
+        events = find_run(settings, run_id, Having.STEPS)
+        run = str(events[0]["run_id"])
+        chosen = () if run_id else (run,)
+        require_consent(session, settings, f"cancel run {run}", yes=yes, named=chosen)
+        cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
-    status = "state" if session.console.output == "table" else "found"
+    status = "state" if session.console.is_for_people else "found"
     columns = ("service", "name", "remote run", status, "done")
     session.console.rows("etltctl.runs-cancel/1", columns, rows, none="The run has started nothing remotely.")
 
@@ -168,16 +178,14 @@ def logs(
 
     session: Session = context.obj
     # A stream is written line by line; a document must be whole before its first line.
-    is_document = session.console.output in ("json", "csv")
+    is_document = session.console.output in ("json", "csv", "markdown")
     lines: list[LogLine] = []
     emit = lines.append if is_document else session.console.log_line
     with session.connected() as settings:
         run = find_run(settings, run_id, Having.REMOTE_RUNS)
         reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
     if is_document:
-        rows = [
-            (line.at.isoformat(timespec="milliseconds"), line.group, line.stream, line.text) for line in lines
-        ]
+        rows = [(line.at, line.group, line.stream, line.text) for line in lines]
         session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
     # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
@@ -193,7 +201,7 @@ def cost(
     from etltctl.history import costs
 
     session: Session = context.obj
-    is_table = session.console.output == "table"
+    is_table = session.console.is_for_people
     rows = [
         (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
         for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
@@ -212,6 +220,7 @@ def retry(
     ] = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
     from etltctl.history import run_to_retry
@@ -228,7 +237,11 @@ def retry(
         # The steps as they were: the pipeline may have others in the settings by now.
         named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
         walk = [Step.parse(step) for step in named]
-        session.require_ready(settings, walk, str(events[0]["run_id"]), fresh=fresh)
+        run = str(events[0]["run_id"])
+        session.require_ready(settings, walk, run, fresh=fresh)
+        # By its id: once a newer run has failed, the same words would mean that one.
+        chosen = () if run_id else (run,)
+        require_consent(session, settings, f"retry run {run}", yes=yes, named=chosen)
 
     with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
         settings,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.cli.progress import STDOUT, drawn_run, event_stream
-from etltctl.console import Console, Output
+from etltctl.console import Console
 from etltctl.errors import DetachedError, NextStep, UsageError, command
+from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Session:
     config: Path | None = None
     env: str | None = None
     events: str = ""
+    words: tuple[str, ...] = ()  # the command's name and its arguments, without options
+    arguments: tuple[str, ...] = ()  # the whole command line, the global flags first
     is_default_reported: bool = False  # whether the user has read that there is no settings file
     is_loopback_reported: bool = (
         False  # whether the user was warned that the shell leads AWS calls to this machine
@@ -107,7 +110,7 @@ class Session:
         if (
             settings.file is None
             and not self.is_default_reported
-            and self.console.output in (Output.TABLE, Output.CSV)
+            and self.console.output not in (Output.JSON, Output.NDJSON)
         ):
             self.console.say("No settings file was found; the shipped defaults are used.")
         self.is_default_reported = True

@@ -40,6 +40,19 @@ def check_file(probe: Probe) -> Iterator[Finding]:
     yield ok("file", f"{files}; environment {settings.env}; pipelines: {pipelines}")
 
 
+def check_queries(probe: Probe) -> Iterator[Finding]:
+    """Check that the file of each query is there and is one SELECT over the tables that the settings name."""
+    from etltctl.settings.sql_files import query_problems
+
+    for name, sql in probe.settings.sql.items():
+        problems = list(query_problems(probe.settings, name))
+        for problem in problems:
+            fix = NextStep("correct it, then: ", command("config", "validate"))
+            yield fail(f"query {name}", shortened(problem), fix)
+        if not problems:
+            yield ok(f"query {name}", f"{sql.file} writes {sql.writes}")
+
+
 def check_secrets(probe: Probe) -> Iterator[Finding]:
     """Every secret is a reference and has a value; no value is shown."""
     from etltctl.settings.secrets import is_reference

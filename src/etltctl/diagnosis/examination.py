@@ -47,6 +47,7 @@ class Check:
 HERE = (
     Check(Area.SETTINGS, "file", config.check_file),
     Check(Area.SETTINGS, "state", config.check_state),
+    Check(Area.SETTINGS, "queries", config.check_queries),
 )
 EMBEDDED = (
     Check(Area.LOCAL, "extra local", machine.check_extra),

@@ -106,7 +106,7 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
     lake = Lake(settings, S3(probe.aws), Catalog(probe.aws))
     compared = 0
     # Only tables with versions have a list of files to compare with. A sync adds to bronze or replaces it.
-    for table in settings.job_tables():
+    for table in settings.versioned_tables():
         try:
             compared += lake.has_published_files(table)
         except UnverifiedError as error:

@@ -32,7 +32,7 @@ WORDS_OF_SQL = frozenset(
 def contradictions(settings: Settings, catalog: CatalogView) -> Iterator[str]:
     """Yield everything in the settings that the catalog contradicts, with its place in the file."""
     # A table that a pipeline makes may be missing before its first run.
-    written = {*settings.job_tables(), *settings.stream_tables()}
+    written = {*settings.versioned_tables(), *settings.stream_tables()}
     for place, table, columns, is_narrowing in _mentions(settings):
         view = catalog.tables.get(resource_of(table, settings))
         at = settings.place_of("governance", *place)

@@ -20,11 +20,13 @@ class CatalogChanges:
         step: The step, such as `glue:silver_to_gold`.
         published: The tables of which it publishes a new version, after the version was checked.
         refreshed: The tables whose entry it brings in line with their files.
+        queried: The tables that it reads through Athena, to make those that it publishes.
     """
 
     step: str
     published: tuple[str, ...] = ()
     refreshed: tuple[str, ...] = ()
+    queried: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.published or self.refreshed)
@@ -57,6 +59,8 @@ def needs_of(changes: Iterable[CatalogChanges], settings: Settings, caller: str)
         caller: The ARN of the caller's role or user.
     """
     for each in changes:
+        for table in each.queried:
+            yield Need(each.step, caller, "SELECT", table, f"reads {table}")
         yield from _publishing(settings, caller, each.step, each.published)
         for table in each.refreshed:
             yield from _pointing(caller, each.step, table, "brings it up to date")

@@ -23,7 +23,7 @@ DOCKERFILE = "deploy/airflow/Dockerfile"
 # Everything that the image is made of. A test builds etltctl from the Dockerfile's COPY lines on the unpacked bundle.
 BUNDLED = (
     "LICENSE", "README.md", "connectors", "dags", "deploy/airflow", "deploy/aws", "etltctl.toml", "glue_jobs",
-    "pyproject.toml", "requirements", "src",
+    "pyproject.toml", "requirements", "sql", "src",
 )  # fmt: skip
 NEEDED = tuple(
     f"deploy/airflow/{name}"
@@ -55,6 +55,7 @@ def bundle_of(settings: Settings) -> bytes:
         files["etltctl.toml"] = settings.file
     files |= {f"{CONTRACTS}/{path.name}": path for path in _contracts(settings.contracts_folder)}
     _require_whole(settings.folder, files)
+    _require_queries(settings, files)
     contents = {name: (_content(path), path.stat().st_mode & 0o100) for name, path in files.items()}
     contents[STACK_ENV] = ("\n".join([*environment(settings), ""]).encode(), 0)
     packed = io.BytesIO()
@@ -189,6 +190,17 @@ def _require_whole(folder: Path, files: Mapping[str, Path]) -> None:
             hint="run this in a checkout of etltctl with your etltctl.toml, dags and glue_jobs in it; "
             "or set infra.machine = false for a stack without a machine, which needs no checkout",
         )
+
+
+def _require_queries(settings: Settings, files: Mapping[str, Path]) -> None:
+    """Raise ConfigurationError if the machine would lack the file of a query, so that its step would fail there."""
+    for name, sql in settings.sql.items():
+        if posixpath.normpath(sql.file) not in files:
+            raise ConfigurationError(
+                f"the Airflow machine needs {sql.file} of sql.{name}, and only files in {settings.folder / 'sql'} go "
+                "there; nothing was changed",
+                hint=f'move the file there and write sql.{name}.file = "sql/{posixpath.basename(sql.file)}"',
+            )
 
 
 def _is_pattern(source: str) -> bool:

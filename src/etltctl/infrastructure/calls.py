@@ -48,6 +48,8 @@ ATHENA_WRITES_RESULTS = (
     "s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )  # fmt: skip
+# A step `sql:NAME` has Athena write into the lake. What else that takes, the operator's own calls have there.
+ATHENA_WRITES_TABLES = ("s3:GetBucketLocation", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 # A Tableau export takes away what Athena unloaded for it; other results expire.
 EXTRACTS = ("s3:DeleteObjects",)
 # CloudFormation reads a template that is too large for a call in the deployer's name, from the scripts bucket.

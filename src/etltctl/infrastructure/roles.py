@@ -74,6 +74,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("Preflight", table["preflight"], [filled(OWN_ROLE.format(names.operator))]),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
+        *_on_objects("AthenaWritesTables", calls.ATHENA_WRITES_TABLES, _query_roots(names)),
         _allow("Extracts", calls.EXTRACTS, [objects_arn(f"{results.rstrip('/')}/{EXTRACTS_FOLDER}")]),
         _allow("AthenaReadsGovernedTables", ["lakeformation:GetDataAccess"], ["*"]),
         *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
@@ -153,6 +154,11 @@ def _roots(names: Names, tables: Iterable[str]) -> list[str]:
     layers = {TableName.parse(table).layer for table in tables}
     # Rejected rows lie in the bucket of the layer that rejected them.
     return sorted({getattr(lake, layer.removesuffix("_rejects")) for layer in layers})
+
+
+def _query_roots(names: Names) -> list[str]:
+    """Return the layers into which queries of the settings write; none without such queries."""
+    return _roots(names, (sql.writes for sql in names.settings.sql.values()))
 
 
 def _catalog(names: Names) -> list[Any]:

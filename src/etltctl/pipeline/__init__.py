@@ -25,7 +25,15 @@ from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
-from etltctl.pipeline.kinds import changes_of_pipelines, jobs_to_warm, line_of, steps, title_of, unknown_steps
+from etltctl.pipeline.kinds import (
+    changes_of_pipelines,
+    jobs_to_warm,
+    line_of,
+    lineage_of,
+    steps,
+    title_of,
+    unknown_steps,
+)
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
@@ -64,6 +72,7 @@ __all__ = [
     "jobs_to_warm",
     "known",
     "line_of",
+    "lineage_of",
     "new_run_id",
     "publish_file",
     "read_logs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from etltctl.athena import cost_usd
 from etltctl.errors import BudgetError, NextStep, Parameter
@@ -46,6 +47,50 @@ class Budget:
         if run.state is not State.RUNNING or self.seconds_left(run):
             return ""
         return f"{self.spent(run):.2f} USD so far, and {self.limit} leaves {self.usd:.2f} USD"
+
+
+@dataclass(frozen=True)
+class ScanBudget(Budget):
+    """What a query may still read. Athena bills the bytes that a query reads and not its time.
+
+    Attributes:
+        max_bytes: How many bytes it may read.
+    """
+
+    max_bytes: int = 0
+
+    def seconds_left(self, run: Run) -> float:
+        """Return 0.0 once the query has to be cancelled. How fast it will read is not known."""
+        return 0.0 if _scanned_bytes(run) > self.max_bytes else math.inf
+
+    def overrun(self, run: Run) -> str:
+        """Return why the query has to be cancelled; empty while it may go on, and for one that has ended."""
+        if run.state is not State.RUNNING or self.seconds_left(run):
+            return ""
+        return f"{_scanned_bytes(run):,} bytes read so far, and {self.limit} allows {self.max_bytes:,}"
+
+
+def scan_budget(step_run: StepRun, setting: str, max_scan: int) -> ScanBudget:
+    """Return what a query of the step may still read: the smaller of its setting and the run's limit.
+
+    Args:
+        step_run: The step.
+        setting: The setting that limits the bytes, for messages.
+        max_scan: The bytes that the setting allows.
+    """
+    price = step_run.services.prices.athena_tb_usd
+    of_run = remaining_budget(step_run, {}, 0.0, partial(_query_usd, tb_usd=price))
+    if of_run is None or of_run.usd >= cost_usd(max_scan, price):
+        return ScanBudget(math.inf, 0.0, partial(_query_usd, tb_usd=price), setting, max_scan)
+    return ScanBudget(of_run.usd, 0.0, of_run.spent, of_run.limit, int(of_run.usd / price * 1e12))
+
+
+def _scanned_bytes(run: Run) -> int:
+    return run.scanned_bytes if isinstance(run, QueryExecution) else 0
+
+
+def _query_usd(run: Run, tb_usd: float) -> float:
+    return cost_usd(_scanned_bytes(run), tb_usd)
 
 
 @dataclass(frozen=True)
@@ -143,6 +188,12 @@ def bill_query(step_run: StepRun, verb: Verb, execution: QueryExecution) -> None
     """Record what a query of the step did and scanned. The cost of a query that is on record is not recorded again."""
     facts = {"remote_id": execution.id, "scanned_bytes": execution.scanned_bytes}
     step_run.note(QUERY_EVENTS[verb], **facts, state=execution.status)
+    bill_scan(step_run, execution)
+
+
+def bill_scan(step_run: StepRun, execution: QueryExecution) -> None:
+    """Record what a query of the step cost, once."""
+    facts = {"remote_id": execution.id, "scanned_bytes": execution.scanned_bytes}
     usd = cost_usd(execution.scanned_bytes, step_run.services.prices.athena_tb_usd)
     # A query that is adopted or reused was paid for once, by the try that started it.
     if usd and not step_run.ledger.is_billed(str(step_run.step), execution.id):

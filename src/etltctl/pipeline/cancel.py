@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from etltctl.ledger import Event, Ledger, read_events
 from etltctl.pipeline.interrupts import decision_on_record, detach_on_record, stop_on_record
 from etltctl.pipeline.kinds import remote_run_of
-from etltctl.pipeline.lost_starts import adopt_lost_start, find_remote_run, open_start_text, unanswered_start
+from etltctl.pipeline.lost_starts import adopt_lost_start, find_remote_run, open_start_text
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.step_run import StepRun
+from etltctl.pipeline.step_run import StepRun, unanswered_start
 from etltctl.runs import Run, State
 
 if TYPE_CHECKING:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from etltctl.errors import AccessError, Command, EtltctlError, Hint, RunFailedError, command
+from etltctl.causes import UNKNOWN, catalogue
+from etltctl.errors import (
+    AccessError,
+    AlreadyRunningError,
+    Command,
+    ConfigurationError,
+    EtltctlError,
+    ExitCode,
+    Hint,
+    RunFailedError,
+    command,
+)
 from etltctl.ledger import Event, read_events
+from etltctl.logs import LogTail
+from etltctl.pipeline.failure_cause import diagnosis_of_run, record_of
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -23,6 +36,11 @@ REFUSAL = re.compile(
     r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
 )
 SPARK_WRAPPER = "Py4JJavaError"
+# A remote run that failed: of its causes, these have an exit code of their own.
+CLASSES: Mapping[ExitCode, type[EtltctlError]] = {
+    ExitCode.ALREADY_RUNNING: AlreadyRunningError,
+    ExitCode.CONFIGURATION: ConfigurationError,
+}
 
 
 def stopped_by(step_run: StepRun, run: Run) -> str:
@@ -36,24 +54,46 @@ def stopped_by(step_run: StepRun, run: Run) -> str:
     return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
 
 
-def failed(run: Run, *, hint: Hint, **facts: object) -> EtltctlError:
-    """Build the error for a run that did not succeed: AccessError where a service refused it a call."""
+def failed(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> EtltctlError:
+    """Build the error for a run that did not succeed, with its cause; the cause decides the exit code.
+
+    Args:
+        run: The run in its final state.
+        hint: What to do next.
+        log: The end of its log; None if it has none.
+        facts: The particulars.
+    """
     reason = f": {run.reason}" if run.reason else ""
-    details = f"{run.reason}\n{facts.get('log', '')}" if SPARK_WRAPPER in run.reason else run.reason
-    return failure_class(details)(
-        f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}", hint=hint, **facts
+    telling = "\n".join(log.telling()) if log else ""
+    diagnosis = diagnosis_of_run(run, log.lines if log else ())
+    details = f"{run.reason}\n{telling}" if SPARK_WRAPPER in run.reason else run.reason
+    error = failure_class(details, diagnosis.cause.code)(
+        f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}",
+        hint=hint,
+        **facts,
+        log=telling,
     )
+    error.record = record_of(diagnosis, stopped=facts.get("stopped"), excerpt=telling)
+    return error
 
 
-def failure_class(reason: str) -> type[EtltctlError]:
-    """Return the class of the error for a run that failed for this reason: a refusal has its own exit code."""
-    return AccessError if REFUSAL.search(reason) else RunFailedError
+def failure_class(reason: str, code: str = "") -> type[EtltctlError]:
+    """Return the class of the error for a run that failed for this reason, which decides the exit code.
+
+    Args:
+        reason: The service's words.
+        code: The code of the cause; empty if it is not known.
+    """
+    exit_code = catalogue().get(code, UNKNOWN).exit_code
+    if exit_code is ExitCode.ACCESS or REFUSAL.search(reason):
+        return AccessError
+    return CLASSES.get(exit_code, RunFailedError)
 
 
-def require_success(run: Run, *, hint: Hint, **facts: object) -> None:
-    """Raise RunFailedError, or AccessError for a refusal, unless the run's status means success."""
+def require_success(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> None:
+    """Raise the error of a run that did not succeed, such as RunFailedError, unless its status means success."""
     if run.state is not State.SUCCEEDED:
-        raise failed(run, hint=hint, **facts)
+        raise failed(run, hint=hint, log=log, **facts)
 
 
 @contextmanager

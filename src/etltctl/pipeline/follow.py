@@ -80,7 +80,8 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
     if run is not None and run.state is State.RUNNING:
         return None
     if outcome not in MAY_RESUME:
-        error = UnverifiedError if outcome == "unverified" else failure_class(str(step.get("error", "")))
+        known_class = failure_class(str(step.get("error", "")), str(step.get("cause", "")))
+        error = UnverifiedError if outcome == "unverified" else known_class
         raise error(
             f"run {events[0]['run_id']} ended {outcome}: {step.get('error', 'no reason given')}", hint=hint
         )

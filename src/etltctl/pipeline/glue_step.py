@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
 from etltctl.ledger import Event
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import Budget, PlannedCost, bill_query
+from etltctl.pipeline.budget import Budget, PlannedCost
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget
-from etltctl.pipeline.model import StepHandle, StepResult, table_facts
+from etltctl.pipeline.model import StepHandle, StepResult
+from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
-from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
+from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
-from etltctl.publishing import Violation
 from etltctl.runs import JobRun, Run, State, Verb
-from etltctl.values import layer_of
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -88,6 +87,10 @@ class GlueStep(StepKind):
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)
 
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the job reads."""
+        return settings.glue.jobs[name].reads
+
     def tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the job writes."""
         return settings.glue.jobs[name].writes
@@ -149,10 +152,10 @@ class GlueStep(StepKind):
                 command("retry", step_run.ledger.run_id),
             ),
             stopped=stopped_by(step_run, ended),
-            log="\n".join(step_run.services.logs.last_lines(ended)) if has_failed else "",
+            log=step_run.services.logs.tail(ended) if has_failed else None,
         )
         # Published where the job run got its arguments from, not where this try would write now.
-        facts = _publish_once(step_run, json.loads(ended.arguments["--outputs"]))
+        facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
         return StepResult(str(step_run.step), handle.verb, ended.id, facts={**facts, **cost})
@@ -183,9 +186,7 @@ class GlueStep(StepKind):
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the published tables and what the job's row counts add up to."""
-        tables = event.get("tables", {})
-        result = f"published {len(tables)} {'table' if len(tables) == 1 else 'tables'}"
-        return StepLine(name, rows_text(event.get("rows")), result + _row_counts_text(tables.values()))
+        return published_line(name, event)
 
 
 def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
@@ -241,53 +242,3 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
         return ended
     record_start(step_run, StartedRun(Verb.ADOPTED, retry), GlueRun(step_run.services, retry.name, retry.id))
     return _wait_for_last_retry(replace(step_run, waited=0.0), retry)
-
-
-def _publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
-    """Publish the versions, unless this very run did so before: a newer run may have published since."""
-    layer = layer_of(next(iter(outputs), ""))
-    # The newest switch since the step was last started fresh; an older one belongs to work that is done again.
-    before = step_run.last("publish.switched")
-    if before is not None:
-        return {"layer": layer, "rows": before["rows"], "tables": before["tables"]}
-    lake = replace(
-        step_run.services.lake,
-        run_key=step_run.run_key,
-        on_query=partial(bill_query, step_run),
-        on_violation=partial(_note_violation, step_run),
-    )
-    published = table_facts(lake.publish(outputs, step_run.ledger.run_id))
-    step_run.append("publish.switched", **published)
-    for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
-        step_run.warn(text)
-    return {"layer": layer, **published}
-
-
-def _note_violation(step_run: StepRun, violation: Violation) -> None:
-    """Record which rule a version breaks, how often, and some of the rows."""
-    facts = {
-        "table": violation.table,
-        "rule": violation.rule,
-        "count": violation.count,
-        "rows": violation.rows,
-    }
-    step_run.note("check.result", **facts, reaction=violation.reaction)
-
-
-def _row_counts_text(tables: Iterable[Mapping[str, Any]]) -> str:
-    """Return the sums of what the job counted: rows in, if every row is accounted for; then each other count."""
-    counted = [counts for table in tables if "rows_in" in (counts := table.get("audit", {}))]
-    counts = {
-        name: sum(one.get(name, 0) for one in counted)
-        for name in ("rows_in", "rows_out", "merged", "rejected")
-    }
-    rows_in, rows_out = counts.pop("rows_in"), counts.pop("rows_out")
-    flags: dict[str, int] = {}
-    for one in counted:
-        for flag, count in one.get("flags", {}).items():
-            flags[flag] = flags.get(flag, 0) + count
-    is_conserved = rows_in and rows_in == rows_out + sum(counts.values())
-    parts = [f"{rows_in:,} in"] if is_conserved else []
-    parts += [f"{count:,} {name}" for name, count in counts.items() if count]
-    parts += [f"{flag} {count:,}" for flag, count in flags.items()]
-    return f" · {', '.join(parts)}" if parts else ""

@@ -14,6 +14,7 @@ from etltctl.pipeline.catalog_step import CatalogStep
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.model import Step, known, steps_as_written
 from etltctl.pipeline.services import Services
+from etltctl.pipeline.sql_step import SqlStep
 from etltctl.pipeline.step_kind import RemoteRun, StepKind, StepLine
 from etltctl.pipeline.sync_step import SyncStep
 from etltctl.pipeline.tableau_step import TableauStep
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, StepKind] = {}
 # The catalog step asks every kind for its tables, so it gets the registry itself.
-KINDS |= {kind.name: kind for kind in (SyncStep(), GlueStep(), CatalogStep(KINDS), TableauStep())}
+KINDS |= {kind.name: kind for kind in (SyncStep(), GlueStep(), SqlStep(), CatalogStep(KINDS), TableauStep())}
 
 
 def kind_of(step: Step) -> StepKind:
@@ -87,6 +88,17 @@ def refreshed_by(step: Step, walk: Iterable[Step], settings: Settings) -> Sequen
     return kind_of(step).refreshed_tables(walk, settings)
 
 
+def lineage_of(step: Step, settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what the step reads and what it writes: tables as `layer.table`, or another thing by its kind and name.
+
+    Nothing of a step that the settings do not have any more.
+    """
+    kind = KINDS.get(step.kind)
+    if kind is None or step.name not in kind.names(settings):
+        return (), ()
+    return kind.inputs(step.name, settings), kind.outputs(step.name, settings)
+
+
 def changes_of(chosen: Iterable[Step], walk: Sequence[Step], settings: Settings) -> list[CatalogChanges]:
     """Return what steps change in the catalog; a step that changes nothing there is left out.
 
@@ -102,6 +114,7 @@ def changes_of(chosen: Iterable[Step], walk: Sequence[Step], settings: Settings)
             str(step),
             tuple(kind_of(step).published_tables(step.name, settings)),
             tuple(refreshed_by(step, walk, settings)),
+            tuple(kind_of(step).queried_tables(step.name, settings)),
         )
         for step in chosen
     )

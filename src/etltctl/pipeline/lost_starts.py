@@ -11,30 +11,14 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from etltctl.errors import EtltctlError, command
-from etltctl.ledger import Event
 from etltctl.pipeline.interrupts import interruptible, is_interrupt
 from etltctl.pipeline.kinds import kind_of, remote_run_of
-from etltctl.pipeline.model import UNKNOWN_START, now
-from etltctl.pipeline.step_run import StartedRun, StepRun
+from etltctl.pipeline.model import now
+from etltctl.pipeline.step_run import StartedRun, StepRun, unanswered_start
 from etltctl.runs import Run, State, Verb
 
 LISTED_WITHIN_S = 60.0  # a service's listing shows a new run at most this late
 INTERRUPT_PATIENCE_S = 3.0  # a person who interrupts does not wait longer
-
-
-def unanswered_start(step_run: StepRun) -> Event | None:
-    """Return the event of a start that was about to be sent and has neither an answer nor an error on record."""
-    intended = step_run.last("remote.intended", "remote.started", "remote.adopted", "remote.reused")
-    # Compared by sequence number and not by time: two events of one process can have the same timestamp.
-    ended = step_run.last("step.finished")
-    if intended is None or intended["type"] != "remote.intended":
-        return None
-    # An interrupt or a killed process says nothing of the start; only a failure that follows the intent is an answer.
-    if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
-        return intended
-    # A failure after the intent is an answer, because the service refused and started nothing. It is not an answer if
-    # the service's answer was lost.
-    return intended if ended.get("start") == UNKNOWN_START else None
 
 
 def wait_until_listed(step_run: StepRun) -> None:

@@ -20,7 +20,7 @@ UNKNOWN_START = "unknown"  # in the event of a step that failed although its sta
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:NAME`."""
+    """One step of a pipeline, written `kind:name`: `sync:SOURCE`, `glue:JOB`, `sql:NAME`, `athena:refresh`."""
 
     kind: str
     name: str

@@ -17,6 +17,7 @@ from etltctl.errors import (
     command,
 )
 from etltctl.ledger import Ledger
+from etltctl.pipeline.failure_cause import error_facts, name_cause, recorded_cause
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of, steps
@@ -86,9 +87,13 @@ def recorded_run(
             require_allowed(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
+            is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
             if isinstance(error, EtltctlError):
                 error.name_retry("the same command")  # a run without steps cannot be resumed
-            ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds_since(started))
+                name_cause(error, step=first, run_id=ledger.run_id)
+            # The error of a step is on record with the step; any other one is kept with the run.
+            facts = {} if is_of_a_step else error_facts(error)
+            ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds_since(started), **facts)
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
 
@@ -174,7 +179,9 @@ def failure_ends(ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds)
+        is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
+        facts = {} if is_of_a_step else error_facts(error)
+        ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds, **facts)
         raise
 
 
@@ -196,13 +203,17 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
         message = error.message if isinstance(error, EtltctlError) else interrupt_name(error)
         if isinstance(error, EtltctlError):
             error.name_retry(command("retry", run_id))
+            name_cause(error, step=str(step_run.step), run_id=run_id)
         if isinstance(error, AccessError):
             name_refusal(error, str(step_run.step), step_run.services)
         if is_interrupt(error) and not _is_decided(step_run):
             step_run.warn(f"interrupted, and nothing remote was stopped: {command('retry', run_id)} goes on")
         seconds = round(handle.elapsed, 2)
         start = {"start": UNKNOWN_START} if isinstance(error, OutcomeUnknownError) else {}
-        step_run.note("step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **start)
+        cause = recorded_cause(error)
+        step_run.note(
+            "step.finished", outcome=outcome_of(error), seconds=seconds, error=message, **cause, **start
+        )
         raise
 
 

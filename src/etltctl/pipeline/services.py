@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etltctl.airbyte import Airbyte
+from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.glue import Glue
@@ -46,6 +47,11 @@ class Services:
     def glue(self) -> Glue:
         """Glue job runs."""
         return Glue(self.aws, names=self.settings.glue.names)
+
+    @cached_property
+    def athena(self) -> Athena:
+        """Query executions in the workgroup of the settings."""
+        return Athena(self.aws, self.settings.athena.workgroup, self.settings.athena.output_location)
 
     @cached_property
     def logs(self) -> Logs:

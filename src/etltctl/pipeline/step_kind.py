@@ -85,8 +85,20 @@ class StepKind:
         """Return the tables that the step writes, as `layer.table`."""
         return ()
 
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return what the step reads: tables as `layer.table`, or another thing by its kind and name."""
+        return ()
+
+    def outputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return what the step writes, in the words of `inputs`."""
+        return self.tables(name, settings)
+
     def published_tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the tables that the step publishes as a new version."""
+        return ()
+
+    def queried_tables(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the tables that the step reads through Athena in the caller's name."""
         return ()
 
     def refreshed_tables(self, walk: Iterable[Step], settings: Settings) -> Sequence[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etltctl.ledger import Event, Ledger
-from etltctl.pipeline.model import Step
+from etltctl.pipeline.model import UNKNOWN_START, Step
 from etltctl.pipeline.options import OnInterrupt, always_stop
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
@@ -75,3 +75,18 @@ class StepRun:
     def last(self, *types: str) -> Event | None:
         """Return the step's newest event of one of these types since its work was last started again."""
         return self.ledger.last(str(self.step), *types)
+
+
+def unanswered_start(step_run: StepRun) -> Event | None:
+    """Return the event of a start that was about to be sent and has neither an answer nor an error on record."""
+    intended = step_run.last("remote.intended", "remote.started", "remote.adopted", "remote.reused")
+    # Compared by sequence number and not by time: two events of one process can have the same timestamp.
+    ended = step_run.last("step.finished")
+    if intended is None or intended["type"] != "remote.intended":
+        return None
+    # An interrupt or a killed process says nothing of the start; only a failure that follows the intent is an answer.
+    if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
+        return intended
+    # A failure after the intent is an answer, because the service refused and started nothing. It is not an answer if
+    # the service's answer was lost.
+    return intended if ended.get("start") == UNKNOWN_START else None

@@ -79,6 +79,10 @@ class SyncStep(StepKind):
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)
 
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the source."""
+        return (f"{self.thing} {name}",)
+
     def tables(self, name: str, settings: Settings) -> Sequence[str]:
         """Return the bronze tables of the source's streams."""
         return [f"bronze.{table}" for table in settings.stream_locations(name)]

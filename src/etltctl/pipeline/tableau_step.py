@@ -62,6 +62,15 @@ class TableauStep(StepKind):
         """Return the names of the data sources."""
         return settings.tableau.datasources
 
+    def inputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the table of an extract; a refresh on the server reads what the server knows."""
+        table = settings.tableau.datasources[name].table
+        return (table,) if table else ()
+
+    def outputs(self, name: str, settings: Settings) -> Sequence[str]:
+        """Return the data source."""
+        return (f"{self.thing} {name}",)
+
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield a problem for each half of the site's token that has no value."""
         site = settings.tableau

@@ -6,6 +6,7 @@ makes a version current, and only it knows that a version is a folder of Parquet
 
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Staged, Violation
+from etltctl.publishing.audit_queries import declared_rules
 from etltctl.publishing.catalog_refresh import GONE, NOT_PUBLISHED, combined
 from etltctl.publishing.context import command_writing
 from etltctl.publishing.lake import Lake
@@ -26,5 +27,6 @@ __all__ = [
     "Violation",
     "combined",
     "command_writing",
+    "declared_rules",
     "version_of",
 ]

@@ -161,9 +161,7 @@ class Auditor:
         def name_of(name: str) -> str:
             if name in names or name == "this":
                 return names[table if name == "this" else name]
-            if name not in self.context.places.tables():
-                raise KeyError(name)
-            return ".".join(map(quoted_name, self.context.places.in_catalog(name)))
+            return self.context.places.in_query(name)
 
         rules = sql_rules(table, declared, name_of)
         # Part of the key of the query: an answer about other rows must not be reused by a retry.

@@ -76,6 +76,22 @@ def sql_rules(table: str, rules: TableRules, name_of: NameOf) -> list[Rule]:
     return checks
 
 
+def declared_rules(table: str, rules: TableRules) -> list[str]:
+    """Return the names of all rules of a table: those of its rows, and those that counting alone decides.
+
+    Args:
+        table: The table as `layer.table`.
+        rules: What the settings say of it.
+    """
+    counted = {
+        "min_rows": rules.min_rows,
+        "max_drop_pct": rules.max_drop_pct is not None,
+        "conserve_rows": rules.conserve_rows,
+    }
+    names = [name for name, is_declared in counted.items() if is_declared]
+    return names + [rule.name for rule in sql_rules(table, rules, lambda name: name)]
+
+
 def counting_sql(table: str, rules: Sequence[Rule]) -> str:
     """Return one query whose one row counts what breaks each rule, in the order of the rules.
 

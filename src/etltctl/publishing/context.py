@@ -44,7 +44,7 @@ class LakeContext:
 
 
 def command_writing(table: str, settings: Settings) -> Command:
-    """Return the command that writes a table: its pipeline, or its job or sync if no pipeline has that.
+    """Return the command that writes a table: its pipeline, or its job or sync if no pipeline has it.
 
     Args:
         table: The table as `layer.table`.
@@ -56,7 +56,12 @@ def command_writing(table: str, settings: Settings) -> Command:
         for name in settings.sources
         if table in {f"bronze.{stream}" for stream in settings.stream_locations(name)}
     ]
-    steps = {*(f"glue:{job}" for job in jobs), *(f"sync:{name}" for name in syncs)}
+    queries = [name for name, sql in settings.sql.items() if table == sql.writes]
+    steps = {
+        *(f"glue:{job}" for job in jobs),
+        *(f"sql:{name}" for name in queries),
+        *(f"sync:{name}" for name in syncs),
+    }
     for name, pipeline in settings.pipelines.items():
         if steps & set(pipeline.steps):
             # The pipeline also makes what the job reads.

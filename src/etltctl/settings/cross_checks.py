@@ -30,6 +30,8 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _overlaps(settings)
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
+    yield from _sql_tables(settings)
+    yield from _plots_of_unknown_tables(settings)
     yield from _repeated_steps(settings)
     yield from _out_of_place(settings.tables)
     yield from _shared_databases(settings)
@@ -54,7 +56,7 @@ def _shared_databases(settings: Settings) -> Problems:
 def folders(settings: Settings) -> dict[str, str]:
     """Return every folder that belongs to one thing alone, by what it is for."""
     places = settings.stream_tables()
-    for table in settings.job_tables():
+    for table in settings.versioned_tables():
         name = TableName.parse(table)
         places[table] = f"{settings.lake.root(name.layer)}/{name.name}/"
     places |= {table: rules.location for table, rules in settings.tables.items() if rules.location}
@@ -78,22 +80,50 @@ def _overlaps(settings: Settings) -> Problems:
 def _written_twice(settings: Settings) -> Problems:
     """Yield each table with two writers, because the later would undo the earlier."""
     writers: dict[str, str] = {}
-    for name, job in settings.glue.jobs.items():
-        for table in job.writes:
-            if table in writers:
-                text = f"table {table} is written by job {writers[table]} already: a table has one writer"
-                yield ("glue", "jobs", name, "writes"), text
-            writers.setdefault(table, name)
+    written: list[tuple[KeyPath, str, str]] = [
+        (("glue", "jobs", name, "writes"), f"job {name}", table)
+        for name, job in settings.glue.jobs.items()
+        for table in job.writes
+    ]
+    written += [(("sql", name, "writes"), f"sql.{name}", each.writes) for name, each in settings.sql.items()]
+    for path, writer, table in written:
+        if table in writers:
+            yield path, f"table {table} is written by {writers[table]} already: a table has one writer"
+        writers.setdefault(table, writer)
+
+
+def _sql_tables(settings: Settings) -> Problems:
+    """Yield each table that a query reads and nothing makes, and each check that a query cannot fulfil."""
+    known = [*folders(settings)]
+    for name, sql in settings.sql.items():
+        for table in sql.reads:
+            if table not in known:
+                near = difflib.get_close_matches(table, known, n=1)
+                guess = f", did you mean {near[0]}?" if near else ""
+                yield ("sql", name, "reads"), f"sql.{name} reads {table}, which nothing writes{guess}"
+        if settings.rules(sql.writes).conserve_rows:
+            text = f"conserve_rows needs a job that counts its rows, and sql.{name} writes {sql.writes}"
+            yield ("tables", sql.writes, "conserve_rows"), text
 
 
 def _unknown_tables(settings: Settings) -> Problems:
-    """Yield each table with checks that no job or source writes, and that has no location."""
+    """Yield each table with checks that no job, query or source writes, and that has no location."""
     known = [*folders(settings)]
     for table in settings.tables:
         if table not in known:
             near = difflib.get_close_matches(table, known, n=1)
             guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
-            yield ("tables", table), f"no job or source writes table {table}, {guess}"
+            yield ("tables", table), f"no job, query or source writes table {table}, {guess}"
+
+
+def _plots_of_unknown_tables(settings: Settings) -> Problems:
+    """Yield each plot of a table that no job or source writes, and that has no location."""
+    known = [*folders(settings)]
+    for name, plot in settings.plots.items():
+        if plot.table not in known:
+            near = difflib.get_close_matches(plot.table, known, n=1)
+            guess = f", did you mean {near[0]}?" if near else ""
+            yield ("plots", name, "table"), f"plots.{name}: no job or source writes table {plot.table}{guess}"
 
 
 def _repeated_steps(settings: Settings) -> Problems:

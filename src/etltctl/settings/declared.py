@@ -11,8 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import ConfigurationError
 from etltctl.settings.files import read_text
 from etltctl.settings.scripts import files_of_job
+from etltctl.settings.sql_files import read_query
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
@@ -55,20 +57,35 @@ def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
                 yield UnknownColumn(table, rule, name, near, settings.place_of("tables", table, rule))
 
 
-def is_written(column: UnknownColumn, settings: Settings) -> bool | None:
-    """Return whether the job that writes the table may write the column.
+def unknown_plot_columns(settings: Settings) -> Iterator[str]:
+    """Yield a problem, with its place, for each column that a plot names and its table's contract lacks."""
+    for plot_name, plot in settings.plots.items():
+        columns = _contract_columns(settings, plot.table)
+        for setting, name in plot.columns.items():
+            if columns and name.lower() not in columns:
+                near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
+                guess = f", did you mean {near}?" if near else ""
+                place = settings.place_of("plots", plot_name, setting)
+                what = f"the contract of {plot.table} has no column {name}{guess}"
+                yield f"{place}: plots.{plot_name}.{setting}: {what}"
 
-    Its script, its modules or its config name the column then, or a table that it reads has it.
+
+def is_written(column: UnknownColumn, settings: Settings) -> bool | None:
+    """Return whether the job or the query that writes the table may write the column.
+
+    Its script, its modules, its config or its .sql file names the column then, or a table that it reads has it.
 
     Args:
         column: The column.
         settings: The settings.
 
     Returns:
-        None if no job writes the table, or its script is not on this machine.
+        None if neither writes the table, or its script or file is not on this machine.
     """
     writers = [name for name, job in settings.glue.jobs.items() if column.table in job.writes]
     texts = [text for job in writers for text in _texts(settings, job)]
+    queries = [name for name, sql in settings.sql.items() if column.table == sql.writes]
+    texts += [text for name in queries for text in _query_texts(settings, name)]
     if not texts:
         return None
     # A whole word anywhere in the text is enough: a wrong yes costs a late error, a wrong no would stop a good run.
@@ -89,6 +106,15 @@ def _texts(settings: Settings, job: str) -> Iterator[str]:
     yield json.dumps(settings.glue.jobs[job].config, default=str)
     for table in settings.glue.jobs[job].reads:
         yield " ".join(_contract_columns(settings, table))
+
+
+def _query_texts(settings: Settings, name: str) -> Iterator[str]:
+    """Yield the text of a query and its inputs' columns; none if its file cannot be read."""
+    with suppress(ConfigurationError):
+        yield read_query(settings, name)
+        # `select *` writes every column of its inputs.
+        for table in settings.sql[name].reads:
+            yield " ".join(_contract_columns(settings, table))
 
 
 def _contract_columns(settings: Settings, table: str) -> list[str]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from etltctl.settings.declared import is_written, unknown_columns
+from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
+from etltctl.settings.sql_files import query_problems
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -59,7 +60,9 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_regions(settings),
         *_shipped_buckets(settings),
         *_columns(settings),
+        *_plots(settings),
         *_scripts(settings),
+        *_queries(settings),
         *_variables(environ),
     ]
 
@@ -159,10 +162,22 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
             yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
 
 
+def _plots(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each plotted column that the table's contract lacks. A plot fails no run, so it warns."""
+    for text in unknown_plot_columns(settings):
+        yield Doubt(text, is_error=False)
+
+
 def _scripts(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each syntax error in a script on this machine."""
     for job in settings.glue.jobs:
         yield from map(Doubt, syntax_errors(settings, job))
+
+
+def _queries(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each fault of a .sql file."""
+    for name in settings.sql:
+        yield from map(Doubt, query_problems(settings, name))
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:

@@ -17,6 +17,7 @@ from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
+from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import (
     Section,
@@ -27,6 +28,7 @@ from etltctl.settings.section import (
 )
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
+from etltctl.settings.sql_tables import SqlTable
 from etltctl.values import LOCAL, S3Location
 
 
@@ -34,7 +36,8 @@ class Pipeline(Section):
     """The steps of a pipeline, in their order, each as `kind:name`."""
 
     steps: list[str] = Field(
-        min_length=1, description="`sync:SOURCE`, `glue:JOB`, `athena:refresh`, `tableau:DATASOURCE`"
+        min_length=1,
+        description="`sync:SOURCE`, `glue:JOB`, `sql:NAME`, `athena:refresh`, `tableau:DATASOURCE`",
     )
 
 
@@ -52,7 +55,11 @@ class Settings(Section):
     )
     env: str
     protected: bool = Field(
-        default=False, description="whether `govern apply` and `connections apply` ask before every change"
+        default=False,
+        description=(
+            "whether a command asks before it changes anything here: `run`, `sync`, `run-glue`, `retry`, `rollback`, "
+            "`athena refresh`, `runs cancel`, `govern apply`, `connections apply`. Without a terminal it needs `--yes`"
+        ),
     )
     state: StatePlace = Field(
         default=".etltctl",
@@ -65,10 +72,12 @@ class Settings(Section):
     airbyte: Airbyte
     aws: Aws = Aws()
     glue: Glue = Glue()
+    sql: dict[str, SqlTable] = {}
     athena: Athena
     prices: Prices = Prices()
     tables: dict[TableName, TableRules] = {}
     contracts: Contracts = Contracts()
+    plots: dict[str, Plot] = {}
     pipelines: dict[str, Pipeline] = {}
     tableau: Tableau = Tableau()
     local: Local = Local()
@@ -169,9 +178,10 @@ class Settings(Section):
             for name, location in self.stream_locations(source).items()
         }
 
-    def job_tables(self) -> list[str]:
-        """Return the tables that the jobs write, as `layer.table`, each once."""
-        return list(dict.fromkeys(table for job in self.glue.jobs.values() for table in job.writes))
+    def versioned_tables(self) -> list[str]:
+        """Return the tables that jobs and queries write as versions, as `layer.table`, each once."""
+        of_jobs = (table for job in self.glue.jobs.values() for table in job.writes)
+        return list(dict.fromkeys([*of_jobs, *(each.writes for each in self.sql.values())]))
 
     def rules(self, table: str) -> TableRules:
         """Return the checks of `layer.table`; none if the settings name none."""
@@ -184,6 +194,10 @@ class Settings(Section):
             return self._folder / self.contracts.folder
         is_remote = S3Location.is_one(self.state)
         return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
+
+    def sql_path(self, name: str) -> Path:
+        """Return the file of a query in `sql`: it lies next to the settings file or below."""
+        return self._folder / self.sql[name].file
 
     def script_path(self, job: str) -> Path:
         """Return a job's script: next to the settings file, or the shipped one."""

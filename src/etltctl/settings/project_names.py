@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-# A table in a query of `[tables."layer.table".sql]`: `{this}` or `{layer.table}`.
-NAMED_TABLE = re.compile(r"\{([\w.]+)\}")
+# A table in a query of the settings or of a .sql file: `{this}` or `{layer.table}`. A number in braces is SQL's: a
+# regular expression may have it.
+NAMED_TABLE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,12 @@ def _size(text: str) -> str:
     return text
 
 
+def bytes_of(size: str) -> int:
+    """Return a size such as `20GB`, which was checked when the settings were loaded, in bytes."""
+    number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", size).groups()  # type: ignore[union-attr]
+    return int(float(number) * SIZE_UNITS[unit])
+
+
 def _table(text: str) -> str:
     if not re.fullmatch(rf"({'|'.join(LAYERS)})\.[a-z][a-z0-9_]*", text):
         raise ValueError(f"must be layer.table with a layer of {', '.join(LAYERS)}, got {text!r}")

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, field_validator
 from etltctl.settings.project_names import LAYERS, JobNames
 from etltctl.settings.section import (
     MAX_MINUTES,
-    SIZE_UNITS,
     Folder,
     IdSecret,
     IdText,
@@ -20,6 +19,7 @@ from etltctl.settings.section import (
     TableName,
     Text,
     Texts,
+    bytes_of,
 )  # fmt: skip
 
 Usd = Annotated[float, Field(ge=0)]
@@ -157,9 +157,7 @@ class Athena(Section):
     @property
     def max_scan_bytes(self) -> int:
         """`max_scan` in bytes."""
-        # The pattern of `Size` was checked when the settings were loaded, so that it matches here.
-        number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", self.max_scan).groups()  # type: ignore[union-attr]
-        return int(float(number) * SIZE_UNITS[unit])
+        return bytes_of(self.max_scan)
 
 
 class Airflow(Section):

@@ -199,7 +199,7 @@ def test_a_table_that_exists_is_refused_or_left(athena: Athena) -> None:
             "CREATE TABLE bad WITH (partitioned_by = ARRAY['a']) AS SELECT 1 AS a, 2 AS b",
             "HIVE_COLUMN_ORDER_MISMATCH: ",
         ),
-        ("CREATE TABLE bad WITH (table_type = 'ICEBERG') AS SELECT 1 AS a", "NOT_SUPPORTED: "),
+        ("CREATE TABLE bad WITH (table_type = 'ICEBERG') AS SELECT 1 AS a", "INVALID_TABLE_PROPERTY: "),
         (
             "CREATE TABLE nowhere.bad AS SELECT 1 AS a",
             "SCHEMA_NOT_FOUND: line 1:14: Schema nowhere not found",

@@ -79,7 +79,7 @@ def test_doctor_finds_no_fault(account: Account, prove: Prove) -> None:
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_pipeline_runs_to_its_end_within_the_limit(account: Account, prove: Prove, pipeline: str) -> None:
     left = account.max_usd - account.spent_usd
-    account.run("run", pipeline, "--max-usd", f"{left:.2f}")
+    account.run("run", pipeline, "--max-usd", f"{left:.2f}", "--yes")
     events = account.json("runs", "show", newest_run(account, pipeline))["rows"]
     (proof,) = (event for event in events if event["type"] == "verify.result")
     assert proof["landed"] >= proof["reported"] > 0
@@ -95,7 +95,7 @@ def test_a_pipeline_runs_to_its_end_within_the_limit(account: Account, prove: Pr
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_the_same_run_again_starts_nothing(account: Account, prove: Prove, pipeline: str) -> None:
     before = job_runs(account)
-    account.run("run", pipeline, "--run-id", newest_run(account, pipeline))
+    account.run("run", pipeline, "--run-id", newest_run(account, pipeline), "--yes")
     assert job_runs(account) == before
     prove(
         f"{pipeline}: the same run id starts nothing again",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from support.programs import PROGRAMS, Clients
-from support.workplace import Workplace
+from support.programs import Clients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.clients]
 
@@ -39,17 +37,10 @@ inspector = sa.inspect(engine)
 """
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    """Yield the clients of a lake with one small table, which PyAthena made."""
-    if not PROGRAMS.is_dir():
-        pytest.skip("the clients are not here: `make clients-test` brings them")
-    place = Workplace(tmp_path_factory.mktemp("lake"))
-    place.run("local", "up")
-    try:
-        clients = Clients(place, {**place.full_environ, **place.json("local", "env")["environ"]})
-        clients.aws("s3", "mb", "s3://client-results")
-        script = """
+@pytest.fixture(scope="module", autouse=True)
+def _laps(lake: Clients) -> None:
+    """Make one small table with PyAthena."""
+    script = """
 cursor = connection.cursor()
 cursor.execute("create database clients")
 cursor.execute("create table laps as select 1 as id, cast('a' as varchar) as name, 0.5e0 as gap")
@@ -57,10 +48,7 @@ counts = [cursor.rowcount]
 cursor.execute("insert into laps values (2, 'b', null)")
 print(json.dumps([*counts, cursor.rowcount]))
 """
-        assert clients.python(PYATHENA % script) == [1, 1]
-        yield clients
-    finally:
-        place.run("local", "down")
+    assert lake.python(PYATHENA % script) == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +63,7 @@ print(json.dumps([*counts, cursor.rowcount]))
     ids=["pandas", "arrow"],
 )
 @pytest.mark.parametrize("unload", [False, True], ids=["results", "unload"])
+@pytest.mark.client("PyAthena")
 def test_pyathena_reads_results_and_unloads(lake: Clients, cursor: str, rows: str, unload: bool) -> None:
     module, _, name = cursor.partition(" import ")
     # pyarrow's own S3 client does not read AWS_ENDPOINT_URL, and PyAthena hands it no endpoint.
@@ -91,6 +80,7 @@ print(json.dumps({rows}))
 
 
 @pytest.mark.parametrize("approach", ["ctas", "unload", "neither"])
+@pytest.mark.client("awswrangler")
 def test_awswrangler_reads_a_query_in_each_of_its_ways(lake: Clients, approach: str) -> None:
     ways = f"ctas_approach={approach == 'ctas'}, unload_approach={approach == 'unload'}"
     script = f"""
@@ -100,6 +90,7 @@ print(frame.sort_values("id").to_json(orient="records"))
     assert lake.python(WRANGLER % script) == ROWS
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_makes_a_table_and_unloads(lake: Clients) -> None:
     script = """
 made = wr.athena.create_ctas_table(
@@ -121,6 +112,7 @@ print(json.dumps({"types": types, "described": described, "rows": len(frame), "i
     }  # fmt: skip
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_starts_and_prepares_statements(lake: Clients) -> None:
     script = """
 wr.athena.create_prepared_statement("select id from laps where name = ?", "by_name", workgroup="primary")
@@ -133,6 +125,7 @@ print(json.dumps([names, frame["id"].tolist()]))
     assert lake.python(WRANGLER % script) == [["by_name"], [2]]
 
 
+@pytest.mark.client("SQLAlchemy")
 def test_sqlalchemy_inspects_the_catalog(lake: Clients) -> None:
     script = """
 columns = [(column["name"], str(column["type"])) for column in inspector.get_columns("laps")]
@@ -149,6 +142,7 @@ print(json.dumps({
     }  # fmt: skip
 
 
+@pytest.mark.client("SQLAlchemy")
 def test_sqlalchemy_reflects_a_table_that_pandas_wrote(lake: Clients) -> None:
     script = """
 frame = pd.DataFrame({"n": [1, 2], "t": ["x", "y"]})

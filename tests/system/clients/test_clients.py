@@ -36,6 +36,7 @@ def rows(clients: Clients) -> list[dict[str, Any]]:
     return records
 
 
+@pytest.mark.client("AWS CLI")
 def test_the_aws_cli_lists_and_copies_objects_of_any_size(clients: Clients) -> None:
     big = clients.place.folder / "big.bin"
     big.write_bytes(bytes(range(256)) * 65_536)  # 16 MB: the client sends and fetches it in parts
@@ -53,6 +54,7 @@ def test_the_aws_cli_lists_and_copies_objects_of_any_size(clients: Clients) -> N
     assert json.loads(clients.aws("s3api", *listing)) is None
 
 
+@pytest.mark.client("AWS CLI")
 def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]) -> None:
     start = ["athena", "start-query-execution", "--work-group", "pi-m3", "--query-string", SQL]
     started = json.loads(clients.aws(*start, "--query-execution-context", "Database=pi_m3_gold"))
@@ -71,6 +73,7 @@ def test_the_aws_cli_queries_athena(clients: Clients, rows: list[dict[str, Any]]
     ]
 
 
+@pytest.mark.client("AWS CLI")
 def test_the_aws_cli_reads_the_catalog(clients: Clients) -> None:
     command = ["get-tables", "--database-name", "pi_m3_gold", "--query", "TableList[].Name"]
     names = json.loads(clients.aws("glue", *command))
@@ -79,6 +82,7 @@ def test_the_aws_cli_reads_the_catalog(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("unloads", [False, True], ids=["results", "unload"])
+@pytest.mark.client("awswrangler")
 def test_awswrangler_queries_athena(clients: Clients, rows: list[dict[str, Any]], unloads: bool) -> None:
     more = f", unload_approach={unloads}" + (
         ', s3_output="s3://pi-m3-athena-results/frames/"' if unloads else ""
@@ -87,6 +91,7 @@ def test_awswrangler_queries_athena(clients: Clients, rows: list[dict[str, Any]]
     assert clients.python(AWSWRANGLER % script) == rows
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_reads_only_the_table_s_files(clients: Clients, rows: list[dict[str, Any]]) -> None:
     script = (
         f'frame = wr.s3.read_parquet_table(database="pi_m3_gold", table="{TABLE}")\n'
@@ -96,6 +101,7 @@ def test_awswrangler_reads_only_the_table_s_files(clients: Clients, rows: list[d
     assert clients.python(AWSWRANGLER % script) == rows
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_reads_a_table_s_folder_without_any_filter(
     clients: Clients, rows: list[dict[str, Any]]
 ) -> None:
@@ -110,6 +116,7 @@ print(columns.to_json(orient="records"))
     assert clients.python(AWSWRANGLER % script) == rows
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_writes_objects_that_it_reads_back(clients: Clients) -> None:
     script = """
 import pandas as pd
@@ -123,6 +130,7 @@ print(wr.s3.read_parquet(place, dataset=True).astype({"year": str}).to_json(orie
     ]  # fmt: skip
 
 
+@pytest.mark.client("PyAthena")
 def test_pyathena_queries_with_parameters_and_types(clients: Clients, rows: list[dict[str, Any]]) -> None:
     sql = SQL.replace("order by", "where driver_id = %(name)s order by")
     script = f"""
@@ -133,6 +141,7 @@ print(json.dumps(cursor.fetchall()))
     assert clients.python(PYATHENA % script) == [rows[3]]
 
 
+@pytest.mark.client("SQLAlchemy")
 def test_pandas_reads_through_sqlalchemy(clients: Clients, rows: list[dict[str, Any]]) -> None:
     script = f"""
 import pandas as pd
@@ -143,6 +152,7 @@ print(pd.read_sql({SQL!r}, engine).to_json(orient="records"))
     assert clients.python(PYATHENA % script) == rows
 
 
+@pytest.mark.client("s3fs and pyarrow")
 def test_s3fs_and_pyarrow_read_a_table_s_location(clients: Clients, rows: list[dict[str, Any]]) -> None:
     location = clients.aws(
         "glue", "get-table", "--database-name", "pi_m3_gold", "--name", TABLE,

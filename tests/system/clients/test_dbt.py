@@ -13,7 +13,7 @@ import pytest
 
 from support.programs import Clients
 
-pytestmark = [pytest.mark.e2e, pytest.mark.clients]
+pytestmark = [pytest.mark.e2e, pytest.mark.clients, pytest.mark.client("dbt")]
 
 DBT = Path(__file__).parents[3] / ".dbt" / "bin" / "dbt"
 TIMEOUT_S = 900  # far longer than a build takes, even on a busy machine

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from support.programs import PROGRAMS, Clients
-from support.workplace import Workplace
+from support.programs import Clients
 
 pytestmark = [pytest.mark.e2e, pytest.mark.clients]
 
@@ -15,7 +12,7 @@ WRANGLER = """
 import json
 import awswrangler as wr
 import pandas as pd
-ways = {"s3_output": "s3://hive-results/wr/", "workgroup": "primary"}
+ways = {"s3_output": "s3://client-results/hive/wr/", "workgroup": "primary"}
 def read(table):
     frame = wr.athena.read_sql_query(f"select * from {table} order by 1", "hive", ctas_approach=False, **ways)
     return json.loads(frame.to_json(orient="values"))
@@ -25,36 +22,27 @@ PYATHENA = """
 import json
 from pyathena import connect
 cursor = connect(
-    work_group="primary", s3_staging_dir="s3://hive-results/q/", schema_name="hive", poll_interval=0.05
+    work_group="primary", s3_staging_dir="s3://client-results/hive/q/", schema_name="hive", poll_interval=0.05
 ).cursor()
 %s
 """
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    """Yield the clients of a lake with an empty database `hive`."""
-    if not PROGRAMS.is_dir():
-        pytest.skip("the clients are not here: `make clients-test` brings them")
-    place = Workplace(tmp_path_factory.mktemp("lake"))
-    place.run("local", "up")
-    try:
-        clients = Clients(place, {**place.full_environ, **place.json("local", "env")["environ"]})
-        clients.aws("s3", "mb", "s3://hive-results")
-        script = "cursor.execute('CREATE DATABASE IF NOT EXISTS hive'); print(json.dumps(cursor.fetchall()))"
-        assert clients.python(PYATHENA % script) == []
-        yield clients
-    finally:
-        place.run("local", "down")
+@pytest.fixture(scope="module", autouse=True)
+def _database(lake: Clients) -> None:
+    """Create the empty database `hive` with PyAthena."""
+    script = "cursor.execute('CREATE DATABASE IF NOT EXISTS hive'); print(json.dumps(cursor.fetchall()))"
+    assert lake.python(PYATHENA % script) == []
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.client("awswrangler")
 def test_what_awswrangler_writes_as_text_is_read_back(lake: Clients, form: str) -> None:
     options = "index=False, sep='|'" if form == "csv" else "orient='records', lines=True, index=False"
     script = f"""
 frame = pd.DataFrame({{"n": [1, 2], "t": ["x|y", "z"], "d": ["p", "q"]}})
 wr.s3.to_{form}(
-    frame, "s3://hive-results/{form}/", dataset=True, database="hive", table="as_{form}", partition_cols=["d"],
+    frame, "s3://client-results/hive/{form}/", dataset=True, database="hive", table="as_{form}", partition_cols=["d"],
     {options},
 )
 print(json.dumps(read("as_{form}")))
@@ -62,12 +50,13 @@ print(json.dumps(read("as_{form}")))
     assert lake.python(WRANGLER % script) == [[1, "x|y", "p"], [2, "z", "q"]]
 
 
+@pytest.mark.client("awswrangler")
 def test_awswrangler_repairs_and_describes_a_table(lake: Clients) -> None:
     script = """
 wr.athena.start_query_execution(
-    "CREATE EXTERNAL TABLE repaired (id int COMMENT 'c') PARTITIONED BY (day string) LOCATION 's3://hive-results/r/'",
+    "CREATE EXTERNAL TABLE repaired (id int COMMENT 'c') PARTITIONED BY (day string) LOCATION 's3://client-results/hive/r/'",
     "hive", wait=True, **ways)
-wr.s3.to_csv(pd.DataFrame({"id": [7]}), "s3://hive-results/r/day=1/a.csv", index=False, header=False)
+wr.s3.to_csv(pd.DataFrame({"id": [7]}), "s3://client-results/hive/r/day=1/a.csv", index=False, header=False)
 state = wr.athena.repair_table("repaired", "hive", **ways)
 described = wr.athena.describe_table("repaired", "hive", **ways).values.tolist()
 created = wr.athena.show_create_table("repaired", "hive", **ways)
@@ -81,9 +70,10 @@ print(json.dumps([state, described, created[:52], read("repaired")]))
     ]
 
 
+@pytest.mark.client("PyAthena")
 def test_pyathena_lists_what_it_created(lake: Clients) -> None:
     script = """
-cursor.execute("CREATE EXTERNAL TABLE listed (id int) PARTITIONED BY (d date) LOCATION 's3://hive-results/l/'")
+cursor.execute("CREATE EXTERNAL TABLE listed (id int) PARTITIONED BY (d date) LOCATION 's3://client-results/hive/l/'")
 cursor.execute("ALTER TABLE listed ADD IF NOT EXISTS PARTITION (d = '2024-01-01')")
 answers = []
 for words in ("PARTITIONS listed", "TABLES 'lis*'", "COLUMNS IN listed", "TBLPROPERTIES listed('EXTERNAL')"):
@@ -96,17 +86,18 @@ print(json.dumps([*answers, cursor.fetchall()]))
     ]  # fmt: skip
 
 
+@pytest.mark.client("SQLAlchemy")
 def test_sqlalchemy_creates_and_drops_a_table_of_hive_s(lake: Clients) -> None:
     script = """
 import sqlalchemy as sa
 engine = sa.create_engine(
-    "awsathena+rest://@athena.us-east-1.amazonaws.com:443/hive?s3_staging_dir=s3://hive-results/q/&poll_interval=0.05"
+    "awsathena+rest://@athena.us-east-1.amazonaws.com:443/hive?s3_staging_dir=s3://client-results/hive/q/&poll_interval=0.05"
 )
 metadata = sa.MetaData()
 table = sa.Table(
     "made", metadata,
     sa.Column("n", sa.Integer, comment="it's"), sa.Column("d", sa.String, awsathena_partition=True),
-    awsathena_location="s3://hive-results/made/", awsathena_file_format="PARQUET", comment="a table",
+    awsathena_location="s3://client-results/hive/made/", awsathena_file_format="PARQUET", comment="a table",
 )
 metadata.create_all(engine)
 columns = [column["name"] for column in sa.inspect(engine).get_columns("made")]

@@ -174,10 +174,9 @@ def test_a_refusal_inside_a_job_is_exit_4_for_the_runner_and_the_watcher(lake: S
     }  # fmt: skip
     lake.spoil({"call": "GetJobRun", "refuse": {"status": 200, "body": {"JobRun": failed}}, "times": 0})
     done = lake.run("run-glue", "small", "--wait", "--run-id", "refused-inside", code=4)
-    assert (
-        "next: published tables stay as they were; fix the cause, then: etltctl retry refused-inside"
-        in done.stderr
-    )
+    assert "cause: E203 " in done.stderr
+    assert "next: published tables stay as they were; add the grant to governance.grants" in done.stderr
+    assert "etltctl retry refused-inside" in done.stderr
     lake.run("runs", "watch", "refused-inside", code=4)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from etltctl.aws import Aws
-from etltctl.errors import AccessError, EtltctlError
+from etltctl.errors import AccessError, BlockedError, EtltctlError
 from etltctl.ledger import read_events
 from etltctl.local.witness import read_seen
 from etltctl.permissions import OCCASIONAL
@@ -120,6 +120,28 @@ def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed:
             assert str(facts["resource"]).startswith(f"arn:aws:{action.partition(':')[0]}:")
             assert "nothing was started" in raised.value.message
     assert passed == NOT_CHECKED | OCCASIONAL
+    assert paid_calls(deployed) == before
+
+
+def test_a_query_is_refused_without_the_permission_to_run_it_or_to_write_its_rows(deployed: Checkout) -> None:
+    (deployed.folder / "calm.sql").write_text("select city_key from {silver.weather_observation}")
+    calm = {"file": "calm.sql", "reads": ["silver.weather_observation"], "writes": "gold.calm"}
+    queries = {f"sql__calm__{name}": value for name, value in calm.items()}
+    before = paid_calls(deployed)
+    with as_operator(deployed, Simulation(deployed.client("iam"))) as operator:
+        for action in ("athena:StartQueryExecution", "athena:GetQueryExecution", "s3:PutObject"):
+            with without(deployed, action), pytest.raises(AccessError) as raised:
+                run_alone(
+                    Step.parse("sql:calm"),
+                    operator.settings(**queries),
+                    RunOptions(run_id=f"q-{action[-9:]}"),
+                )
+            assert (raised.value.facts["step"], raised.value.facts["action"]) == ("sql:calm", action)
+        # The deployed policy allows all of it, so that the next obstacle is the table that was never published.
+        with pytest.raises(BlockedError, match=r"silver\.weather_observation has no published version"):
+            run_alone(
+                Step.parse("sql:calm"), operator.settings(**queries), RunOptions(run_id="allowed-query")
+            )
     assert paid_calls(deployed) == before
 
 

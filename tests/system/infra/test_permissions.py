@@ -74,19 +74,20 @@ def operator_calls(deployed: Checkout) -> set[Call]:
     _remove_the_script(deployed)
     run = partial(deployed.run, **deployed.operator)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "SUCCEEDED"}, "times": 0})
+    # The environment is protected, so every command that changes it needs --yes here.
     for version in ("first", "second"):
         _write(deployed, version)
-        run("run-glue", "small", "--wait", "--run-id", version)
+        run("run-glue", "small", "--wait", "--run-id", version, "--yes")
     run("runs", "logs", "second")
     run("athena", "query", "select count(*) as n from lake1_gold.small")
     run("athena", "describe", "gold.small")
     run("athena", "tables")
-    run("rollback", "gold.small")
+    run("rollback", "gold.small", "--yes")
     deployed.spoil()
-    run("run-glue", "small", "--wait", "--run-id", "failing", code=1)
+    run("run-glue", "small", "--wait", "--run-id", "failing", "--yes", code=1)
     deployed.spoil({"call": "GetJobRun*", "change": {"JobRunState": "RUNNING"}, "times": 0})
-    run("run-glue", "small", "--run-id", "stopped")
-    run("runs", "cancel", "stopped", code=1)  # it has ended long ago
+    run("run-glue", "small", "--run-id", "stopped", "--yes")
+    run("runs", "cancel", "stopped", "--yes", code=1)  # it has ended long ago
     deployed.spoil()
     _look_up_secrets(deployed)
     _interrupt_a_query(deployed)

@@ -161,3 +161,10 @@ def test_a_deleted_working_folder_is_reported(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.CONFIGURATION
     assert "the working folder is gone" in done.stderr
+
+
+def test_parquet_is_an_output_of_queries_alone(tmp_path: Path) -> None:
+    for arguments in (["runs", "list", "-o", "parquet"], ["-o", "parquet", "run", "mongodb"]):
+        done = etltctl(*arguments, cwd=tmp_path)
+        assert done.returncode == ExitCode.USAGE
+        assert "athena query is the only command that writes parquet" in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,21 @@ def test_a_contract_that_is_a_folder_is_named(checkout: Path) -> None:
 def test_a_file_that_is_not_a_contract_is_named(checkout: Path, content: bytes) -> None:
     (checkout / "contracts/gold.odd.toml").write_bytes(content)
     assert "gold.odd.toml cannot be read" in refusal(checkout).message
+
+
+def test_the_file_of_a_query_is_bundled_or_the_deployment_is_refused(checkout: Path) -> None:
+    query = '[sql.calm]\nfile = "{}"\nwrites = "gold.calm"\n'
+    (checkout / "calm.sql").write_text("select 1 as one")
+    (checkout / "etltctl.toml").write_text(query.format("calm.sql") + SETTINGS)
+    refused = refusal(checkout)
+    assert f"calm.sql of sql.calm, and only files in {checkout / 'sql'} go there" in refused.message
+    assert 'sql.calm.file = "sql/calm.sql"' in str(refused.hint)
+    (checkout / "sql").mkdir()
+    (checkout / "calm.sql").rename(checkout / "sql" / "calm.sql")
+    (checkout / "etltctl.toml").write_text(query.format("./sql/calm.sql") + SETTINGS)
+    packed = bundle_of(load_settings(config=checkout / "etltctl.toml", env="aws", environ={}))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        assert "sql/calm.sql" in archive.getnames()
 
 
 def test_a_dockerfile_that_is_not_utf8_is_named(checkout: Path) -> None:

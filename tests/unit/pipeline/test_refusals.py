@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from etltctl.errors import ExitCode
+from etltctl.logs import LogLine, LogTail
 from etltctl.pipeline.failures import failed
 from etltctl.runs import JobRun
 
@@ -39,7 +42,9 @@ S3_SAYS = "java.nio.file.AccessDeniedException: s3://lake/x: Forbidden (Status C
     ],
 )
 def test_a_refusal_inside_a_job_has_its_own_exit_code(reason: str, log: str, code: int) -> None:
-    error = failed(JobRun("jr_1", "orders", "FAILED", reason), hint="etltctl retry r", log=log)
+    lines = (LogLine(datetime(2026, 1, 1, tzinfo=UTC), "output", "jr_1-driver", log),) if log else ()
+    tail = LogTail((lines,))
+    error = failed(JobRun("jr_1", "orders", "FAILED", reason), hint="etltctl retry r", log=tail)
     assert error.exit_code == code
     assert reason in error.message
     assert error.hint == "etltctl retry r"

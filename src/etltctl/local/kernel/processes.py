@@ -44,11 +44,14 @@ def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def bare_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process that needs no key, token or address: only what Python itself needs."""
+    """Return the environment for a process that needs no key, token or address: only what Python itself needs.
+
+    The variables of coverage.py pass too, so that the tests see which lines such a process reaches.
+    """
     return {
         name: value
         for name, value in clean_environ(environ).items()
-        if name in NEEDED or name.startswith(("PYTHON", "LC_"))
+        if name in NEEDED or name.startswith(("PYTHON", "LC_", "COVERAGE_"))
     }
 
 

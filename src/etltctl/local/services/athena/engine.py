@@ -27,6 +27,8 @@ from etltctl.local.services.athena.dialect import (
     tables_of,
     translate,
 )
+from etltctl.local.services.athena.dialect.parsing import START
+from etltctl.local.services.athena.iceberg.time_travel import travelled
 from etltctl.local.services.athena.information_schema import is_metadata, metadata_table
 from etltctl.local.services.athena.reads import Reads, reads_of
 from etltctl.local.services.athena.sources import make_view
@@ -39,6 +41,24 @@ MEMORY = "1GB"
 Column = tuple[str, str, int, int]  # name, type, precision, scale
 # An error that a translated query raises itself, in a Python function.
 RAISED = re.compile(r"executing the UDF: QueryError: ([A-Z][A-Z_]{5,}): (.*?)(?:\n\n|$)", re.DOTALL)
+# Words of DuckDB's errors, Athena's name for them, and Athena's message; without one, DuckDB's words stay.
+NAMES = {
+    "ivision by zero": ("DIVISION_BY_ZERO", "Division by zero"),
+    "Overflow in": ("NUMERIC_VALUE_OUT_OF_RANGE", ""),
+    # A Python function returned a number that its type does not hold, such as round(125, -1) of a tinyint.
+    "Value out of range for type": ("NUMERIC_VALUE_OUT_OF_RANGE", ""),
+    "More than one row returned by a subquery": (
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
+    "aggregate function calls cannot be nested": ("NESTED_AGGREGATION", ""),
+    "window function calls cannot be nested": ("NESTED_WINDOW", ""),
+    "aggregate function calls cannot contain window function calls": ("NESTED_WINDOW", ""),
+    "window functions are not allowed in window definitions": ("NESTED_WINDOW", ""),
+    "clause cannot contain aggregates": ("EXPRESSION_NOT_SCALAR", ""),
+    "clause cannot contain window functions": ("EXPRESSION_NOT_SCALAR", ""),
+    "aggregates are not allowed inside the TRY expression": ("NOT_SUPPORTED", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -125,7 +145,8 @@ def prepare(
     """
     if not isinstance(query, exp.Query | exp.Values):
         raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not model {_statement(query)}")
-    query = views.expanded(_with_parameters(query, parameters), database, lake.catalog)
+    query = views.expanded(with_parameters(query, parameters), database, lake.catalog)
+    query = travelled(query, partial(_constant, database, lake))
     reads = reads_of(query)
     tables = [_as_seen(name, lake, reads) for name in tables_of(query, database)]
     columns: dict[str, dict[str, dict[str, Type]]] = {}
@@ -157,6 +178,14 @@ def _columns_of(database: str, lake: Lake, query: exp.Expr) -> list[tuple[str, T
         return list(translation.columns)
 
 
+def _constant(database: str, lake: Lake, expression: exp.Expr) -> tuple[str | None, Type]:
+    """Return the value of an expression that reads no table, as text, and its type."""
+    with duckdb.connect() as engine:
+        query = exp.select(expression.copy())
+        with answered(query, (), database, engine, lake) as (done, translation, _):
+            return answer_of(done, translation).rows[0][0], translation.columns[0][1]
+
+
 def _as_seen(name: TableName, lake: Lake, reads: Reads) -> CatalogTable:
     """Return the table with what the caller sees of it; raise AwsError if that is nothing."""
     if is_metadata(name):
@@ -183,7 +212,7 @@ def confine(engine: duckdb.DuckDBPyConnection, tables: Sequence[CatalogTable]) -
     engine.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
-def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
+def with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
     """Return the query with each `?` replaced by its literal."""
     placeholders = list(query.find_all(exp.Placeholder))
     if len(placeholders) != len(parameters):
@@ -192,7 +221,9 @@ def _with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
             f"the query has parameters: {len(placeholders)}; values given: {len(parameters)}",
         )
     query = query.copy()
-    for place, text in zip(list(query.find_all(exp.Placeholder)), parameters, strict=True):
+    # A value belongs to the `?` that is written first, which a WITH or a subquery may hold.
+    places = sorted(query.find_all(exp.Placeholder), key=lambda place: int(place.meta.get(START, 0)))
+    for place, text in zip(places, parameters, strict=True):
         place.replace(_literal(text))
     return query
 
@@ -227,9 +258,10 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
     words = line.partition(": ")[2] or line
     if isinstance(error, duckdb.OutOfMemoryException) or "MemoryError" in line or "bad_alloc" in line:
         return QueryError("EXCEEDED_MEMORY_LIMIT", "Query exceeded the memory limit of the embedded Athena")
-    if "ivision by zero" in line:
-        return QueryError("DIVISION_BY_ZERO", "Division by zero")
-    if "Overflow in" in line or isinstance(error, duckdb.OutOfRangeException):
+    for words_of_duckdb, (code, message) in NAMES.items():
+        if words_of_duckdb in line:
+            return QueryError(code, message or words)
+    if isinstance(error, duckdb.OutOfRangeException):
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", words)
     if "INT128" in line and "INT64" in line:
         return QueryError("NUMERIC_VALUE_OUT_OF_RANGE", "bigint addition overflow")
@@ -240,8 +272,6 @@ def in_athenas_words(error: duckdb.Error, text: str) -> QueryError:
             "EXPRESSION_NOT_AGGREGATE",
             f"line 1:1: {name} must be an aggregate expression or appear in GROUP BY clause",
         )
-    if "More than one row returned by a subquery" in line:
-        return QueryError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
     if isinstance(error, duckdb.ConversionException):
         return QueryError("INVALID_CAST_ARGUMENT", words)
     return QueryError("GENERIC_USER_ERROR", words)

@@ -9,6 +9,7 @@ from etltctl.hive import DEFAULT_PARTITION
 from etltctl.local.services.athena.dialect import QueryError, TableName, of_hive
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG, METADATA
+from etltctl.local.services.athena.iceberg import current_columns, is_iceberg, require_library
 from etltctl.local.services.athena.reads import Reads, Values
 from etltctl.local.services.athena.sources.projection import is_projected
 from etltctl.local.services.athena.sources.table import CatalogTable
@@ -28,6 +29,7 @@ COLUMNS = {
     ),
 }  # fmt: skip
 NUMBERS = ("ordinal_position",)
+ICEBERG = ("snapshots", "history", "files", "manifests", "partitions", "refs")  # of `"t$snapshots"` and so on
 Row = tuple[str | int | None, ...]
 Column = tuple[str, str, str | None, str | None]  # its name, Trino's type, its comment, its kind
 
@@ -69,6 +71,8 @@ def _partitions(name: TableName, lake: Lake) -> CatalogTable:
     base, _, kind = name.name.rpartition("$")
     of = TableName(name.database, base, name.line, name.column)
     table = lake.catalog.get_table(of.database, of.name)
+    if table is not None and is_iceberg(table):
+        return _iceberg(name, of, table, lake)
     if table is None or kind not in ("partitions", "properties"):  # the others are those of tables of Iceberg
         raise no_table(name)
     if kind == "properties":
@@ -85,6 +89,19 @@ def _partitions(name: TableName, lake: Lake) -> CatalogTable:
         tuple(None if value == DEFAULT_PARTITION else value for value in one["Values"]) for one in registered
     ]
     return _table(name, keys, list(rows))
+
+
+def _iceberg(name: TableName, of: TableName, table: dict[str, Any], lake: Lake) -> CatalogTable:
+    """Return a table that describes one of Iceberg."""
+    if name.name.rpartition("$")[2] not in ICEBERG:
+        raise no_table(name)
+    require_library()
+    if lake.parts_of(CatalogTable(of, table, [])) is not None:
+        # Bounds and paths of files would show values that a filter hides.
+        raise unsupported(f'"{name.name}" for a caller with row or column filters of Lake Formation')
+    from etltctl.local.services.athena.iceberg.metadata_tables import metadata_table
+
+    return metadata_table(name, of, lake.catalog, lake.directory)
 
 
 def _schemas(lake: Lake, values: Values, column: str) -> list[str]:
@@ -138,7 +155,7 @@ def _view_columns(view: Mapping[str, Any]) -> list[Column]:
 def _table_columns(lake: Lake, schema: str, table: dict[str, Any]) -> list[Column]:
     """Return the columns that the caller may see."""
     seen = lake.columns_of(schema, table)
-    plain = [(column, None) for column in table["StorageDescriptor"]["Columns"]]
+    plain = [(column, None) for column in current_columns(table)]
     keys = [(column, "partition key") for column in table.get("PartitionKeys") or []]
     return [
         (column["Name"].lower(), _type_of(column), column.get("Comment"), extra)

@@ -22,6 +22,7 @@ POLL_S = 0.05  # how soon a query that is stopped ends
 TIME_LIMIT_S = 30 * 60.0  # Athena's own for DML
 MEMORY_LIMIT = 2 << 30  # bytes; DuckDB's own limit counts less than what a query takes
 KEPT_MEMORY = 600 << 20  # a worker that holds more is not used again
+FAREWELL_S = 2.0  # a process that waits for a query ends by itself in milliseconds
 PAGE = 4096
 START = "import sys; from etltctl.local.services.athena.worker import main; main(*map(int, sys.argv[1:]))"
 
@@ -64,9 +65,17 @@ class Worker:
         self._process.wait()
 
     def end(self) -> None:
-        """End the process and close its connection."""
+        """End the process, whatever it does, and close its connection."""
         self.kill()
         self.connection.close()
+
+    def dismiss(self) -> None:
+        """Let the process end by itself, as one that waits for a query does when its connection is closed."""
+        self.connection.close()
+        try:
+            self._process.wait(FAREWELL_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 class Workers:
@@ -105,7 +114,7 @@ class Workers:
             if not is_full and worker.memory <= KEPT_MEMORY:
                 self._idle.append(worker)
                 return
-        worker.end()
+        worker.dismiss()
 
     def end(self, worker: Worker) -> None:
         """End a process that was taken."""
@@ -118,7 +127,7 @@ class Workers:
         with self._lock:
             self._is_closed = True
             while self._idle:
-                self._idle.pop().end()
+                self._idle.pop().dismiss()
             for worker in self._busy:
                 worker.kill()
 

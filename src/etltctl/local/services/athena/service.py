@@ -171,8 +171,9 @@ class AthenaService:
     def close(self) -> None:
         """Cancel every query and end the processes that run them."""
         self._is_closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Before the threads: Linux kills a process together with the thread that started it (PR_SET_PDEATHSIG).
         self._workers.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, record: Record) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from etltctl.local.services.athena.dialect import QueryError, TableName
-from etltctl.local.services.athena.dialect.errors import unsupported
+from etltctl.local.services.athena.iceberg import MARK, current_columns, is_iceberg, require_library
 from etltctl.local.services.athena.sources.coercions import refuse_mismatch
 from etltctl.local.services.athena.sources.projection import Projection, is_projected
 from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part
@@ -75,7 +75,7 @@ class Lake:
 
     def columns_of(self, database: str, described: Mapping[str, Any]) -> frozenset[str]:
         """Return the names of the table's columns that the caller may know of."""
-        columns = [*described["StorageDescriptor"]["Columns"], *(described.get("PartitionKeys") or [])]
+        columns = [*current_columns(described), *(described.get("PartitionKeys") or [])]
         names = frozenset(column["Name"].lower() for column in columns)
         if self.guard is None:
             return names
@@ -112,10 +112,19 @@ def find_table(
     Raises:
         QueryError: in Athena's words, if the catalog has no such table, or it cannot be read.
     """
-    described = catalog.get_table(name.database, name.name)
+    described, version = catalog.get_table(name.database, name.name), ""
+    if described is None and MARK in name.name:  # a query of the past has the version behind the name
+        base, _, version = name.name.partition(MARK)
+        described = catalog.get_table(name.database, base)
     if described is None:
         raise no_table(name)
-    _refuse_iceberg(described, name)
+    if is_iceberg(described):
+        return _iceberg(name, described, version, catalog, directory)
+    if version:
+        raise QueryError(
+            "NOT_SUPPORTED",
+            f"line {name.line}:{name.column}: This connector does not support versioned tables",
+        )
     location = described["StorageDescriptor"]["Location"]
     parameters = described.get("Parameters") or {}
     keys = [column["Name"].lower() for column in described.get("PartitionKeys") or []]
@@ -141,9 +150,14 @@ def no_table(name: TableName) -> QueryError:
     )
 
 
-def _refuse_iceberg(described: Mapping[str, Any], name: TableName) -> None:
-    if (described.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
-        raise unsupported(f"the table {name.database}.{name.name}, which is one of Iceberg")
+def _iceberg(
+    name: TableName, described: Mapping[str, Any], version: str, catalog: Catalog, directory: S3Directory
+) -> CatalogTable:
+    require_library()
+    # Its library takes most of a second to import, so only a query of such a table does.
+    from etltctl.local.services.athena.iceberg.reading import iceberg_table
+
+    return iceberg_table(name, described, version, catalog, directory)
 
 
 def _projected(projection: Projection, directory: S3Directory) -> list[DataFile]:

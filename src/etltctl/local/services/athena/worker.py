@@ -57,13 +57,15 @@ class StoppedError(Exception):
 class _Remote:
     """An object of the server. A method called here is called there."""
 
-    def __init__(self, connection: Connection, target: str) -> None:
-        self._connection, self._target = connection, target
+    def __init__(self, connection: Connection, target: str, calling: threading.Lock) -> None:
+        self._connection, self._target, self._calling = connection, target, calling
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         def called(*values: Any) -> Any:
-            self._connection.send(Request(self._target, method, values))
-            answer = self._connection.recv()
+            # Iceberg's library reads and writes files in threads, and an answer belongs to the call before it.
+            with self._calling:
+                self._connection.send(Request(self._target, method, values))
+                answer = self._connection.recv()
             if isinstance(answer, Failure):
                 raise error_of(answer)
             return answer
@@ -103,8 +105,9 @@ def perform(statement: Statement, connection: Connection) -> Any:
     from etltctl.local.services.athena import statements
     from etltctl.local.services.athena.tables import Lake
 
+    calling = threading.Lock()
     catalog, directory, guard, plan, saved = (
-        _Remote(connection, name) for name in ("catalog", "directory", "guard", "plan", "saved")
+        _Remote(connection, name, calling) for name in ("catalog", "directory", "guard", "plan", "saved")
     )
     lake = Lake(catalog, directory, guard if statement.is_guarded else None, statement.caller)  # type: ignore[arg-type]
     try:

@@ -30,11 +30,6 @@ def _arithmetic(compiler: Expressions, node: exp.Expr) -> Value:
     return arithmetic(SIGNS[type(node)], left, right, node, compiler)
 
 
-@operator(exp.Neg)
-def _negative(compiler: Expressions, node: exp.Expr) -> Value:
-    return negated(compiler.value(node.this), node)
-
-
 def arithmetic(sign: str, left: Value, right: Value, node: exp.Expr | None, compiler: Expressions) -> Value:
     """Return `left sign right` with the type of Trino's result.
 
@@ -70,6 +65,9 @@ def negated(value: Value, node: exp.Expr | None) -> Value:
     if not value.type.is_number and not value.type.name.startswith("interval"):
         raise mismatch(f"Cannot negate {value.type}", node)
     constant = -value.constant if isinstance(value.constant, int | float) else value.constant
+    if value.type.is_integer:
+        # DuckDB widens a constant whose negative does not fit; a subtraction has the type of the operand.
+        return Value(f"(CAST(0 AS {value.type.duckdb}) - {value.sql})", value.type, constant)
     return Value(f"(-{value.sql})", value.type, constant)
 
 

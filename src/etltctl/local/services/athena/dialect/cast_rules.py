@@ -104,12 +104,17 @@ def _exact_to_decimal(value: Value, to: Type, compiler: Expressions) -> Value:
     if kind.precision - kind.scale <= to.precision - to.scale and kind.scale <= to.scale:
         return Value(f"CAST({value.sql} AS {to.duckdb})", to)
     words = f"Cannot cast {str(kind).upper()} to {str(to).upper()}: "
-    limit = 10 ** (to.precision - to.scale)
     # Before it is rounded the number needs all of its digits, and DuckDB has 38 of them.
     room = 38 - (kind.precision - kind.scale)
     scale = min(to.scale, room) if kind.scale > to.scale else kind.scale
     wide = f"CAST({value.sql} AS DECIMAL(38, {scale}))"
-    fits = f"abs({wide}) < {limit}" if to.precision - to.scale < 38 else "true"
+    # The greatest number that fits, and not the first that does not, which may need a 39th digit.
+    greatest = f"{'9' * (to.precision - to.scale) or '0'}.{'9' * scale or '0'}"
+    fits = (
+        f"abs({wide}) <= CAST('{greatest}' AS DECIMAL(38, {scale}))"
+        if to.precision - to.scale < 38
+        else "true"
+    )
     refusal = failure(to, "INVALID_CAST_ARGUMENT", quoted_text(words), f"CAST({value.sql} AS VARCHAR)")
     return Value(
         f"(CASE WHEN {value.sql} IS NULL THEN NULL WHEN {fits} THEN CAST({wide} AS {to.duckdb}) ELSE {refusal} END)",
@@ -136,10 +141,11 @@ def _quantized(value: Decimal, precision: int, scale: int, what: str) -> Decimal
     # A number of more than 39 digits fits no decimal, and Python's quantize would raise another error.
     rounded = (
         value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, EXACT)
-        if abs(value) < Decimal(10) ** 39
+        if value.copy_abs() < Decimal(10) ** 39
         else value
     )
-    if abs(rounded) >= Decimal(10) ** (precision - scale):
+    # abs() would round to 28 digits.
+    if rounded.copy_abs() >= Decimal(10) ** (precision - scale):
         raise QueryError("INVALID_CAST_ARGUMENT", f"Cannot cast {what} to DECIMAL({precision}, {scale})")
     return rounded
 
@@ -224,9 +230,18 @@ def _text(value: Value, to: Type, compiler: Expressions) -> Value:
     return Value(cut, to, constant) if constant is not None else Value(cut, to)
 
 
-@cast_rule("boolean|decimal|" + WHOLE, "varchar", "char")
+@cast_rule("boolean|" + WHOLE, "varchar", "char")
 def _plain_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
     return fitted(f"CAST({value.sql} AS VARCHAR)", to)
+
+
+@cast_rule("decimal", "varchar", "char")
+def _decimal_to_text(value: Value, to: Type, compiler: Expressions) -> Value:
+    written = f"CAST({value.sql} AS VARCHAR)"
+    # DuckDB writes a decimal(2,2) as `.25`, Trino as `0.25`.
+    if value.type.precision == value.type.scale:
+        written = f"regexp_replace({written}, '^(-?)[.]', '\\10.')"
+    return fitted(written, to)
 
 
 @cast_rule("double", "varchar", "char")

@@ -133,10 +133,7 @@ def _nested(sign: str, one: Value, other: Value) -> Value:
             one.type.inner(1), "timestamp with time zone", "row", "double", "real"
         ):
             raise unsupported(f"a comparison of {one.type}")
-        # Two maps are equal in any order of their entries; DuckDB compares them in the order they were built
-        # in.
-        ordered = [f"list_sort(map_entries({value.sql}))" for value in (one, other)]
-        return Value(f"({ordered[0]} {sign} {ordered[1]})", BOOLEAN)
+        return _maps(sign, one, other)
     if sign in ("=", "<>"):
         # `array[1, null] = array[1, null]` is unknown in Trino and true in DuckDB. A null element makes the
         # comparison unknown, unless the lengths or other elements already differ.
@@ -155,6 +152,26 @@ def _nested(sign: str, one: Value, other: Value) -> Value:
             BOOLEAN,
         )
     return Value(f"({one.sql} {sign} {other.sql})", BOOLEAN)
+
+
+def _maps(sign: str, one: Value, other: Value) -> Value:
+    """Compare maps in any order of their entries; DuckDB compares them in the order they were built in."""
+    pairs = f"list_zip({', '.join(f'list_sort(map_entries({value.sql}))' for value in (one, other))})"
+    differs = (
+        f"cardinality({one.sql}) <> cardinality({other.sql}) OR list_contains(list_transform({pairs},"
+        " lambda e: e[1].key <> e[2].key OR coalesce(e[1].value <> e[2].value, false)), true)"
+    )
+    # A null value makes the comparison unknown in Trino, unless other entries already differ.
+    unknown = " OR ".join(
+        f"list_contains(list_transform(map_values({value.sql}), lambda e: e IS NULL), true)"
+        for value in (one, other)
+    )
+    is_, not_ = ("true", "false") if sign == "=" else ("false", "true")
+    null = f"{one.sql} IS NULL OR {other.sql} IS NULL"
+    return Value(
+        f"(CASE WHEN {null} THEN NULL WHEN {differs} THEN {not_} WHEN {unknown} THEN NULL ELSE {is_} END)",
+        BOOLEAN,
+    )
 
 
 def _has(kind: Type, *names: str) -> bool:

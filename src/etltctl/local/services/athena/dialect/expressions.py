@@ -6,6 +6,7 @@ into DuckDB without a rule.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -13,21 +14,19 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect.errors import (
-    QueryError,
     mismatch,
     not_registered,
-    place,
     syntax,
     unsupported,
 )
 from etltctl.local.services.athena.dialect.names import Scope
 from etltctl.local.services.athena.dialect.registry import (
-    AGGREGATES,
     FUNCTIONS,
     KNOWN,
     Call,
     Lambda,
     Modifiers,
+    refuse_modifiers,
 )
 from etltctl.local.services.athena.dialect.trino_types import Type
 from etltctl.local.services.athena.dialect.values import Udf, Value, member
@@ -64,6 +63,7 @@ PARTS: dict[type[exp.Expr], str] = {
     exp.JSONValue: "on_condition path returning",
     exp.JSONExtract: "json_query on_condition option quote",
     exp.JSONObject: "encoding null_handling return_type unique_keys",
+    exp.JSONArray: "null_handling",
     exp.DPipe: "safe",
     exp.Trim: "collation position",
     exp.StrPosition: "occurrence position substr",
@@ -111,7 +111,8 @@ class Expressions:
         """Translate a node."""
         handler = OPERATORS.get(type(node))
         if handler is None:
-            raise unsupported(f"{node.key.upper().replace('_', ' ')} here")
+            words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(node).__name__)
+            raise unsupported(f"{words.upper()} here")
         _refuse_unknown_parts(node)
         return handler(self, node)
 
@@ -148,7 +149,7 @@ class Expressions:
             if name in KNOWN:
                 raise unsupported(f"the function {name}")
             raise not_registered(name, node)
-        _refuse_modifiers(name, self.modifiers, node)
+        refuse_modifiers(name, self.modifiers, node)
         inner = replace(self, modifiers=Modifiers())
         # The clauses belong to this call alone, not to the calls in its arguments.
         return handler(Call(name, nodes, inner, self.modifiers, node))
@@ -168,25 +169,6 @@ class Expressions:
             variables[parameter.name.lower()] = Value(name, kind)
         body = replace(self, variables=variables, modifiers=Modifiers()).value(node.this)
         return Lambda(f"lambda {', '.join(names)}: {body.sql}", body.type)
-
-
-def _refuse_modifiers(name: str, modifiers: Modifiers, node: exp.Expr | None) -> None:
-    """Refuse the clauses of an aggregate around another function, and those that Trino's windows lack."""
-    if name not in AGGREGATES:
-        if modifiers.over:
-            raise QueryError("FUNCTION_NOT_WINDOW", f"{place(node)}: Not a window function: {name}")
-        if modifiers.distinct or modifiers.filter or modifiers.order or modifiers.nulls:
-            word = "DISTINCT" if modifiers.distinct else "Filter" if modifiers.filter else "ORDER BY"
-            raise QueryError(
-                "FUNCTION_NOT_AGGREGATE", f"{place(node)}: {word} is only valid for aggregation functions"
-            )
-    if modifiers.over and (modifiers.distinct or modifiers.order):
-        word = (
-            "DISTINCT in window function parameters"
-            if modifiers.distinct
-            else "Window function with ORDER BY"
-        )
-        raise QueryError("NOT_SUPPORTED", f"{place(node)}: {word} not yet supported")
 
 
 @operator(exp.Anonymous)

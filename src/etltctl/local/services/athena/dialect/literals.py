@@ -7,9 +7,10 @@ import re
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts
+from etltctl.local.services.athena.dialect.arithmetic import negated
 from etltctl.local.services.athena.dialect.casts import cast, common_type_of
 from etltctl.local.services.athena.dialect.datetimes import LITERALS, interval_literal
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, unsupported
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.grammar import LITERAL
 from etltctl.local.services.athena.dialect.parsing import FOREIGN_TYPE
@@ -49,13 +50,28 @@ def _literal(compiler: Expressions, node: exp.Expr) -> Value:
 def _number(node: exp.Expr) -> Value:
     written = node.name.replace("_", "")
     if re.fullmatch(r"\d+", written):
-        number = int(written)
-        # A literal is an integer if it fits into 32 bits, else a bigint.
-        kind = INTEGER if number < 2**31 else BIGINT
-        return Value(f"CAST({number} AS {kind.duckdb})" if kind == BIGINT else str(number), kind, number)
+        return _whole_number(int(written), node)
     if "e" in written.lower():
         return Value(f"CAST('{float(written)!r}' AS DOUBLE)", DOUBLE, float(written))
     return _decimal(written, node)
+
+
+@operator(exp.Neg)
+def _negative(compiler: Expressions, node: exp.Expr) -> Value:
+    # Trino reads the sign as a part of the literal: -2147483648 is an integer, and 2147483648 is a bigint.
+    written = node.this.name.replace("_", "") if isinstance(node.this, exp.Literal) else ""
+    if written.isdigit() and not node.this.is_string:
+        return _whole_number(-int(written), node)
+    return negated(compiler.value(node.this), node)
+
+
+def _whole_number(number: int, node: exp.Expr) -> Value:
+    """Return an integer literal: an integer if it fits into 32 bits, else a bigint."""
+    if not -(2**63) <= number < 2**63:
+        raise syntax(f"Invalid numeric literal: {number}", node)
+    kind = INTEGER if -(2**31) <= number < 2**31 else BIGINT
+    written = str(number) if number >= 0 else f"({number})"
+    return Value(f"CAST({number} AS {kind.duckdb})" if kind == BIGINT else written, kind, number)
 
 
 def _decimal(written: str, node: exp.Expr) -> Value:

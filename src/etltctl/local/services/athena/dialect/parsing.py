@@ -30,6 +30,7 @@ SPECIAL_FORMS = (
     "CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "NORMALIZE", "LISTAGG", "SUBSTRING", "JSON_OBJECT",
     "JSON_QUERY", "JSON_VALUE",
 )  # fmt: skip
+START = "start"  # marks a `?` with the place where it stands
 FOREIGN_TYPE = "foreign_type"  # marks a type whose word Trino does not know
 TYPE_WORDS = frozenset([
     "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "REAL", "DOUBLE", "DECIMAL", "DEC",
@@ -42,13 +43,20 @@ NUMBERS = re.compile(
     r"""('(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/)|(?<![\w.])(\d+(?:_\d+)+)|(?<=\d)([eE][+-]?\d+)(?=[+-])|(?<![\w.'])(0[xXbBoO]\w+)""",
     re.DOTALL,
 )
-FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE")
+FIRST_WORDS = ("SELECT", "WITH", "VALUES", "TABLE", "CREATE", "DELETE", "UPDATE", "MERGE")
 
 
 def _literal(parser: Any, this: exp.Expr, to: exp.DataType) -> exp.Expr:
     """Build the node of a typed literal."""
     built: exp.Expr = parser.expression(exp.Cast(this=this, to=to))
     built.meta[LITERAL] = True
+    return built
+
+
+def _placeholder(parser: Any) -> exp.Expr:
+    """Build the node of a `?`, with its place in the text: the tree has another order."""
+    built: exp.Expr = parser.expression(exp.Placeholder())
+    built.meta[START] = parser._prev.start
     return built
 
 
@@ -65,7 +73,28 @@ class AthenaSql(Trino):
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: TrinoParser.FUNCTION_PARSERS[name] for name in SPECIAL_FORMS
-        } | {"JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False)}
+        } | {
+            "JSON_VALUE": lambda parser: parser._parse_json_value(json_path=False),
+            "JSON_ARRAY": lambda parser: parser.expression(
+                exp.JSONArray(
+                    expressions=parser._parse_csv(
+                        lambda: parser._parse_format_json(parser._parse_assignment())
+                    ),
+                    null_handling=parser._parse_on_handling("NULL", "NULL", "ABSENT"),
+                )
+            ),
+        }
+        # sqlglot misspells the last word of one of these.
+        JSON_QUERY_OPTIONS: ClassVar[dict[str, Any]] = {
+            **TrinoParser.JSON_QUERY_OPTIONS,
+            "WITH": (
+                *TrinoParser.JSON_QUERY_OPTIONS["WITH"],
+                ("CONDITIONAL", "ARRAY", "WRAPPER"),
+            ),
+        }
+        PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = {
+            **TrinoParser.PLACEHOLDER_PARSERS, TokenType.PLACEHOLDER: _placeholder,
+        }  # fmt: skip
         TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = dict.fromkeys(exp.DType, _literal)
 
         def raise_error(self, message: str, token: Any = None) -> None:

@@ -98,6 +98,8 @@ class Queries:
         # Trino puts nulls last in both directions unless the query says otherwise.
         nulls = "NULLS FIRST" if key.args.get("nulls_first") else "NULLS LAST"
         sql = value.instant if value.type.is_zoned else value.sql
+        if nulls == "NULLS FIRST":
+            sql = value.nan_least if value.type.is_floating else sql
         return f"{sql} {'DESC' if key.args.get('desc') else 'ASC'} {nulls}"
 
     def _common(self, cte: exp.Expr, outer: Scope | None, *, is_recursive: bool) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts
-from etltctl.local.services.athena.dialect.errors import QueryError, unexpected_parameters
+from etltctl.local.services.athena.dialect.errors import QueryError, place, unexpected_parameters
 from etltctl.local.services.athena.dialect.trino_types import UNKNOWN, Type, split_top
 from etltctl.local.services.athena.dialect.values import Udf, Value
 
@@ -210,8 +210,31 @@ class Call:
 Handler = Callable[[Call], Value]
 FUNCTIONS: dict[str, Handler] = {}
 AGGREGATES: set[str] = set()
+NULL_TREATMENT = ("first_value", "last_value", "nth_value", "lag", "lead")  # these may have IGNORE NULLS
 SIGNATURES: dict[str, list[str]] = {}
 _OVERLOADS: dict[str, list[tuple[Signature, str | Callable[..., Any]]]] = {}
+
+
+def refuse_modifiers(name: str, modifiers: Modifiers, node: exp.Expr | None) -> None:
+    """Refuse the clauses of an aggregate around another function, and those that Trino's windows lack."""
+    if name not in AGGREGATES:
+        if modifiers.over:
+            raise QueryError("FUNCTION_NOT_WINDOW", f"{place(node)}: Not a window function: {name}")
+        if modifiers.distinct or modifiers.filter or modifiers.order or modifiers.nulls:
+            word = "DISTINCT" if modifiers.distinct else "Filter" if modifiers.filter else "ORDER BY"
+            raise QueryError(
+                "FUNCTION_NOT_AGGREGATE", f"{place(node)}: {word} is only valid for aggregation functions"
+            )
+    if modifiers.nulls and name not in NULL_TREATMENT:
+        words = f"Cannot specify null treatment clause for {name} function"
+        raise QueryError("NULL_TREATMENT_NOT_ALLOWED", f"{place(node)}: {words}")
+    if modifiers.over and (modifiers.distinct or modifiers.order):
+        word = (
+            "DISTINCT in window function parameters"
+            if modifiers.distinct
+            else "Window function with ORDER BY"
+        )
+        raise QueryError("NOT_SUPPORTED", f"{place(node)}: {word} not yet supported")
 
 
 def function(*names: str, aggregate: bool = False) -> Callable[[Handler], Handler]:

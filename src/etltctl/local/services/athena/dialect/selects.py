@@ -193,6 +193,7 @@ def _clauses(queries: Queries, node: exp.Expr, compiler: Expressions) -> list[st
     if node.args.get("order") is not None:
         order = f"ORDER BY {queries.order_keys(node.args['order'], compiler)}"
     if (spec := node.args.get("spec")) is not None:
+        _check_range(spec, node, compiler, has_order=bool(order))
         frame = _frame(spec, compiler)
     return [partition, order, frame]
 
@@ -202,7 +203,46 @@ def _frame(spec: exp.Expr, compiler: Expressions) -> str:
         raise unsupported("EXCLUDE in a window frame")
     start = _bound(spec.args.get("start"), spec.args.get("start_side"), compiler)
     end = _bound(spec.args.get("end"), spec.args.get("end_side"), compiler)
+    _check_frame(start, end or "CURRENT ROW", spec)
     return f"{spec.args['kind'].upper()} " + (f"BETWEEN {start} AND {end}" if end else start)
+
+
+def _check_range(spec: exp.Expr, node: exp.Expr, compiler: Expressions, *, has_order: bool) -> None:
+    """Refuse RANGE with a distance if it has not one key that the distance can be added to."""
+    has_distance = any(isinstance(spec.args.get(side), exp.Expr) for side in ("start", "end"))
+    if spec.args["kind"].upper() != "RANGE" or not has_distance:
+        return
+    words = "Window frame of type RANGE PRECEDING or FOLLOWING requires"
+    if not has_order:
+        raise QueryError("MISSING_ORDER_BY", f"{place(spec)}: {words} ORDER BY")
+    keys = node.args["order"].expressions if node.args.get("order") else []
+    if len(keys) > 1:
+        raise QueryError(
+            "INVALID_ORDER_BY",
+            f"{place(spec)}: {words} single sort item in ORDER BY (actual: {len(keys)})",
+        )
+    kinds = [compiler.value(key.this).type for key in keys]
+    if any(not kind.is_number and not kind.name.startswith(("date", "time", "interval")) for kind in kinds):
+        raise mismatch(
+            f"{words} that sort item type be numeric, datetime or interval (actual: {kinds[0]})", spec
+        )
+
+
+def _check_frame(start: str, end: str, spec: exp.Expr) -> None:
+    """Refuse a frame that ends before it starts."""
+    words = ""
+    if start == "UNBOUNDED FOLLOWING":
+        words = "Window frame start cannot be UNBOUNDED FOLLOWING"
+    elif end == "UNBOUNDED PRECEDING":
+        words = "Window frame end cannot be UNBOUNDED PRECEDING"
+    elif start == "CURRENT ROW" and end.endswith("PRECEDING"):
+        words = "Window frame starting from CURRENT ROW cannot end with PRECEDING"
+    elif start.endswith("FOLLOWING") and end == "CURRENT ROW":
+        words = "Window frame starting from FOLLOWING cannot end with CURRENT ROW"
+    elif start.endswith("FOLLOWING") and end.endswith("PRECEDING"):
+        words = "Window frame starting from FOLLOWING cannot end with PRECEDING"
+    if words:
+        raise QueryError("INVALID_WINDOW_FRAME", f"{place(spec)}: {words}")
 
 
 def _bound(value: object, side: object, compiler: Expressions) -> str:
@@ -212,6 +252,9 @@ def _bound(value: object, side: object, compiler: Expressions) -> str:
     if isinstance(value, str):
         return f"{value} {words}".strip()
     assert isinstance(value, exp.Expr)
+    if isinstance(value, exp.Neg):
+        words = "Window frame offset value must not be negative or null"
+        raise QueryError("INVALID_WINDOW_FRAME", f"{place(value)}: {words}")
     return f"{_distance(compiler.value(value))} {words}"
 
 

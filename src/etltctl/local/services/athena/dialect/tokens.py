@@ -88,6 +88,7 @@ class _Bracket:
     """What has been read since a bracket was opened."""
 
     is_query: bool = False  # whether SELECT stands in it, so that FROM names tables
+    call: str = ""  # the word before the bracket, in capitals
     has_limit: bool = False  # in Trino OFFSET stands before LIMIT
 
 
@@ -148,7 +149,7 @@ def refuse_foreign(tokens: Sequence[Token], sql: str) -> None:
 
 
 def _places(tokens: Sequence[Token]) -> Iterator[_Place]:
-    brackets = [_Bracket()]
+    brackets = [_Bracket(call=_word(tokens[0]))]
     for index, token in enumerate(tokens):
         if token.token_type in CLOSING and len(brackets) > 1:
             brackets.pop()
@@ -160,7 +161,7 @@ def _places(tokens: Sequence[Token]) -> Iterator[_Place]:
         if word in ("UNION", "EXCEPT", "INTERSECT"):
             bracket.has_limit = False
         if token.token_type in OPENING:
-            brackets.append(_Bracket())
+            brackets.append(_Bracket(call=_word(tokens[index - 1]) if index else ""))
 
 
 def _is_refused(at: _Place) -> bool:
@@ -175,8 +176,8 @@ def _is_foreign(at: _Place) -> bool:
     if word == "TOP" and at.previous == "SELECT":
         return at.after is not None and at.after.token_type == TokenType.NUMBER
     return (
-        kind in FOREIGN_KINDS
-        or word == "INTO"
+        (kind in FOREIGN_KINDS and not (kind == TokenType.COLON and at.bracket.call == "JSON_OBJECT"))
+        or (word == "INTO" and at.previous != "MERGE")
         or (word in ("EXCLUDE", "REPLACE") and at.previous == "*")
         or (word == "ON" and at.previous == "DISTINCT")
         or (word.startswith("$") and kind == TokenType.VAR)
@@ -223,7 +224,7 @@ def _refused_after(at: _Place) -> Token | None:
     is_text = after.token_type == TokenType.STRING
     is_file = is_text and _names_tables(at.word, at.bracket) and not at.is_comparison
     is_lock = at.word == "FOR" and at.following in ("UPDATE", "SHARE")
-    lacks_bracket = at.word == "USING" and at.following != "("
+    lacks_bracket = at.word == "USING" and at.following != "(" and at.bracket.call != "MERGE"
     is_interval = at.token.token_type == TokenType.STRING and at.previous == "INTERVAL"
     lacks_unit = is_interval and at.following not in UNITS
     lacks_where = at.word == "(" and (at.first, at.previous) == (")", "FILTER") and at.following != "WHERE"

@@ -50,6 +50,14 @@ class Value:
         """The SQL of the zone of a timestamp with time zone."""
         return self.parts[1] if self.parts else f"struct_extract({self.sql}, 'zone')"
 
+    @property
+    def nan_least(self) -> str:
+        """The SQL that orders the value with a NaN below every number, as Trino's max and NULLS FIRST do."""
+        if not self.type.is_floating:
+            return self.sql
+        least = f"CAST('-infinity' AS {self.type.duckdb})"
+        return f"(CASE WHEN isnan({self.sql}) THEN {least} ELSE {self.sql} END)"
+
 
 @dataclass(frozen=True)
 class Udf:

@@ -16,7 +16,7 @@ from etltctl.local.services.athena.sources.text import PATH
 from etltctl.values import quoted_name, quoted_text
 
 if TYPE_CHECKING:
-    from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part
+    from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Load, Part
 
 # Athena's SerDes that the embedded Athena lacks. Athena has no others.
 OTHER_SERDES = frozenset([
@@ -35,9 +35,9 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     if table.rows is not None:
         _make_rows(table, table.rows, engine)
         return
-    selects = [
+    selects = [_loaded(table, table.load, engine)] if table.load else [
         _select(table, partition, engine) for partition in dict.fromkeys(f.partition for f in table.files)
-    ]
+    ]  # fmt: skip
     if not selects:
         empty = [f"CAST(NULL AS {kind}) AS {quoted_name(key)}" for key, kind in table.columns.items()]
         selects = [f"SELECT {', '.join([*empty, f'NULL::VARCHAR AS {quoted_name(PATH)}'])} WHERE false"]
@@ -45,6 +45,22 @@ def make_view(table: CatalogTable, engine: duckdb.DuckDBPyConnection) -> None:
     everything = " UNION ALL ".join(selects)
     shown = everything if table.parts is None else _seen(table, everything, engine)
     engine.execute(f"CREATE VIEW {database}.{name} AS {shown}")
+
+
+def _loaded(table: CatalogTable, load: Load, engine: duckdb.DuckDBPyConnection) -> str:
+    """Return the query of the rows that another library reads."""
+    rows = load(table.columns_read, table.shows_paths)
+    name = f"rows of {table.name.name} {id(rows)}"
+    engine.register(name, rows)
+    parts = []
+    for column, kind in table.types.items():
+        value = quoted_name(column) if column in rows.column_names else "NULL"
+        if kind.is_zoned and value != "NULL":
+            # The dialect keeps a time with a zone as the instant and the zone's name. The files have no zone.
+            at = f"{value} AT TIME ZONE 'UTC'"
+            value = f"CASE WHEN {value} IS NOT NULL THEN {{'at': {at}, 'zone': 'UTC'}} END"
+        parts.append(f"CAST({value} AS {kind.duckdb}) AS {quoted_name(column)}")
+    return f"SELECT {', '.join([*parts, quoted_name(PATH)])} FROM {quoted_name(name)}"
 
 
 def _make_rows(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from etltctl.local.services.athena.dialect import QueryError, TableName, Type, of_hive
 from etltctl.local.services.athena.types import duckdb_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Returns the rows of the columns that are read (None for all), with `$path` filled if it is read.
+Load = Callable[[frozenset[str] | None, bool], "pa.Table"]
 
 
 class Part(Protocol):
@@ -45,6 +51,8 @@ class CatalogTable:
         columns_read: The columns that the query reads; None for all.
         rows: The rows of a table that has no files; None for a table of files.
         shows_paths: Whether the query reads the hidden column `$path`.
+        kinds: Athena's types of the columns, where the catalog's words for them say too little: a table of Iceberg.
+        load: Reads the rows of a table that another library reads; None for all others.
     """
 
     name: TableName
@@ -55,6 +63,8 @@ class CatalogTable:
     columns_read: frozenset[str] | None = None
     shows_paths: bool = False
     rows: Sequence[tuple[str | int | None, ...]] | None = None
+    kinds: Mapping[str, Type] | None = None
+    load: Load | None = None
 
     def stored_as(self, partition: tuple[str, ...]) -> Mapping[str, Any]:
         """Return the StorageDescriptor of the files of a partition."""
@@ -69,6 +79,8 @@ class CatalogTable:
     @property
     def columns(self) -> dict[str, str]:
         """DuckDB types of the columns, partition columns last."""
+        if self.kinds is not None:
+            return {name: kind.duckdb for name, kind in self.kinds.items()}
         names = [
             *self.described["StorageDescriptor"]["Columns"],
             *(self.described.get("PartitionKeys") or []),
@@ -87,6 +99,8 @@ class CatalogTable:
     @property
     def types(self) -> dict[str, Type]:
         """Athena's types of the columns, partition columns last."""
+        if self.kinds is not None:
+            return dict(self.kinds)
         pairs = [
             *self.described["StorageDescriptor"]["Columns"],
             *(self.described.get("PartitionKeys") or []),

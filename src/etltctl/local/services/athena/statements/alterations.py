@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.statements import partitions
+from etltctl.local.services.athena.iceberg import is_iceberg
+from etltctl.local.services.athena.statements import iceberg_alterations, partitions
 from etltctl.local.services.athena.statements.hive import NOTHING, failed, is_view, table_of
 from etltctl.local.services.athena.statements.partitions import Action, Altered
 from etltctl.local.services.athena.statements.reader import Reader
@@ -33,6 +34,9 @@ SUBTYPES = {
     ("RENAME",): "ALTER_TABLE_RENAME",
 }
 
+# The first words of the actions, of Hive's tables and of those of Iceberg.
+ACTIONS = ("ADD", "CHANGE", "DROP", "PARTITION", "RENAME", "REPLACE", "SET", "UNSET")
+
 
 def subtype_of(sql: str) -> str:
     """Return the SubstatementType of an ALTER TABLE; empty if it cannot be read."""
@@ -55,9 +59,14 @@ def alter_table(execution: Execution) -> Answer:
     if reader.accept("IF"):
         raise reader.no_alternative("ALTER TABLE IF EXISTS")
     name = reader.table(execution.database)
+    if reader.next.word not in ACTIONS:
+        raise reader.mismatch(*ACTIONS)
+    # A table of Iceberg has actions of its own, so that the table decides by which grammar the rest is read.
+    table = table_of(execution, name, takes_iceberg=True)
+    if is_iceberg(table):
+        return iceberg_alterations.alter(execution, name, reader)
     partition = reader.partition() if reader.accept("PARTITION") else {}
     action = _read_action(reader, has_partition=bool(partition))
-    table = table_of(execution, name)
     if is_view(table):
         raise failed(
             "SemanticException [Error 10131]: To alter a view you need to use the ALTER VIEW command."

@@ -9,13 +9,14 @@ from typing import Any
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.hive_tables import described_table
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import (
     ROWS,
     Rows,
-    hive_columns,
+    new_columns,
     read_layout,
     read_query,
     register_partitions,
@@ -27,10 +28,6 @@ from etltctl.local.services.athena.written_files import Layout, Written, place_o
 ICEBERG = re.compile(
     r"'table_type'\s*=\s*'iceberg'", re.IGNORECASE
 )  # among TBLPROPERTIES, not those of a query
-NO_ICEBERG = (
-    "the embedded Athena does not write Iceberg tables: it has no engine for them, as DuckDB's extension cannot be "
-    "loaded without a network"
-)
 NAME = re.compile(r"[a-z0-9_\-]+")  # of a table in the Data Catalog
 
 
@@ -42,7 +39,7 @@ def _subtype(sql: str) -> str:
 def create_table_as(execution: Execution) -> Answer:
     """Make a table of the rows of a query; the answer counts them and lists the URLs of the files."""
     if ICEBERG.search(execution.sql):
-        raise QueryError("NOT_SUPPORTED", NO_ICEBERG)
+        return iceberg_tables.create(execution)
     clauses = QueryClauses(execution.sql)
     clauses.expect("CREATE", "TABLE")
     is_lenient = clauses.accept("IF", "NOT", "EXISTS")
@@ -56,10 +53,12 @@ def create_table_as(execution: Execution) -> Answer:
     is_empty = clauses.ends_with("WITH", "NO", "DATA")
     clauses.ends_with("WITH", "DATA")
     query = read_query(clauses.rest())
+    is_of_iceberg = _is_iceberg(properties)
     # Everything that can be refused without reading a row is refused first.
-    layout = _layout(properties)
-    location = properties.pop("external_location", "")
-    _refuse_unknown(properties)
+    layout = Layout() if is_of_iceberg else _layout(properties)
+    location = properties.pop("external_location", "") if not is_of_iceberg else ""
+    if not is_of_iceberg:
+        _refuse_unknown(properties)
     if _exists(execution, name):
         if is_lenient:
             # Athena skips the query, too: the table that is there may have other columns.
@@ -70,9 +69,11 @@ def create_table_as(execution: Execution) -> Answer:
         )
     # Asked before the query runs, or a caller without the permission would leave files behind.
     execution.lake.catalog.require("CREATE_TABLE", name.database, "")
+    if is_of_iceberg:
+        return iceberg_tables.create_as(execution, name, names, query, properties, is_empty=is_empty)
     location = _location(execution, location)
     require_empty(location, execution.lake.directory, f"{name.database}.{name.name}")
-    target = hive_columns(layout.partitioned_by, names, needs_names=not names)
+    target = new_columns(layout.partitioned_by, names, needs_names=not names)
     rows = rows_of(execution, query, target, is_empty=is_empty)
     _require_buckets(layout, rows)
     # The files come before the table: a query never sees a table whose rows are still missing.
@@ -83,12 +84,14 @@ def create_table_as(execution: Execution) -> Answer:
     return Answer(ROWS, [], rows.scanned, urls_of(written), rows.table.num_rows)
 
 
-def _layout(properties: dict[str, Any]) -> Layout:
+def _is_iceberg(properties: dict[str, Any]) -> bool:
     kind = str(properties.pop("table_type", "HIVE")).upper()
-    if kind == "ICEBERG":
-        raise QueryError("NOT_SUPPORTED", NO_ICEBERG)
-    if kind != "HIVE":
+    if kind not in ("HIVE", "ICEBERG"):
         raise QueryError("INVALID_TABLE_PROPERTY", f"table_type is HIVE or ICEBERG, not '{kind}'")
+    return kind == "ICEBERG"
+
+
+def _layout(properties: dict[str, Any]) -> Layout:
     if properties.pop("is_external", True) is not True:
         raise QueryError("INVALID_TABLE_PROPERTY", "is_external must be true for a Hive table")
     try:

@@ -8,6 +8,8 @@ from typing import Any
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.iceberg import is_iceberg
+from etltctl.local.services.athena.statements import iceberg_definitions
 from etltctl.local.services.athena.statements.databases import DDL_TASK
 from etltctl.local.services.athena.statements.details import extended, formatted
 from etltctl.local.services.athena.statements.formats import DELIMITERS, LAZY_SIMPLE
@@ -47,11 +49,13 @@ def describe(execution: Execution) -> Answer:
     if column and (detail or reader.accept(".")):
         raise unsupported("DESCRIBE of a part of a column, or with EXTENDED or FORMATTED of one")
     reader.end()
-    table = table_of(execution, name)
-    if column and not is_view(table):
+    table = table_of(execution, name, takes_iceberg=True)
+    if column and not (is_view(table) or is_iceberg(table)):
         return _described_column(column, columns_of(execution, name, table))
     if is_view(table):
         return described_view(table)
+    if is_iceberg(table):
+        return iceberg_definitions.describe(execution, name, execution.lake.columns_of(name.database, table))
     stored = None if partition is None else partition_of_table(execution, name, table, partition)
     columns = columns_of(execution, name, table)
     if detail == "FORMATTED":
@@ -91,9 +95,11 @@ def show_create_table(execution: Execution) -> Answer:
     written = execution.sql[start : reader.next.at].replace("`", "").strip().lower()
     written = written.removeprefix(f"{CATALOG}.")
     reader.end()
-    table = table_of(execution, name)
+    table = table_of(execution, name, takes_iceberg=True)
     if is_view(table):
         raise failed(f"SemanticException {name.database}.{name.name} is a view; use SHOW CREATE VIEW")
+    if is_iceberg(table):
+        return iceberg_definitions.show_create(execution, name, f"{name.database}.{name.name}")
     return texts("createtab_stmt", _create_table(written, table))
 
 

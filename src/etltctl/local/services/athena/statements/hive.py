@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, TableName
-from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.statements.registry import Execution
+from etltctl.local.services.athena.iceberg import current_columns, is_iceberg
+from etltctl.local.services.athena.statements.registry import Execution, first_words
 
 NOTHING = Answer([], [])
 VIEW = "VIRTUAL_VIEW"
@@ -53,8 +53,13 @@ def database_of(execution: Execution, name: str) -> dict[str, Any] | None:
     return execution.lake.catalog.get_database(name)
 
 
-def table_of(execution: Execution, name: TableName) -> dict[str, Any]:
+def table_of(execution: Execution, name: TableName, *, takes_iceberg: bool = False) -> dict[str, Any]:
     """Return a table or a view of which the caller may know.
+
+    Args:
+        execution: The statement.
+        name: The name.
+        takes_iceberg: Whether the statement also has a form for tables of Iceberg.
 
     Raises:
         QueryError: There is none.
@@ -63,20 +68,13 @@ def table_of(execution: Execution, name: TableName) -> dict[str, Any]:
     # Lake Formation hides a table from a caller without any permission on it, as if there were none.
     if table is None or not execution.lake.shows(name.database, table):
         raise no_table(name)
-    refuse_iceberg(name, table)
-    return table
-
-
-def refuse_iceberg(name: TableName, table: dict[str, Any]) -> None:
-    """Refuse a table of Iceberg, whose statements Athena answers in another form.
-
-    Raises:
-        QueryError: NOT_SUPPORTED.
-    """
-    if (table.get("Parameters") or {}).get("table_type", "").upper() == "ICEBERG":
-        raise unsupported(
-            f"this statement for the table {name.database}.{name.name}, which is one of Iceberg"
+    # Iceberg has no partitions in the catalog, and no files that Hive could find.
+    if is_iceberg(table) and not takes_iceberg:
+        words = " ".join(first_words(execution.sql, 2))
+        raise QueryError(
+            "NOT_SUPPORTED", f"{words} is not supported for Iceberg tables: {name.database}.{name.name}"
         )
+    return table
 
 
 def is_view(table: dict[str, Any]) -> bool:
@@ -91,6 +89,6 @@ def keys_of(table: dict[str, Any]) -> list[str]:
 
 def columns_of(execution: Execution, name: TableName, table: dict[str, Any]) -> list[dict[str, str]]:
     """Return the columns of a table that the caller may see, partition columns last."""
-    columns = [*table["StorageDescriptor"]["Columns"], *(table.get("PartitionKeys") or [])]
+    columns = [*current_columns(table), *(table.get("PartitionKeys") or [])]
     seen = execution.lake.columns_of(name.database, table)
     return [column for column in columns if column["Name"].lower() in seen]

@@ -11,7 +11,9 @@ from etltctl.local.services.athena.dialect import QueryError, TableName, Target,
 from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.sources.table import CatalogTable
+from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.hive_tables import layout_of
 from etltctl.local.services.athena.statements.registry import Execution, statement
@@ -37,6 +39,11 @@ def insert(execution: Execution) -> Answer:
     names = clauses.column_list()
     query = read_query(clauses.rest())
     described = _table(execution, name)
+    if is_iceberg(described):
+        chosen = _chosen(iceberg_tables.columns_of(execution, name), names, name)
+        return iceberg_tables.insert(
+            execution, name, chosen, rows_of(execution, query, _columns(chosen, name))
+        )
     # New files look like those that are there: the SerDe reads both.
     layout = layout_of(described)
     kinds = CatalogTable(name, described, []).types
@@ -98,8 +105,6 @@ def _table(execution: Execution, name: TableName) -> dict[str, Any]:
         raise QueryError(
             "NOT_SUPPORTED", f"line {name.line}:{name.column}: Inserting into views is not supported"
         )
-    if str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG":
-        raise QueryError("NOT_SUPPORTED", "the embedded Athena does not write Iceberg tables")
     # Asked before the query runs, or a caller without the permission would leave files behind.
     catalog.require("INSERT", name.database, name.name)
     return described

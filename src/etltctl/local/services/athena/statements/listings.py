@@ -7,6 +7,8 @@ from typing import Any
 
 from etltctl.local.services.athena.dialect import TableName
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.iceberg import is_iceberg
+from etltctl.local.services.athena.statements import iceberg_definitions
 from etltctl.local.services.athena.statements.definitions import described_view
 from etltctl.local.services.athena.statements.hive import (
     columns_of,
@@ -71,7 +73,7 @@ def show_columns(execution: Execution) -> Answer:
         name = TableName(reader.name(), name.name)
     reader.end()
     # For a view Athena answers in Trino's form, the same for SHOW COLUMNS and DESCRIBE.
-    table = table_of(execution, name)
+    table = table_of(execution, name, takes_iceberg=True)
     if is_view(table):
         return described_view(table)
     names = [column["Name"] for column in columns_of(execution, name, table)]
@@ -89,7 +91,10 @@ def show_properties(execution: Execution) -> Answer:
         key = reader.text()
         reader.expect(")")
     reader.end()
-    properties: dict[str, str] = table_of(execution, name).get("Parameters") or {}
+    table = table_of(execution, name, takes_iceberg=True)
+    properties: dict[str, str] = table.get("Parameters") or {}
+    if is_iceberg(table):
+        properties = iceberg_definitions.properties_of(execution, name)
     if key is None:
         rows = [f"{name}\t{value}" for name, value in properties.items()]
     elif key in properties:

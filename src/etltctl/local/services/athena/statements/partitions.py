@@ -169,6 +169,7 @@ def repair(execution: Execution) -> Answer:
     table = execution.lake.catalog.get_table(name.database, name.name)
     if table is None or not execution.lake.shows(name.database, table):
         return Answer([], [[f"Tables not in metastore:\t{name.name}"]])
+    table_of(execution, name)  # refuses a table of Iceberg
     folders = dict.fromkeys(_folders(execution, table))
     if not folders:
         return Answer([], [[f"Tables missing on filesystem:\t{name.name}"]])

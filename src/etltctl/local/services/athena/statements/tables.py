@@ -9,6 +9,8 @@ from typing import Any
 
 from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError
 from etltctl.local.services.athena.engine import Answer
+from etltctl.local.services.athena.iceberg import is_iceberg
+from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.databases import DDL_TASK
 from etltctl.local.services.athena.statements.formats import Format
 from etltctl.local.services.athena.statements.hive import (
@@ -18,7 +20,6 @@ from etltctl.local.services.athena.statements.hive import (
     is_view,
     no_database,
     no_table,
-    refuse_iceberg,
 )
 from etltctl.local.services.athena.statements.reader import Reader
 from etltctl.local.services.athena.statements.registry import Execution, statement
@@ -104,7 +105,7 @@ def create_external_table(execution: Execution) -> Answer:
 
 @statement("DROP TABLE", kind="DDL", subtype="DROP_TABLE")
 def drop_table(execution: Execution) -> Answer:
-    """Drop a table. Its files stay."""
+    """Drop a table. Its files stay, but those of a table of Iceberg go."""
     reader = Reader(execution.sql)
     reader.expect("DROP", "TABLE")
     is_optional = reader.accept("IF", "EXISTS")
@@ -117,8 +118,8 @@ def drop_table(execution: Execution) -> Answer:
         if is_optional:
             return NOTHING
         raise no_table(name)
-    # A table of Iceberg takes its files with it in Athena, so dropping only its description would be a lie.
-    refuse_iceberg(name, table)
+    if is_iceberg(table):
+        return iceberg_tables.drop(execution, name)
     if is_view(table):
         raise failed(f"{DDL_TASK} Cannot drop a view with DROP TABLE")
     catalog.call("AWSGlue.DeleteTable", {"DatabaseName": name.database, "Name": name.name})
@@ -151,7 +152,7 @@ def _check(clauses: Clauses) -> None:
             "INVALID_PROPERTY", f"'{clauses.location}' is not a location on S3: s3://bucket/prefix/"
         )
     if clauses.properties.get("table_type", "").upper() == "ICEBERG":
-        raise QueryError("NOT_SUPPORTED", "the embedded Athena does not support tables of Iceberg")
+        raise failed("External keyword not supported for table type ICEBERG")
     names = [column["Name"] for column in clauses.columns]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -7,7 +7,7 @@ from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import (
-    hive_columns,
+    new_columns,
     read_layout,
     read_query,
     rows_of,
@@ -36,7 +36,7 @@ def unload(execution: Execution) -> Answer:
         raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(properties))}")
     bucket, prefix = place_of(location)
     require_empty(location, execution.lake.directory)
-    rows = rows_of(execution, query, hive_columns(layout.partitioned_by))
+    rows = rows_of(execution, query, new_columns(layout.partitioned_by))
     written = write_rows(
         rows.table,
         rows.kinds,

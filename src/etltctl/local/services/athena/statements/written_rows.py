@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,22 @@ def rows_of(execution: Execution, query: exp.Expr, target: Target, *, is_empty: 
     if is_empty:
         # A limit on the query itself would replace its own one and keep its ORDER BY.
         query = exp.select("*").from_(exp.Subquery(this=query, alias=exp.to_identifier("v"))).limit(0)
-    place = (execution.parameters, execution.database, execution.engine, execution.lake, execution.on_plan)
+    return rows_of_query(execution, query, target)
+
+
+def rows_of_query(
+    execution: Execution, query: exp.Expr, target: Target, parameters: Sequence[str] | None = None
+) -> Rows:
+    """Run a query that is parsed, and return its rows as the columns of a table.
+
+    Args:
+        execution: the statement around the query.
+        query: the query.
+        target: the columns of the table.
+        parameters: the values of the query's `?`; None for those of the statement.
+    """
+    values = execution.parameters if parameters is None else parameters
+    place = (values, execution.database, execution.engine, execution.lake, execution.on_plan)
     with (
         answered(query, *place, target) as (done, translation, scanned),
         warnings.catch_warnings(),
@@ -80,8 +95,22 @@ def rows_of(execution: Execution, query: exp.Expr, target: Target, *, is_empty: 
     return Rows(table.rename_columns(list(kinds)), kinds, scanned)
 
 
-def hive_columns(
-    partitioned_by: Sequence[str] = (), names: Sequence[str] = (), *, needs_names: bool = False
+def kept_by_hive(kind: Type) -> Type:
+    """Return the type that a column of a Hive table has for one of a query.
+
+    Raises:
+        QueryError: NOT_SUPPORTED if Hive has no such type.
+    """
+    hive_type(kind)
+    return kept_type(kind)
+
+
+def new_columns(
+    partitioned_by: Sequence[str] = (),
+    names: Sequence[str] = (),
+    *,
+    needs_names: bool = False,
+    kept: Callable[[Type], Type] = kept_by_hive,
 ) -> Target:
     """Return the columns of a new table for those of a query.
 
@@ -89,6 +118,7 @@ def hive_columns(
         partitioned_by: the partition columns.
         names: the names of the columns; empty for those of the query.
         needs_names: whether every column of the query must have a name.
+        kept: returns the type that a column of the table has. It raises QueryError for one that the table cannot keep.
     """
 
     def columns(outputs: Sequence[Output]) -> Sequence[tuple[str, Type]]:
@@ -105,8 +135,7 @@ def hive_columns(
                     "MISSING_COLUMN_NAME", f"line 1:1: Column name not specified at position {index + 1}"
                 )
             # Refused before the query runs: an unsupported type would fail only after all rows are read.
-            hive_type(output.type)
-            named.append(((name or f"_col{index}").lower(), kept_type(output.type)))
+            named.append(((name or f"_col{index}").lower(), kept(output.type)))
         # Hive's names are in lower case, so `a` and `A` are the same column.
         kinds = dict(named)
         if len(kinds) < len(named):

@@ -1,4 +1,4 @@
-"""Aggregates that DuckDB computes by itself, and window functions."""
+"""Aggregates that DuckDB computes by itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.errors import (
     QueryError,
-    place,
+    invalid_argument,
     unsupported,
 )
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
@@ -57,7 +56,10 @@ def _count(call: Call) -> Value:
 @aggregate("count_if")
 def _count_if(call: Call) -> Value:
     call.expect(1)
-    return Value(f"CAST({call.aggregate('count_if', call.to(0, BOOLEAN).sql)} AS BIGINT)", BIGINT)
+    # DuckDB's count_if is null if every condition is.
+    return Value(
+        f"CAST(coalesce({call.aggregate('count_if', call.to(0, BOOLEAN).sql)}, 0) AS BIGINT)", BIGINT
+    )
 
 
 @aggregate("sum")
@@ -89,7 +91,12 @@ def _extreme(call: Call) -> Value:
         # Zoned times are ordered by their instant; DuckDB's max of structs would compare the zone's name,
         # too.
         return Value(call.aggregate(f"arg_{call.name}", value.sql, value.instant), value.type)
-    return Value(call.aggregate(call.name, value.sql), value.type)
+    greatest = call.aggregate(call.name, value.sql)
+    if call.name == "max" and value.type.is_floating:
+        # Trino's max is NaN only if every number is; DuckDB takes a NaN for the greatest.
+        numbers = filtered(call, f"NOT isnan({value.sql})").aggregate("max", value.sql)
+        return Value(f"coalesce({numbers}, {greatest})", value.type)
+    return Value(greatest, value.type)
 
 
 @aggregate("min_by", "max_by")
@@ -101,7 +108,7 @@ def _extreme_by(call: Call) -> Value:
     if len(call.nodes) == 3:
         return _some(call, value, key, word, 2)
     # `max_by(x, y)` is the x of the greatest y even if x is null. DuckDB's arg_max would skip that row.
-    return Value(call.aggregate(f"arg_{word}_null", value.sql, _key(key)), value.type)
+    return Value(call.aggregate(f"arg_{word}_null", value.sql, _rank(key, word)), value.type)
 
 
 def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
@@ -114,7 +121,7 @@ def _some(call: Call, value: Value, key: Value, word: str, at: int) -> Value:
             "INVALID_FUNCTION_ARGUMENT", "third argument of max_by/min_by must be a positive integer"
         )
     # `max_by(x, y, 3)` becomes the first three of a sorted list.
-    order = f"{_key(key)} {'ASC' if word == 'min' else 'DESC'}"
+    order = f"{_rank(key, word)} {'ASC' if word == 'min' else 'DESC'}"
     values = filtered(modified(call, order=order), f"{key.sql} IS NOT NULL").aggregate("list", value.sql)
     return Value(f"list_slice({values}, 1, {count.constant})", array(value.type))
 
@@ -153,6 +160,9 @@ def _approx_distinct(call: Call) -> Value:
     call.expect(1, 2)
     if len(call.nodes) == 2:
         call.to(1, DOUBLE)
+        error = call.nodes[1]
+        if isinstance(error, exp.Literal) and not 0.0040625 <= float(error.name) <= 0.26:
+            raise invalid_argument(f"Standard error must be in [0.0040625, 0.26]: {error.name}")
     _refuse_unhashed(call, call.types[0])
     return Value(
         f"CAST({modified(call, distinct=True).aggregate('count', _key(call.args[0]))} AS BIGINT)", BIGINT
@@ -204,6 +214,11 @@ def _key(value: Value) -> str:
     return value.instant if value.type.is_zoned else value.sql
 
 
+def _rank(value: Value, word: str) -> str:
+    """Return the SQL by which min or max orders a value: neither prefers a NaN to a number."""
+    return value.nan_least if word == "max" and value.type.is_floating else _key(value)
+
+
 def _refuse_unordered(call: Call, kind: Type) -> None:
     if any(word in str(kind) for word in ("map(", "json")):
         raise call.unexpected(f"{call.name}(T) T:orderable")
@@ -218,68 +233,6 @@ def _refuse_unhashed(call: Call, kind: Type) -> None:
 def unexpected(call: Call, *kinds: str) -> QueryError:
     """Build the error for arguments of the wrong types; `kinds` are the types that the function takes."""
     return call.unexpected(*(f"{call.name}({kind})" for kind in kinds))
-
-
-# Trino knows these functions only in a window: `SELECT rank()` alone is MISSING_OVER.
-def _require_over(call: Call) -> None:
-    if not call.modifiers.over:
-        raise QueryError(
-            "MISSING_OVER", f"{place(call.node)}: Window function {call.name} requires an OVER clause"
-        )
-    if call.modifiers.distinct:
-        raise QueryError(
-            "NOT_SUPPORTED", f"{place(call.node)}: DISTINCT in window function parameters not yet supported"
-        )
-
-
-@function("row_number", "rank", "dense_rank", aggregate=True)
-def _ranked(call: Call) -> Value:
-    call.expect(0)
-    _require_over(call)
-    return Value(f"CAST({call.aggregate(call.name)} AS BIGINT)", BIGINT)
-
-
-@function("percent_rank", "cume_dist", aggregate=True)
-def _share(call: Call) -> Value:
-    call.expect(0)
-    _require_over(call)
-    return Value(call.aggregate(call.name), DOUBLE)
-
-
-@function("ntile", aggregate=True)
-def _ntile(call: Call) -> Value:
-    call.expect(1)
-    _require_over(call)
-    return Value(f"CAST({call.aggregate('ntile', call.to(0, BIGINT).sql)} AS BIGINT)", BIGINT)
-
-
-@function("first_value", "last_value", aggregate=True)
-def _end(call: Call) -> Value:
-    call.expect(1)
-    _require_over(call)
-    return Value(call.aggregate(call.name, call.args[0].sql), call.types[0])
-
-
-@function("nth_value", aggregate=True)
-def _nth(call: Call) -> Value:
-    call.expect(2)
-    _require_over(call)
-    return Value(call.aggregate("nth_value", call.args[0].sql, call.to(1, BIGINT).sql), call.types[0])
-
-
-@function("lag", "lead", aggregate=True)
-def _shifted(call: Call) -> Value:
-    call.expect(1, 2, 3)
-    _require_over(call)
-    value = call.args[0]
-    arguments = [value.sql]
-    if len(call.nodes) > 1:
-        arguments.append(call.to(1, BIGINT).sql)
-    if len(call.nodes) == 3:
-        if not casts.is_coercible(call.types[2], value.type):
-            raise call.unexpected(f"{call.name}(T, bigint, T)")
-        arguments.append(casts.coerced(call.args[2], value.type).sql)
-    return Value(call.aggregate(call.name, *arguments), value.type)
 
 
 @operator(exp.GroupConcat)

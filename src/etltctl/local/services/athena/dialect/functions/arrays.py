@@ -195,6 +195,10 @@ def _extreme(call: Call) -> Value:
     refuse_unequal(call.name, values.type.element)
     # A null makes Trino's answer null. DuckDB's list_max leaves nulls out.
     best = f"list_{call.name[-3:]}({values.sql})"
+    if call.name == "array_max" and values.type.element.is_floating:
+        # Trino's array_max is NaN only if every number is.
+        numbers = over("list_filter", values.sql, lambda item: f"NOT isnan({item})")
+        best = f"coalesce(list_max({numbers}), {best})"
     return Value(f"(CASE WHEN {_has_null(values.sql)} THEN NULL ELSE {best} END)", values.type.element)
 
 

@@ -112,4 +112,10 @@ def _extreme(call: Call) -> Value:
     # A null makes the whole null in Trino. DuckDB's greatest leaves it out.
     nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
     best = f"{call.name}({', '.join(value.sql for value in values)})"
+    if call.name == "greatest" and kind.is_floating:
+        # Trino's greatest is NaN only if every number is; DuckDB leaves out nulls, and takes a NaN for the greatest.
+        numbers = ", ".join(
+            f"CASE WHEN isnan({value.sql}) THEN NULL ELSE {value.sql} END" for value in values
+        )
+        best = f"coalesce(greatest({numbers}), {best})"
     return Value(f"(CASE WHEN {nulls} THEN NULL ELSE {best} END)", kind)

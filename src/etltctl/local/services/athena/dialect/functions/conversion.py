@@ -8,12 +8,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from sqlglot import exp
 
+from etltctl.local.services.athena.dialect import casts
 from etltctl.local.services.athena.dialect.arithmetic import EXACT
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.errors import QueryError, invalid_argument, unsupported
 from etltctl.local.services.athena.dialect.literals import text
 from etltctl.local.services.athena.dialect.registry import AGGREGATES, Call, function, simple
-from etltctl.local.services.athena.dialect.trino_types import VARCHAR, Type
+from etltctl.local.services.athena.dialect.trino_types import DOUBLE, VARCHAR, Type
 from etltctl.local.services.athena.dialect.values import Value
 
 
@@ -52,6 +53,8 @@ def _format(call: Call) -> Value:
     shown = []
     for match, value in zip(letters, values, strict=False):
         _check(match, value.type)
+        if match[4] == "f" and value.type.is_("real"):
+            value = casts.coerced(value, DOUBLE)  # Java formats a float as the double that it is
         shown.append(cast(value, VARCHAR, call.compiler))
     return call.python(_formatted, text(pattern), *shown, returns=VARCHAR)
 
@@ -59,7 +62,7 @@ def _format(call: Call) -> Value:
 def _check(match: re.Match[str], kind: Type) -> None:
     """Refuse a letter that Java does not take for the type, or that the embedded Athena lacks."""
     flags, _, precision, letter = match.groups()
-    fits = {"s": kind.is_(*PLAIN), "d": kind.is_integer, "f": kind.is_("decimal")}
+    fits = {"s": kind.is_(*PLAIN), "d": kind.is_integer, "f": kind.is_("decimal", "double", "real")}
     if letter not in fits or not (fits[letter] or (letter == "s" and kind.is_("unknown"))):
         raise unsupported(f"%{letter} of {kind} in format")
     if (letter == "s" and (set(flags) - {"-"} or precision)) or (letter == "d" and precision):
@@ -76,13 +79,19 @@ def _formatted(pattern: str, *values: str) -> str:
         value = left.pop(0)
         if letter == "f":
             # Java writes six digits if the pattern names no precision.
+            if value.lstrip("-") in ("NaN", "Infinity"):
+                return _padded(value, flags, width)
             exact = Decimal(value).quantize(Decimal(1).scaleb(-int(precision or 6)), ROUND_HALF_UP, EXACT)
             value = f"{exact:f}"
         if letter in "df":
             value = _number(value, flags, width)
-        return value.ljust(width) if "-" in flags else value.rjust(width)
+        return _padded(value, flags, width)
 
     return SPECIFIER.sub(shown, pattern)
+
+
+def _padded(value: str, flags: str, width: int) -> str:
+    return value.ljust(width) if "-" in flags else value.rjust(width)
 
 
 def _number(value: str, flags: str, width: int) -> str:

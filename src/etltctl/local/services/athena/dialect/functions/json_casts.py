@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from etltctl.local.services.athena.dialect.arithmetic import EXACT
 from etltctl.local.services.athena.dialect.cast_rules import BITS, python
 from etltctl.local.services.athena.dialect.casts import cast_rule
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
@@ -205,7 +206,7 @@ def _integer(value: Any, kind: Type) -> int:
             code = "NUMERIC_VALUE_OUT_OF_RANGE"
             # A fraction is read as a double before it is rounded, as Trino does.
             rounded = float(value)
-            number = int(Decimal(rounded).quantize(Decimal(1), ROUND_HALF_UP))
+            number = int(Decimal(rounded).quantize(Decimal(1), ROUND_HALF_UP, EXACT))
         else:
             number = _plain_integer(str(value))
     except (ValueError, OverflowError, InvalidOperation) as error:
@@ -237,10 +238,10 @@ def _double(value: Any, kind: Type) -> float:
 def _decimal(value: Any, kind: Type) -> Decimal:
     try:
         number = Decimal(int(value)) if isinstance(value, bool) else Decimal(str(value))
-        rounded = number.quantize(Decimal(1).scaleb(-kind.scale), ROUND_HALF_UP)
+        rounded = number.quantize(Decimal(1).scaleb(-kind.scale), ROUND_HALF_UP, EXACT)
     except (InvalidOperation, ValueError) as error:
         raise CastError("") from error
-    if abs(rounded) >= Decimal(10) ** (kind.precision - kind.scale):
+    if rounded.copy_abs() >= Decimal(10) ** (kind.precision - kind.scale):
         raise CastError(
             "Cannot cast input json to " + str(kind).upper().replace(" ", ""), "NUMERIC_VALUE_OUT_OF_RANGE"
         )

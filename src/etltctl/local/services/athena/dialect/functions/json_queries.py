@@ -128,7 +128,9 @@ def _json_query(compiler: Expressions, node: exp.Expr) -> Value:
             return answers.of("error", str(error), "JSON_INPUT_CONVERSION_ERROR")
         if not items:
             return answers.of("empty", "JSON path found no items", "JSON_QUERY_RESULT_ERROR")
-        if wrapper.startswith("WITH ") and not ("CONDITIONAL" in wrapper.split() and len(items) == 1):
+        # A conditional wrapper leaves a single array or object as it is.
+        is_nested = len(items) == 1 and isinstance(items[0], dict | list)
+        if wrapper.startswith("WITH ") and not ("CONDITIONAL" in wrapper.split() and is_nested):
             return write(items)
         if len(items) > 1:
             return answers.of("error", "JSON path found multiple items", "JSON_QUERY_RESULT_ERROR")
@@ -183,44 +185,77 @@ def json_array(values: Sequence[str | None]) -> str:
     return f"[{','.join(value for value in values if value is not None)}]"
 
 
+def json_array_with_nulls(values: Sequence[str | None]) -> str:
+    """Return an array of the JSON of its elements, with its nulls."""
+    return f"[{','.join(value or 'null' for value in values)}]"
+
+
 @operator(exp.JSONObject)
 def _json_object(compiler: Expressions, node: exp.Expr) -> Value:
     if node.args.get("unique_keys") or node.args.get("return_type") or node.args.get("encoding"):
         raise unsupported("WITH UNIQUE KEYS and RETURNING of json_object")
-    pairs = [pair for pair in node.expressions if isinstance(pair, exp.JSONKeyValue)]
-    if len(pairs) != len(node.expressions):
-        raise unsupported("a value with FORMAT in json_object")
-    call = Call(
-        "json_object",
-        [part for pair in pairs for part in (pair.this, pair.expression)],
-        compiler,
-        Modifiers(),
-        node,
-    )
-    keys = [casts.coerced(value, VARCHAR).sql for value in call.args[::2]]
-    if any(not value.type.is_("varchar", "char") for value in call.args[::2]):
+    pairs = [_pair(pair) for pair in node.expressions]
+    keys = [compiler.value(key) for key, _ in pairs]
+    if any(not key.type.is_("varchar", "char") for key in keys):
         raise mismatch("Invalid type of JSON object key", node)
-    absent = str(node.args.get("null_handling") or "").upper().startswith("ABSENT")
-    build = json_object_without_nulls if absent else json_object_with_nulls
+    call = Call("json_object", [value for _, value in pairs], compiler, Modifiers(), node)
+    build = json_object_without_nulls if _leaves_nulls_out(node, False) else json_object_with_nulls
     values = [
-        Value(_listed(keys), array(VARCHAR)),
-        Value(_listed(_jsons(call.args[1::2], call)), array(VARCHAR)),
+        Value(_listed([casts.coerced(key, VARCHAR).sql for key in keys]), array(VARCHAR)),
+        Value(_listed(_jsons(call)), array(VARCHAR)),
     ]
     return call.python(build, *values, returns=VARCHAR)
 
 
-@function("json_array")
-def _json_array(call: Call) -> Value:
-    return call.python(json_array, Value(_listed(_jsons(call.args, call)), array(VARCHAR)), returns=VARCHAR)
+def _pair(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    """Return the key and the value; sqlglot puts the FORMAT of the value around both."""
+    pair = node.this if isinstance(node, exp.FormatJson) else node
+    if not isinstance(pair, exp.JSONKeyValue):
+        raise syntax("mismatched input in JSON_OBJECT", node)
+    value: exp.Expr = pair.expression
+    return pair.this, exp.FormatJson(this=value) if isinstance(node, exp.FormatJson) else value
 
 
-def _jsons(values: Sequence[Value], call: Call) -> list[str]:
-    for value in values:
-        if value.type.is_("array", "map", "row"):
-            raise unsupported(f"a value of {value.type} in {call.name}")
-    # Dates and times are JSON texts.
-    texts = [cast(value, VARCHAR, call.compiler) if _is_moment(value.type) else value for value in values]
-    return [cast(text, JSON, call.compiler).sql for text in texts]
+@operator(exp.JSONArray)
+def _json_array(compiler: Expressions, node: exp.Expr) -> Value:
+    call = Call("json_array", node.expressions, compiler, Modifiers(), node)
+    build = json_array if _leaves_nulls_out(node, True) else json_array_with_nulls
+    return call.python(build, Value(_listed(_jsons(call)), array(VARCHAR)), returns=VARCHAR)
+
+
+def _leaves_nulls_out(node: exp.Expr, by_default: bool) -> bool:
+    words = str(node.args.get("null_handling") or "").upper()
+    return words.startswith("ABSENT") if words else by_default
+
+
+def _jsons(call: Call) -> list[str]:
+    """Return the SQL of the JSON of each value."""
+    return [_json(node, call) for node in call.nodes]
+
+
+def _json(node: exp.Expr, call: Call) -> str:
+    compiler, has_format = call.compiler, isinstance(node, exp.FormatJson)
+    value = compiler.value(node.this if has_format else node)
+    if has_format and not value.type.is_text:
+        raise unsupported(f"FORMAT JSON of {value.type}")
+    if has_format or isinstance(node, exp.JSONObject | exp.JSONArray | exp.JSONExtract):
+        # A function that returns JSON is no text to be quoted: its FORMAT is implicit.
+        return call.python(formatted, casts.coerced(value, VARCHAR), returns=VARCHAR).sql
+    if value.type.is_("array", "map", "row"):
+        raise unsupported(f"a value of {value.type} in {call.name}")
+    # Dates, times and UUIDs are JSON texts.
+    text = cast(value, VARCHAR, compiler) if _is_moment(value.type) or value.type.is_("uuid") else value
+    return cast(text, JSON, compiler).sql
+
+
+def formatted(text: str) -> str:
+    """Return the JSON of a text that is JSON, without blanks."""
+    try:
+        return write(read(text))
+    except ValueError as error:
+        raise QueryError(
+            "JSON_INPUT_CONVERSION_ERROR", "conversion to JSON failed: the text is not JSON"
+        ) from error
 
 
 def _is_moment(kind: Type) -> bool:

@@ -94,7 +94,7 @@ def refuse_unequal(name: str, kind: Type) -> None:
         raise unsupported(f"{name} of {kind}")
 
 
-@function("transform", "apply")
+@function("transform")
 def _transform(call: Call) -> Value:
     call.expect(2)
     values, name = array_of(call, 0), parameter()

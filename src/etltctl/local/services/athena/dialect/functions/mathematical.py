@@ -153,7 +153,7 @@ def _round(call: Call) -> Value:
     digits = call.to(1, INTEGER)
     if kind.is_("decimal"):
         # Rounding up may need one digit more: round(9.99, 1) is 10.00.
-        widened = decimal(kind.precision + 1, kind.scale)
+        widened = decimal(min(kind.precision + 1, 38), kind.scale)
         return call.python(_round_decimal, casts.coerced(value, widened), digits, returns=widened)
     if kind.is_integer:
         return call.python(_round_whole, value, digits, returns=kind)
@@ -226,19 +226,6 @@ def _mod(call: Call) -> Value:
     if not all(kind.is_number or kind.is_("unknown") for kind in call.types):
         raise call.unexpected()
     return arithmetic("%", call.args[0], call.args[1], call.node, call.compiler)
-
-
-@function("random", "rand")
-def _random(call: Call) -> Value:
-    """Return a random number; of two bounds, the second is excluded."""
-    if not call.args:
-        return Value("random()", DOUBLE)
-    if len(call.args) > 2 or not all(kind.is_integer for kind in call.types):
-        raise call.unexpected()
-    kind = casts.common_type(call.types[0], call.types[-1]) or INTEGER
-    low = casts.coerced(call.args[0], kind).sql if len(call.args) == 2 else "0"
-    high = casts.coerced(call.args[-1], kind).sql
-    return Value(f"CAST({low} + floor(random() * ({high} - {low})) AS {kind.duckdb})", kind)
 
 
 def _width_bucket(operand: float, low: float, high: float, count: int) -> int:

@@ -60,7 +60,15 @@ def _same(kind: Type) -> Type:
 @function("upper", "lower")
 def _cased(call: Call) -> Value:
     call.expect(1)
-    return Value(f"{call.name}({call.to(0, VARCHAR).sql})", _same(call.types[0]))
+    text = call.to(0, VARCHAR).sql
+    if call.name == "lower":
+        return Value(f"lower({text})", _same(call.types[0]))
+    # Java has no capital of ß for a single character and leaves it; DuckDB would write ẞ.
+    parts = f"list_transform(string_split({text}, 'ß'), lambda part: upper(part))"
+    kept = f"array_to_string({parts}, 'ß')"
+    return Value(
+        f"(CASE WHEN contains({text}, 'ß') THEN {kept} ELSE upper({text}) END)", _same(call.types[0])
+    )
 
 
 @function("trim", "ltrim", "rtrim")

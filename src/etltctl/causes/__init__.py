@@ -1,0 +1,18 @@
+"""Causes of failed runs: the catalogue, and the classifier that finds the cause of one failure."""
+
+from etltctl.causes.catalogue import UNKNOWN, catalogue, cause_of_code
+from etltctl.causes.classifier import diagnose
+from etltctl.causes.model import Cause, Confidence, Diagnosis, Failure, Line, Retry
+
+__all__ = [
+    "UNKNOWN",
+    "Cause",
+    "Confidence",
+    "Diagnosis",
+    "Failure",
+    "Line",
+    "Retry",
+    "catalogue",
+    "cause_of_code",
+    "diagnose",
+]

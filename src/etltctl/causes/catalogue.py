@@ -1,0 +1,99 @@
+"""The catalogue of causes, read from the files of this package."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from etltctl.causes.model import Cause, Retry, Rule
+from etltctl.errors import ExitCode, NextStep, command, unknown
+
+FILES = ("sync", "glue", "athena", "access", "checks", "machine", "network")
+# A cause whose entry names no services belongs to the service of its letter, or to every service.
+SERVICES: Mapping[str, frozenset[str]] = {
+    "G": frozenset({"Glue", "AWS", ""}),
+    "S": frozenset({"Airbyte", ""}),
+    "Q": frozenset({"Athena", ""}),
+}
+EVERY = frozenset({"Glue", "Airbyte", "Athena", "AWS", ""})
+EXITS: Mapping[str, ExitCode] = {
+    "failed": ExitCode.FAILED,
+    "configuration": ExitCode.CONFIGURATION,
+    "access": ExitCode.ACCESS,
+    "blocked": ExitCode.BLOCKED,
+    "unverified": ExitCode.UNVERIFIED,
+    "already running": ExitCode.ALREADY_RUNNING,
+    "timed out": ExitCode.TIMED_OUT,
+    "budget": ExitCode.BUDGET,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+FLAGS = re.IGNORECASE | re.DOTALL | re.MULTILINE
+
+UNKNOWN = Cause(
+    "U000",
+    "Unknown cause",
+    "The cause is not known: nothing that the services and the logs say fits the catalogue.",
+    NextStep("read the log: ", command("runs", "logs", "RUN", "--errors")),
+    Retry.AFTER_FIX,
+)
+
+
+@cache
+def catalogue() -> Mapping[str, Cause]:
+    """Return every cause by its code."""
+    causes = {UNKNOWN.code: UNKNOWN}
+    for name in FILES:
+        entries = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
+        causes |= {code: _cause(code, entry) for code, entry in entries.items()}
+    return causes
+
+
+def cause_of_code(code: str) -> Cause:
+    """Return the cause of a code.
+
+    Args:
+        code: The code, such as `G117`, in any case.
+
+    Raises:
+        UsageError: No cause has this code.
+    """
+    causes, name = catalogue(), code.strip().upper()
+    if name not in causes:
+        raise unknown("cause", name, causes, hint=f"the codes go from {min(causes)} to {max(causes)}")
+    return causes[name]
+
+
+def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
+    rank = float(entry["rank"])
+    return Cause(
+        code=code,
+        title=entry["title"],
+        sentence=entry["sentence"],
+        fix=NextStep.read(entry["fix"]),
+        retry=Retry(entry["retry"]),
+        exit_code=EXITS[entry.get("exit", "failed")],
+        settings=tuple(entry.get("settings", ())),
+        is_symptom=entry.get("is_symptom", False),
+        searched=tuple(entry.get("searched", ())),
+        rank=rank,
+        codes=frozenset(entry.get("codes", ())),
+        statuses=frozenset(entry.get("statuses", ())),
+        status_rank=float(entry.get("status_rank", rank)),
+        rules=tuple(
+            _rule(code, rank, {"services": entry.get("services"), **each})
+            for each in ({"texts": entry["texts"]}, *entry.get("also", ()))
+            if each["texts"]
+        ),
+    )
+
+
+def _rule(code: str, rank: float, entry: Mapping[str, Any]) -> Rule:
+    # One pattern for all texts of a rule: a log is searched once for each rule.
+    texts = re.compile("|".join(f"(?:{text})" for text in entry["texts"]), FLAGS)
+    named = entry["services"]
+    services = SERVICES.get(code[0], EVERY) if named is None else frozenset(named)
+    return Rule(float(entry.get("rank", rank)), texts, services)

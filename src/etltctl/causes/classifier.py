@@ -1,0 +1,184 @@
+"""The classifier: which cause of the catalogue explains a failure best.
+
+The service's own codes and statuses count first, then its words, then the log. A root cause outranks its consequences,
+and an error outranks a warning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from etltctl.causes.catalogue import UNKNOWN, catalogue
+from etltctl.causes.entries import Entry, entries_of
+from etltctl.causes.model import REASON, Cause, Confidence, Diagnosis, Failure, Line
+from etltctl.causes.script_exceptions import script_exception
+
+SCRIPT_EXCEPTION = "G143"
+LEAST = 20.0  # below it nothing is concluded
+HIGH = 60.0
+# With a definite word of the service, the log has the cause only if that word is a symptom.
+LOG_BELOW_REASON = 0.45
+UNKNOWN_SERVICE = 0.95
+LONGEST_EVIDENCE = 300
+MOST_EVIDENCE = 3
+# Consequences of any cause: they show that something failed, and nothing of why.
+CONSEQUENCE = re.compile(
+    r"Job aborted|exit (?:code|status)[: ]+1\b|failed \d+ times|SparkContext (?:was|is) shut|Command failed"
+    r"|An error occurred while calling|Error running|Shutdown hook|Bootstrapping failed|Job failed\b",
+    re.I,
+)
+ERROR_LIKE = re.compile(r"\b(?:ERROR|FATAL|CRITICAL)\b|(?:Error|Exception)\b|Caused by|[Ff]ail")
+SERVICE_NAMES = {
+    "glue": "Glue",
+    "airbyte": "Airbyte",
+    "athena": "Athena",
+    "aws": "AWS",
+    "s3": "AWS",
+    "sts": "AWS",
+}
+# What only one service says, for a failure whose service is not known.
+SIGNS = (
+    (
+        "Athena",
+        re.compile(
+            r"\b(?:HIVE|ICEBERG)_[A-Z_]+|\b(?:TABLE|COLUMN|SCHEMA|FUNCTION)_NOT_FOUND|TYPE_MISMATCH|\bAthena\b"
+            r"|\bquery (?:FAILED|CANCELLED)|scale factor"
+        ),
+    ),
+    ("Airbyte", re.compile(r"\bAirbyte\b|\bconnector\b|source-\w+|io\.airbyte|\bsync \d")),
+    ("Glue", re.compile(r"\bGlue\b|\bspark\b|executor|py4j|awsglue|TaskSetManager", re.I)),
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A cause that something names: how strongly, and the line that names it."""
+
+    cause: Cause
+    score: float
+    line: Line
+    is_reason: bool
+    detail: str = ""
+
+
+def diagnose(failure: Failure) -> Diagnosis:
+    """Return the cause of a failure, with the evidence for it.
+
+    Args:
+        failure: What is known of the failure. At most the last part of a long log is searched.
+    """
+    entries = entries_of(failure.lines)
+    service = service_of(failure.service, failure.lines)
+    matches = [*_of_fields(failure, service), *_of_texts(entries, service)]
+    ranked = sorted(_below_reason(matches), key=lambda match: (match.score, match.is_reason), reverse=True)
+    if not ranked or ranked[0].score < LEAST:
+        return Diagnosis(UNKNOWN, Confidence.LOW, tuple(_best_lines(entries)))
+    best = ranked[0]
+    evidence = _evidence(ranked, entries)
+    return Diagnosis(best.cause, _confidence(ranked), evidence, best.detail)
+
+
+def service_of(name: str, lines: Iterable[Line]) -> str:
+    """Return the service as the catalogue names it; of a failure without one, the service whose words it has."""
+    known = SERVICE_NAMES.get(name.lower(), "")
+    if known or name:
+        return known
+    text = "\n".join(line.text[:2000] for line, _ in zip(lines, range(50), strict=False))
+    return next((service for service, sign in SIGNS if sign.search(text)), "")
+
+
+def _of_fields(failure: Failure, service: str) -> Iterator[Match]:
+    """Yield what the service's own code and status mean."""
+    for cause in catalogue().values():
+        is_code = bool(failure.code) and failure.code in cause.codes
+        is_status = f"{service} {failure.status}" in cause.statuses
+        services = cause.rules[0].services if cause.rules else frozenset({service})
+        if is_status:
+            line = Line(f"{service} ended the run as {failure.status}", "status")
+            yield Match(cause, cause.status_rank, line, is_reason=True)
+        elif is_code and (service in services or not service):
+            line = Line(f"the service's code is {failure.code}", "code")
+            yield Match(cause, cause.rank, line, is_reason=True)
+
+
+def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
+    for entry in entries:
+        text = entry.text
+        source = entry.lines[0].source
+        # The stream says which process speaks: a bare error of an executor's log is one of the executor.
+        searched = text if source == REASON else f"{source}: {text}"
+        shift = len(searched) - len(text)
+        for cause in catalogue().values():
+            for rule in cause.rules:
+                if service not in rule.services:
+                    continue
+                if match := rule.texts.search(searched):
+                    weight = entry.weight * (1.0 if service else UNKNOWN_SERVICE)
+                    line = entry.line_at(max(match.start() - shift, 0))
+                    yield Match(cause, rule.rank * weight, line, entry.is_reason)
+        if service in ("Glue", "") and (raised := script_exception(text)):
+            cause = catalogue()[SCRIPT_EXCEPTION]
+            line = entry.line_at(raised.position)
+            yield Match(cause, cause.rank * entry.weight, line, entry.is_reason, raised.sentence)
+
+
+def _below_reason(matches: Sequence[Match]) -> list[Match]:
+    """Return the matches, those of the log lowered where the service's own words name a root cause."""
+    reasons = [match for match in matches if match.is_reason]
+    best = max(reasons, key=lambda match: match.score, default=None)
+    is_definite = best is not None and best.score >= LEAST and not best.cause.is_symptom
+    lowered = [
+        replace(match, score=match.score * LOG_BELOW_REASON)
+        if is_definite and best and not match.is_reason and match.cause != best.cause
+        else match
+        for match in matches
+    ]
+    if is_definite and best and best.cause.code == SCRIPT_EXCEPTION:
+        return [_with_detail(match, lowered) for match in lowered]
+    return lowered
+
+
+def _with_detail(match: Match, others: Sequence[Match]) -> Match:
+    """Return the match of a script's exception with the line of the script, which often only the log names."""
+    if match.cause.code != SCRIPT_EXCEPTION or re.search(r"\.py:\d", match.detail):
+        return match
+    name = match.detail.partition("raised ")[2].split(" ")[0].rstrip(".")
+    placed = (other for other in others if f"raised {name} " in other.detail and ".py:" in other.detail)
+    better = next(placed, None)
+    return replace(match, detail=better.detail) if better else match
+
+
+def _confidence(ranked: Sequence[Match]) -> Confidence:
+    best = ranked[0]
+    rivals = [match for match in ranked if match.cause != best.cause and match.score > best.score * 0.9]
+    if best.score >= HIGH and not rivals:
+        return Confidence.HIGH
+    if best.score < LEAST * 1.75:
+        return Confidence.LOW
+    if best.cause.code == SCRIPT_EXCEPTION and best.score >= best.cause.rank and not rivals:
+        return Confidence.HIGH
+    return Confidence.MEDIUM
+
+
+def _evidence(ranked: Sequence[Match], entries: Sequence[Entry]) -> tuple[Line, ...]:
+    """Return the lines that name the cause, then its consequences."""
+    best = ranked[0].cause
+    lines = [match.line for match in ranked if match.cause == best]
+    consequences = [line for entry in entries for line in entry.lines if CONSEQUENCE.search(line.text)]
+    distinct = dict.fromkeys(_short(line) for line in [*lines, *consequences[:1]])
+    return tuple(distinct)[:MOST_EVIDENCE]
+
+
+def _best_lines(entries: Sequence[Entry]) -> Iterator[Line]:
+    """Yield the lines that say most of a failure whose cause is not known."""
+    lines = [line for entry in entries for line in entry.lines if line.text.strip()]
+    errors = [line for line in lines if ERROR_LIKE.search(line.text)]
+    rootlike = [line for line in errors if not CONSEQUENCE.search(line.text)]
+    yield from [_short(line) for line in (rootlike or errors or lines)[:2]]
+
+
+def _short(line: Line) -> Line:
+    text = " ".join(line.text.split())
+    return replace(line, text=text if len(text) <= LONGEST_EVIDENCE else f"{text[:LONGEST_EVIDENCE]}…")

@@ -1,0 +1,126 @@
+"""The entries of a log, each a line and its trace, with the weight that it has as evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from etltctl.causes.model import REASON, Line
+from etltctl.errors import bounded
+
+MOST_TEXT = 32_000  # characters that are searched in all; the rest of a long log repeats itself
+LONGEST_ENTRY = 12_000
+BEFORE_MATCH = 100  # characters of a long line that stand before the text that names the cause
+LONGEST_LINE = 20_000  # a service may write megabytes on one line
+# A warning is often about a call that was repeated with success, so that it weighs less than an error.
+WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
+LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
+# The level stands near the beginning of a line, after the time. Later it is a word of the text.
+LEVEL_WITHIN = 60
+TRACEBACK = "Traceback (most recent call last)"
+OF_A_TRACE = re.compile(
+    r"\s+\S|\s*$|Caused by: |During handling of |The above exception |\.\.\. \d+ more|: |'?\w*[Dd]river stacktrace"
+    r"|(?:[a-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure)\b"
+)
+TELLING = re.compile(
+    r"error|exception|fail|denied|refus|kill|lost|abort|exceed|timed? ?out|memory|not found", re.I
+)
+
+
+@dataclass
+class Entry:
+    """Lines that belong together, such as an error and its trace."""
+
+    lines: list[Line]
+    weight: float
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return bounded("\n".join(line.text for line in self.lines), LONGEST_ENTRY)
+
+    @property
+    def is_reason(self) -> bool:
+        """Whether it is a service's own word for the failure."""
+        return self.lines[0].source == REASON
+
+    def line_at(self, position: int) -> Line:
+        """Return the line that holds a position of the text, a long line from shortly before the position on.
+
+        Of an entry that was cut, the line may be the last.
+        """
+        for line in self.lines:
+            if position <= len(line.text):
+                start = position - BEFORE_MATCH
+                return line if start <= BEFORE_MATCH else replace(line, text=f"…{line.text[start:]}")
+            position -= len(line.text) + 1
+        return self.lines[-1]
+
+
+def entries_of(lines: Iterable[Line]) -> list[Entry]:
+    """Return the entries to search: those of a reason first, then errors, warnings and the rest of the log.
+
+    Args:
+        lines: The lines, oldest first. An entry that repeats an earlier one is left out.
+    """
+    distinct: dict[str, Entry] = {}
+    for entry in _grouped(_split(lines)):
+        # Task and stage numbers differ in lines that are otherwise the same. The newest one counts.
+        key = re.sub(r"\d+", "0", entry.text[:300]) + ("!" if entry.is_reason else "")
+        distinct.pop(key, None)
+        distinct[key] = entry
+    ordered = sorted(distinct.values(), key=_priority)
+    kept: list[Entry] = []
+    total = 0
+    for entry in ordered:
+        total += len(entry.text)
+        if total > MOST_TEXT and kept:
+            break
+        kept.append(entry)
+    return kept
+
+
+def _priority(entry: Entry) -> tuple[bool, bool, float]:
+    return (not entry.is_reason, not TELLING.search(entry.text), -entry.weight)
+
+
+def _split(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines of texts that hold several, as one event of CloudWatch may."""
+    for line in lines:
+        for text in bounded(line.text, LONGEST_LINE).splitlines():
+            yield Line(text.rstrip(), line.source, line.at)
+
+
+def _grouped(lines: Iterable[Line]) -> Iterator[Entry]:
+    entry: Entry | None = None
+    for line in lines:
+        if entry is not None and _continues(entry, line):
+            entry.lines.append(line)
+            continue
+        if entry is not None:
+            yield entry
+        entry = Entry([line], _weight(line))
+    if entry is not None:
+        yield entry
+
+
+def _continues(entry: Entry, line: Line) -> bool:
+    first = entry.lines[0]
+    if line.source != first.source:
+        return False
+    if line.source == REASON:
+        return True  # a reason is one text, whatever its lines look like
+    if _level(line) or line.text.startswith(TRACEBACK) or not OF_A_TRACE.match(line.text):
+        return False
+    # A note has no trace: what follows it is an entry without a level, which weighs more.
+    return entry.weight >= WEIGHTS["WARN"] or line.text[:1].isspace()
+
+
+def _level(line: Line) -> str:
+    level = LEVEL.search(line.text[:LEVEL_WITHIN])
+    return level[1] if level else ""
+
+
+def _weight(line: Line) -> float:
+    return 1.0 if line.source == REASON else WEIGHTS.get(_level(line), 1.0)

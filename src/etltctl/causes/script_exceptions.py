@@ -1,0 +1,79 @@
+"""Exceptions that a job's script raised: their class, their message, and the line of the script."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+# Python names the class at the end of a traceback, Glue at the head of its reason or after the line's number.
+RAISED = re.compile(
+    r"(?:^|; )[ \t]*(?:[\w.]+\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration|Group|Warning))"
+    r"(?:: (?P<message>[^\n]*)|, [\w.-]+\.py:\d+\b[^\n]*)?$",
+    re.MULTILINE,
+)
+FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+FAILED_LINE = re.compile(r"Failed Line Number: (?P<line>\d+)")
+AT_LINE = re.compile(r"(?P<file>[\w.-]+\.py):(?P<line>\d+)\b")
+# Frames of Python, Spark and Glue, below or above those of the script.
+NOT_THE_SCRIPT = re.compile(
+    r"site-packages|/(?:pyspark|py4j|awsglue)/|<frozen|<string>|runpy\.py|runscript\.py|/lib/python\d|run_script\.py"
+    r"|spark-core|PyGlue"
+)
+# Classes in which Spark and the SDK wrap what went wrong elsewhere: none of them is an exception of the script.
+WRAPPERS = frozenset({
+    "Py4JJavaError", "Py4JError", "Py4JNetworkError", "AnalysisException", "SparkException", "PythonException",
+    "QueryExecutionException", "StreamingQueryException", "IllegalArgumentException", "ParseException", "ClientError",
+    "BotoCoreError", "SparkRuntimeException", "CapturedException", "GlueException", "InvocationTargetException",
+    "CalledProcessError", "EndpointConnectionError",
+})  # fmt: skip
+OF_JAVA = re.compile(r"\b(?:java|javax|org|com|scala|io|software|sun|py4j|net)\.[\w.$]*$")
+
+
+@dataclass(frozen=True)
+class ScriptException:
+    """An exception of a script. What is not known is empty or 0."""
+
+    name: str
+    message: str
+    file: str
+    line: int
+    position: int
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
+        message = f" ({self.message})" if self.message else ""
+        if not self.line:
+            return f"The script raised {self.name}{message}."
+        place = f"{self.file}:{self.line}" if self.file else f"line {self.line} of the script"
+        return f"The script raised {self.name}{message} at {place}."
+
+
+def script_exception(text: str) -> ScriptException | None:
+    """Return the last exception of the script in a text; None if it has none."""
+    raised = [each for each in RAISED.finditer(text) if _is_of_script(each, text)]
+    if not raised:
+        return None
+    last = raised[-1]
+    file, line = _place(text[: last.start()] or text, text)
+    message = (last["message"] or "").strip()[:200]
+    return ScriptException(last["name"], message, file, line, last.start("name"))
+
+
+def _is_of_script(raised: re.Match[str], text: str) -> bool:
+    start = text.rfind("\n", 0, raised.start("name")) + 1
+    before = text[start : raised.start("name")]
+    is_java = OF_JAVA.search(before) or re.search(r"^\s*(?:at |Caused by)", before)
+    return raised["name"] not in WRAPPERS and not is_java
+
+
+def _place(before: str, text: str) -> tuple[str, int]:
+    """Return file and line of the innermost frame of the script, else the line that Glue names."""
+    frames = [frame for frame in FRAME.finditer(before) if not NOT_THE_SCRIPT.search(frame["file"])]
+    if frames:
+        return PurePosixPath(frames[-1]["file"]).name, int(frames[-1]["line"])
+    if at := AT_LINE.search(text):
+        return at["file"], int(at["line"])
+    failed = FAILED_LINE.search(text)
+    return "", int(failed["line"]) if failed else 0

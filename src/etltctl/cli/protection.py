@@ -1,0 +1,59 @@
+"""Consent at the front door: a command that changes a protected environment asks before it changes anything.
+
+Only commands ask. The library functions that the tasks of a DAG call never do, because no one can answer there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+from etltctl.errors import BlockedError, Command, NextStep
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+YES = "--yes"
+Yes = Annotated[bool, typer.Option(YES, "-y", help="Agree to every change without being asked.")]
+
+
+def require_consent(
+    session: Session, settings: Settings, action: str, *, yes: bool, named: Sequence[str] = ()
+) -> None:
+    """Ask before a command changes a protected environment; without a terminal only `--yes` agrees.
+
+    Args:
+        session: The invocation.
+        settings: The settings of the environment.
+        action: What the command is about to do, as the question names it, such as "run pipeline mongodb".
+        yes: Whether the caller agreed with `--yes`.
+        named: What the command chose by default, such as a run's id. The command of the refusal names it.
+
+    Raises:
+        BlockedError: The caller did not agree. Nothing was started or changed.
+    """
+    if yes or not settings.protected:
+        return
+    question = f"Environment {settings.env} is protected. {action[0].upper()}{action[1:]}? [y/n]"
+    if session.console.ask(question).lower().startswith("y"):
+        return
+    raise BlockedError(
+        f"environment {settings.env} is protected, and it was not confirmed to {action}; "
+        "nothing was started or changed",
+        hint=NextStep("if you mean it: ", confirmed(session.arguments, named)),
+    )
+
+
+def confirmed(words: Sequence[str], named: Sequence[str] = ()) -> Command:
+    """Return the command of this invocation with the consent in it.
+
+    Args:
+        words: The words of the invocation, after `etltctl`.
+        named: Arguments that it takes in addition.
+    """
+    # In front of `--`, behind which every word is an argument.
+    end = words.index("--") if "--" in words else len(words)
+    return Command((*words[:end], *named, YES, *words[end:]))

@@ -1,0 +1,35 @@
+"""Investigate: why a run failed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.session import Session
+from etltctl.errors import UsageError, command
+
+
+def why(
+    context: typer.Context,
+    run_id: Annotated[
+        str, typer.Argument(help="the run, or the end of its id; the newest run that failed if none is named")
+    ] = "",
+    code: Annotated[
+        str, typer.Option("--code", help="Explain this code, such as G117, instead of a run.")
+    ] = "",
+) -> None:
+    """Explain why a run failed: cause, proof, state of the data, cost and next command. Needs no network."""
+    from etltctl.causes import cause_of_code
+    from etltctl.explanation import code_document, code_text, document, explain, text_of
+
+    session: Session = context.obj
+    spell = session.console.spell
+    if code and run_id:
+        raise UsageError("a run and --code exclude each other", hint=command("why", "--code", code))
+    if code:
+        cause = cause_of_code(code)
+        session.console.result(code_document(cause, spell), code_text(cause, spell))
+        return
+    explanation = explain(session.load(), run_id)
+    session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -1,0 +1,21 @@
+"""The explanation of a failed run: cause, evidence, state of the data, cost, and the next command.
+
+Everything comes from the events of the runs, which keep the cause and an excerpt of the log. No service is called.
+"""
+
+from etltctl.explanation.code_page import code_document, code_text
+from etltctl.explanation.failed_step import FailedStep
+from etltctl.explanation.model import Explanation, TableState
+from etltctl.explanation.report import explain
+from etltctl.explanation.text import document, text_of
+
+__all__ = [
+    "Explanation",
+    "FailedStep",
+    "TableState",
+    "code_document",
+    "code_text",
+    "document",
+    "explain",
+    "text_of",
+]

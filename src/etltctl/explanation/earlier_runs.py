@@ -1,0 +1,128 @@
+"""The runs before a failed one: what readers see of its tables, and how it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from etltctl.explanation.model import TableState
+from etltctl.ledger import Event
+
+COMPARED = 10  # runs of the same pipeline
+DIFFERS = 1.5  # times the median, or a fraction of it, from which a figure is worth a sentence
+
+
+@dataclass
+class EarlierRuns:
+    """What the runs before a failed one did, as far as it explains the failure.
+
+    Attributes:
+        pipeline: The pipeline of the failed run.
+        before: The time before which the runs began, in UTC.
+    """
+
+    pipeline: str
+    before: str
+    tables: dict[str, TableState] = field(default_factory=dict)
+    runs: list[Sequence[Event]] = field(default_factory=list)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Add a run. The order of the calls does not matter."""
+        self._note_publishes(events)
+        is_older = bool(events) and events[0]["ts"] < self.before
+        of_pipeline = any(e.get("pipeline") == self.pipeline for e in events if e["type"] == "run.started")
+        if is_older and of_pipeline:
+            self.runs.append(events)
+
+    def _note_publishes(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event["type"] != "publish.switched" or not isinstance(event.get("tables"), Mapping):
+                continue
+            for table, facts in event["tables"].items():
+                rows = facts.get("rows") if isinstance(facts, Mapping) else None
+                # A rollback names the version that it made current again, any other publish made that of its run.
+                run_id = str(event.get("version") or event["run_id"])
+                state = TableState(table, run_id, event["ts"], rows if isinstance(rows, int) else None)
+                if table not in self.tables or self.tables[table].since < state.since:
+                    self.tables[table] = state
+
+    def states(self, tables: Sequence[str]) -> tuple[TableState, ...]:
+        """Return what readers see of these tables."""
+        return tuple(self.tables.get(table, TableState(table)) for table in tables)
+
+    @property
+    def newest(self) -> list[Sequence[Event]]:
+        """The runs to compare with, the newest first."""
+        return sorted(self.runs, key=lambda events: events[0]["ts"], reverse=True)[:COMPARED]
+
+    def step_usd(self, step: str) -> float | None:
+        """Return the median of what the step cost in a run; None if no cost is on record."""
+        sums = [_usd(events, step) for events in self.newest]
+        billed = [usd for usd in sums if usd]
+        return round(median(billed), 4) if billed else None
+
+    def comparison(self, events: Sequence[Event], step: str, seconds: float | None) -> Iterator[str]:
+        """Yield a sentence for duration, rows and cost of the failed run that differ from those before.
+
+        Args:
+            events: The events of the failed run.
+            step: The step that failed.
+            seconds: How long it ran.
+        """
+        if not self.newest:
+            yield f"no earlier run of {self.pipeline or 'this kind'} is on record to compare with"
+            return
+        number = len(self.newest)
+        of = f"the last {number} runs" if number > 1 else "the run before"
+        took = [e["seconds"] for run in self.newest for e in _ended_well(run, step) if e.get("seconds")]
+        if seconds and took:
+            yield f"{step} failed after {duration(seconds)}; in {of} it took {duration(median(took))}"
+        yield from self._rows(events, of)
+        costs = [usd for run in self.newest if (usd := _usd(run))]
+        if costs and (spent := _usd(events)):
+            yield f"the run cost ${spent:.2f} so far; {of} cost ${median(costs):.2f}"
+
+    def _rows(self, events: Sequence[Event], of: str) -> Iterator[str]:
+        for step, rows in _rows_of(events).items():
+            usual = [count for run in self.newest if (count := _rows_of(run).get(step))]
+            if not usual or not rows:
+                continue
+            ratio = rows / median(usual)
+            change = f", {ratio:.1f}x" if ratio >= DIFFERS or ratio <= 1 / DIFFERS else ", about"
+            yield f"{step} brought {rows:,} rows{change} the {median(usual):,.0f} of {of}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words, to the second."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+
+
+def _ended_well(events: Sequence[Event], step: str) -> Iterator[Event]:
+    # A step whose remote run was reused took no time, and says nothing of its work.
+    for event in events:
+        is_good = event["type"] == "step.finished" and event.get("outcome") == "succeeded"
+        if is_good and event["step"] == step and event.get("verb") != "reused":
+            yield event
+
+
+def _rows_of(events: Sequence[Event]) -> dict[str, int]:
+    """Return the rows that each sync of a run brought."""
+    return {
+        event["step"]: event["rows"]
+        for event in events
+        if event["type"] == "step.finished"
+        and event["step"].startswith("sync:")
+        and isinstance(event.get("rows"), int)
+    }
+
+
+def _usd(events: Sequence[Event], step: str = "") -> float:
+    costs = [e["usd"] for e in events if e["type"] == "cost.actual" and step in ("", e["step"])]
+    return float(sum(costs))

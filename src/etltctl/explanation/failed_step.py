@@ -1,0 +1,95 @@
+"""The step of a run that failed, and its cause, as the events have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
+from etltctl.ledger import Event
+
+SERVICES = {"glue": "Glue", "sync": "Airbyte", "athena": "Athena", "tableau": "Tableau"}
+GOOD = frozenset({"succeeded", "detached"})
+# How the error of a remote run is worded: service, run, name, status and reason.
+OF_A_RUN = re.compile(
+    r"^(?P<service>\w+) run \S+ of .+? ended (?P<status>\w+)(?:: (?P<reason>.*))?$", re.DOTALL
+)
+LEAST_CODE = re.compile(r"[A-Z]\d{3}")
+
+
+@dataclass(frozen=True)
+class FailedStep:
+    """The last event of a failed step, or of a run that failed outside its steps."""
+
+    event: Event
+
+    @property
+    def name(self) -> str:
+        """The step, `kind:name`; empty for the run itself."""
+        return str(self.event.get("step", ""))
+
+    @property
+    def error(self) -> str:
+        """The error's words; empty if the record has none."""
+        return str(self.event.get("error") or "")
+
+    @property
+    def service(self) -> str:
+        """The service of the step."""
+        return SERVICES.get(self.name.partition(":")[0], "")
+
+    @property
+    def is_recorded_whole(self) -> bool:
+        """Whether the event has the cause: an older etltctl recorded the error alone."""
+        return LEAST_CODE.fullmatch(str(self.event.get("cause", ""))) is not None
+
+    def diagnosis(self) -> Diagnosis:
+        """Return the cause on record, else the one that the error's words name."""
+        if self.is_recorded_whole:
+            return self._recorded()
+        failure = OF_A_RUN.match(self.error)
+        at = str(self.event.get("ts", ""))
+        if failure:
+            lines = [Line(failure["reason"], at=at)] if failure["reason"] else []
+            return diagnose(Failure(tuple(lines), failure["service"], failure["status"]))
+        is_query = self.error.startswith("query ")
+        lines = [Line(self.error, at=at)] if self.error else []
+        return diagnose(Failure(tuple(lines), "Athena" if is_query else ""))
+
+    def _recorded(self) -> Diagnosis:
+        # A later etltctl may have recorded a cause that this one does not know; its sentence is on record as well.
+        cause = catalogue().get(str(self.event["cause"]), UNKNOWN)
+        word = str(self.event.get("confidence", ""))
+        confidence = Confidence(word) if word in list(Confidence) else Confidence.LOW
+        evidence = tuple(_line(each) for each in _list(self.event.get("evidence")))
+        return Diagnosis(cause, confidence, evidence, str(self.event.get("explanation") or ""))
+
+
+def failed_step(events: Sequence[Event]) -> FailedStep | None:
+    """Return the step that ended the run, or the run itself if it failed outside a step; None if nothing failed."""
+    ended = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
+    if ended is not None and ended.get("outcome") in GOOD and ended is events[-1]:
+        return None
+    last: dict[str, Event] = {}
+    for event in events:
+        if event["type"] in {"step.finished", "step.planned"}:
+            # A step that was planned again is not judged by its earlier end.
+            last.pop(event["step"], None)
+            last[event["step"]] = event
+    failed = [e for e in last.values() if e["type"] == "step.finished" and e.get("outcome") not in GOOD]
+    if failed:
+        return FailedStep(failed[-1])
+    if ended is not None and ended is events[-1]:
+        return FailedStep(ended)
+    return None
+
+
+def _line(kept: object) -> Line:
+    facts: Mapping[str, Any] = kept if isinstance(kept, Mapping) else {"text": kept}
+    return Line(str(facts.get("text", "")), str(facts.get("source", "")), str(facts.get("at", "")))
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []

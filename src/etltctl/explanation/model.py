@@ -1,0 +1,70 @@
+"""The values of an explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from etltctl.causes import Diagnosis
+from etltctl.errors import NextStep
+
+
+@dataclass(frozen=True)
+class TableState:
+    """Which version of a table readers see.
+
+    Attributes:
+        table: The table, `layer.table`.
+        run_id: The run that published it; empty if no publish is on record.
+        since: When it was published, in UTC; empty if no publish is on record.
+        rows: How many rows it has; None if the record does not say.
+    """
+
+    table: str
+    run_id: str = ""
+    since: str = ""
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of a run that failed, or the state of one that did not.
+
+    Attributes:
+        run_id: The run's id.
+        pipeline: What it is of.
+        env: Its environment.
+        outcome: `failed`, `unverified`, `interrupted`, `succeeded`, `detached` or `unfinished`.
+        began: When it began, in UTC.
+        step: The step that failed; empty if the run failed before its first step, or did not fail.
+        failed_at: When it failed, in UTC; empty if it did not.
+        seconds: How long the step, or the run, took.
+        error: The error's words.
+        diagnosis: The cause; None if the run did not fail.
+        stopped_by: Who ended the run, in one sentence.
+        tables: What readers see of the tables of the run.
+        published: The tables that this run published before it failed.
+        spent_usd: What the run cost; None if its environment bills nothing.
+        retry_usd: What a retry of the step is expected to cost; None if nothing is known.
+        comparison: How the run compares with the runs before it, a sentence each.
+        next_steps: What to do, the safest first.
+        notes: What the record lacks.
+    """
+
+    run_id: str
+    pipeline: str
+    env: str
+    outcome: str
+    began: str
+    step: str = ""
+    failed_at: str = ""
+    seconds: float | None = None
+    error: str = ""
+    diagnosis: Diagnosis | None = None
+    stopped_by: str = ""
+    tables: tuple[TableState, ...] = ()
+    published: tuple[str, ...] = ()
+    spent_usd: float | None = None
+    retry_usd: float | None = None
+    comparison: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,155 @@
+"""How an explanation is put together from the events of the run and of the runs before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from etltctl.causes import UNKNOWN, Diagnosis, Retry
+from etltctl.errors import EtltctlError, NextStep, command
+from etltctl.explanation.earlier_runs import EarlierRuns
+from etltctl.explanation.failed_step import FailedStep, failed_step
+from etltctl.explanation.model import Explanation
+from etltctl.explanation.recorded_runs import failed_run, newest_runs
+from etltctl.history import find_run
+from etltctl.ledger import Event
+from etltctl.pipeline.failure_cause import names_of
+from etltctl.pipeline.kinds import kind_of
+from etltctl.pipeline.model import Step
+from etltctl.values import LOCAL
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
+
+
+def explain(settings: Settings, run_id: str = "") -> Explanation:
+    """Explain a run: why it failed, whether the data is safe, what it cost, and what to do.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
+
+    Raises:
+        UsageError: There is no such run, or no run has failed.
+    """
+    events = find_run(settings, run_id) if run_id else failed_run(settings)
+    started = next((event for event in events if event["type"] == "run.started"), None)
+    run_id = str(events[0]["run_id"])
+    state = Explanation(
+        run_id=run_id,
+        pipeline=str(started.get("pipeline", "")) if started else "",
+        env=str(events[-1].get("env") or events[0].get("env") or settings.env),
+        outcome=_outcome(events),
+        began=str(events[0]["ts"]),
+        notes=tuple(_gaps(events)),
+    )
+    failure = failed_step(events)
+    if failure is None:
+        return _with(state, next_steps=tuple(_steps_of_healthy(state)))
+    return _explained(state, failure, events, settings)
+
+
+def _explained(
+    state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings
+) -> Explanation:
+    diagnosis = failure.diagnosis()
+    earlier = EarlierRuns(state.pipeline, state.began)
+    for run in newest_runs(settings, MOST_RUNS):
+        earlier.add(run)
+    seconds = failure.event.get("seconds")
+    is_billed = state.env != LOCAL
+    published = [e for e in events if e["type"] == "publish.switched"]
+    notes = list(state.notes)
+    if not failure.is_recorded_whole:
+        notes.append("an older etltctl wrote this record: it has the error, but no excerpt of the log")
+    return _with(
+        state,
+        step=failure.name,
+        failed_at=str(failure.event["ts"]),
+        seconds=seconds,
+        error=failure.error,
+        diagnosis=diagnosis,
+        stopped_by=_stopped_by(failure, events),
+        tables=earlier.states(_tables(events, settings)),
+        published=tuple(table for event in published for table in event.get("tables") or ()),
+        spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
+        retry_usd=earlier.step_usd(failure.name) if is_billed else None,
+        comparison=tuple(earlier.comparison(events, failure.name, seconds)),
+        next_steps=tuple(_next_steps(state.run_id, failure, diagnosis)),
+        notes=tuple(notes),
+    )
+
+
+def _with(state: Explanation, **facts: object) -> Explanation:
+    return Explanation(**{**vars(state), **facts})
+
+
+def _outcome(events: Sequence[Event]) -> str:
+    last = events[-1]
+    return str(last.get("outcome") or "unfinished") if last["type"] == "run.finished" else "unfinished"
+
+
+def _gaps(events: Sequence[Event]) -> Iterator[str]:
+    """Yield what the record lacks: its beginning, or events between."""
+    numbers = [event["seq"] for event in events]
+    missing = max(numbers) - len(set(numbers))
+    if not any(event["type"] == "run.started" for event in events):
+        yield "the first event of the run is lost, so that its pipeline is not known"
+    if missing > 0:
+        yield f"{missing} {'event' if missing == 1 else 'events'} of the run are lost or damaged"
+
+
+def _tables(events: Sequence[Event], settings: Settings) -> list[str]:
+    """Return the tables that the steps of the run publish, as far as the settings still have the steps."""
+    named: list[str] = next((list(e["steps"]) for e in events if e.get("steps")), [])
+    tables: list[str] = []
+    for text in named:
+        with suppress(EtltctlError, KeyError):  # the settings may have other steps by now
+            step = Step.parse(str(text))
+            tables += kind_of(step).published_tables(step.name, settings)
+    return list(dict.fromkeys(tables))
+
+
+def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:
+    """Return who ended the run, in one sentence."""
+    if stopped := str(failure.event.get("stopped") or ""):
+        return f"stopped {stopped}"
+    stopping = next(
+        (e for e in reversed(events) if e["type"] == "remote.stopping" and e["step"] == failure.name), None
+    )
+    if stopping is not None:
+        reason = f": {stopping['reason']}" if stopping.get("reason") else ""
+        return (
+            f"stopped by {stopping.get('stopped_by', 'etltctl')} ({stopping.get('who', 'unknown')}){reason}"
+        )
+    if failure.event.get("outcome") == "interrupted":
+        return f"an interrupt of the command ({failure.error or 'unknown'})"
+    has_run = failure.service and f"{failure.service} run " in failure.error
+    if has_run:
+        return f"{failure.service} itself (not a person, not etltctl)"
+    return f"etltctl, before or after the work of {failure.service or 'the services'}"
+
+
+def _next_steps(run_id: str, failure: FailedStep, diagnosis: Diagnosis) -> Iterator[NextStep]:
+    """Yield what to do: the fix, the retry if it can help, then where to read more."""
+    names = names_of(failure.name, run_id)
+    cause = diagnosis.cause
+    if cause != UNKNOWN:
+        yield cause.fix.filled(names)
+    retry = command("retry", run_id)
+    if not any(part == retry for part in cause.fix.filled(names).parts):
+        comment = {Retry.YES: "", Retry.AFTER_FIX: "  # after the fix", Retry.NO: "  # after the fix"}
+        yield NextStep(retry, comment[cause.retry])
+    if failure.name.startswith("glue:"):
+        yield NextStep(command("runs", "logs", run_id, names.get("JOB", failure.name), "--errors"))
+    else:
+        yield NextStep(command("runs", "show", run_id))
+
+
+def _steps_of_healthy(state: Explanation) -> Iterator[NextStep]:
+    if state.outcome in ("unfinished", "detached"):
+        yield NextStep(command("runs", "watch", state.run_id))
+    yield NextStep(command("runs", "show", state.run_id))

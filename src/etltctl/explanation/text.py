@@ -1,0 +1,143 @@
+"""An explanation for a person, and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from etltctl.causes import UNKNOWN, Line, Retry
+from etltctl.errors import NextStep
+from etltctl.explanation.earlier_runs import duration
+from etltctl.explanation.model import Explanation, TableState
+from etltctl.tabulating import local_time
+
+SCHEMA = "etltctl.why/1"
+ADVICE = {
+    Retry.NO: "a plain retry would very likely fail the same way",
+    Retry.YES: "a plain retry can help",
+    Retry.AFTER_FIX: "a plain retry helps only after the fix",
+}
+MOST_TABLES = 6  # in one sentence
+HEALTHY = {
+    "succeeded": "succeeded: there is nothing to explain",
+    "detached": "goes on: a person detached from it, and its remote run continues",
+    "unfinished": "has no end on record: it is still running, or its process died",
+}
+
+
+def document(explanation: Explanation, spell: Callable[[NextStep], str] = str) -> dict[str, Any]:
+    """Return the explanation as data.
+
+    Args:
+        explanation: The explanation.
+        spell: Spells a next step, with the flags that lead to the run's environment.
+    """
+    facts = asdict(explanation) | {"next_steps": [spell(step) for step in explanation.next_steps]}
+    del facts["diagnosis"]
+    diagnosis = explanation.diagnosis
+    cause = None
+    if diagnosis is not None:
+        cause = {
+            "code": diagnosis.cause.code,
+            "title": diagnosis.cause.title,
+            "sentence": diagnosis.sentence,
+            "confidence": str(diagnosis.confidence),
+            "retry": str(diagnosis.cause.retry),
+            "settings": list(diagnosis.cause.settings),
+            "exit_code": int(diagnosis.cause.exit_code),
+            "evidence": [asdict(line) for line in diagnosis.evidence],
+        }
+    return {"schema": SCHEMA, **facts, "cause": cause}
+
+
+def text_of(
+    explanation: Explanation, spell: Callable[[NextStep], str] = str, now: datetime | None = None
+) -> str:
+    """Return the explanation for a person.
+
+    Args:
+        explanation: The explanation.
+        spell: Spells a next step, with the flags that lead to the run's environment.
+        now: The present time; that of the clock if it is None.
+    """
+    return "\n".join(_lines(explanation, spell, now or datetime.now(UTC)))
+
+
+def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: datetime) -> Iterator[str]:
+    yield _head(explanation, now)
+    if explanation.diagnosis is not None:
+        yield ""
+        yield from _cause_lines(explanation)
+        yield ""
+        yield from _data_lines(explanation)
+        yield _cost_line(explanation)
+        yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in explanation.comparison)
+    yield from (f"Note: {note}." for note in explanation.notes)
+    yield ""
+    yield "Next (safe):"
+    yield from (f"  {spell(step)}" for step in explanation.next_steps)
+
+
+def _head(explanation: Explanation, now: datetime) -> str:
+    run = f"Run {explanation.run_id}  {explanation.env}"
+    if explanation.diagnosis is None:
+        return f"{run}  {HEALTHY.get(explanation.outcome, explanation.outcome)}."
+    place = f" at {explanation.step}" if explanation.step else " before its first step"
+    ago = max((now - datetime.fromisoformat(explanation.failed_at)).total_seconds(), 0.0)
+    after = f", {duration(explanation.seconds)} in" if explanation.seconds else ""
+    outcome = explanation.outcome if explanation.outcome != "unfinished" else "failed"
+    return f"{run}  {outcome.upper()}{place}  ({duration(ago)} ago{after})"
+
+
+def _cause_lines(explanation: Explanation) -> Iterator[str]:
+    diagnosis = explanation.diagnosis
+    assert diagnosis is not None
+    title = diagnosis.cause.title if diagnosis.cause != UNKNOWN else "unknown"
+    yield f"Cause   {diagnosis.cause.code}  {title}     confidence: {diagnosis.confidence}"
+    yield f"        {diagnosis.sentence}"
+    evidence = diagnosis.evidence or (Line("the record has no line that shows the cause", "record"),)
+    width = max(len(line.source) for line in evidence)
+    for number, line in enumerate(evidence):
+        yield f"{'Proof' if number == 0 else '':<8}{_clock(line.at)}{line.source:<{width}}  {line.text}"
+    if explanation.error and diagnosis.cause == UNKNOWN:
+        yield f"Error   {' '.join(explanation.error.split())[:300]}"
+    yield f"Ended by  {explanation.stopped_by}"
+
+
+def _clock(at: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S} " if at else ""
+    except ValueError:
+        return ""
+
+
+def _data_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield whether the data is safe, and which version readers see since when."""
+    half = f"this run had published {_names(explanation.published)}" if explanation.published else ""
+    yield f"Your data is safe: {half or 'nothing of this run was published'}, and nothing was half published."
+    versions: dict[tuple[str, str], list[TableState]] = {}
+    for table in explanation.tables:
+        versions.setdefault((table.run_id, table.since[:16]), []).append(table)
+    for (run_id, _), tables in sorted(versions.items(), key=lambda item: item[1][0].since, reverse=True):
+        names = _names([table.table for table in tables])
+        if not run_id:
+            yield f"  {names}: no publish is on record here"
+            continue
+        since = local_time(max(table.since for table in tables))
+        yield f"  readers see of {names} the version of {run_id}, since {since}"
+
+
+def _names(tables: tuple[str, ...] | list[str]) -> str:
+    distinct = list(dict.fromkeys(tables))
+    more = f" and {len(distinct) - MOST_TABLES} more" if len(distinct) > MOST_TABLES else ""
+    return ", ".join(distinct[:MOST_TABLES]) + more
+
+
+def _cost_line(explanation: Explanation) -> str:
+    assert explanation.diagnosis is not None
+    spent = "$0.00 (local)" if explanation.spent_usd is None else f"${explanation.spent_usd:.2f}"
+    advice = ADVICE[explanation.diagnosis.cause.retry]
+    price = f", and cost about ${explanation.retry_usd:.2f} (est.)" if explanation.retry_usd else ""
+    return f"Spent {spent}. {advice[0].upper()}{advice[1:]}{price}."

@@ -1,0 +1,44 @@
+"""Tables of Iceberg: their files, metadata and commits, by the library pyiceberg.
+
+The extra `iceberg` installs the library. Importing it takes most of a second, so this module does not: the other
+modules of this package do, and they are imported by the first statement that concerns a table of Iceberg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from etltctl.errors import install
+from etltctl.local.services.athena.dialect import QueryError
+
+MARK = "@"  # stands between a table's name and the version that a query reads
+
+
+def is_iceberg(described: Mapping[str, Any]) -> bool:
+    """Return whether the catalog's table is one of Iceberg."""
+    return str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
+
+
+def require_library() -> None:
+    """Require the library.
+
+    Raises:
+        QueryError: NOT_SUPPORTED if the extra `iceberg` is not installed.
+    """
+    if find_spec("pyiceberg") is None:
+        raise QueryError(
+            "NOT_SUPPORTED",
+            "the embedded Athena reads and writes tables of Iceberg with a library that is not installed. Nothing was "
+            f"changed. Install it: {install('iceberg')}; then run: etltctl local down, and etltctl local up",
+        )
+
+
+def current_columns(described: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the columns of the catalog's table, without those that Iceberg dropped and Glue still lists."""
+    return [
+        column
+        for column in described["StorageDescriptor"]["Columns"]
+        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"
+    ]

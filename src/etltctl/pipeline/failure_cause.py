@@ -1,0 +1,176 @@
+"""The cause of a failure: found from what a remote run or an error says, shown with the error, kept in the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any
+
+from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
+from etltctl.causes.model import REASON
+from etltctl.errors import (
+    AccessError,
+    BudgetError,
+    Command,
+    ConfigurationError,
+    DetachedError,
+    DrivenElsewhereError,
+    EtltctlError,
+    NextStep,
+    OutcomeUnknownError,
+    ServiceError,
+    UnreachableError,
+    WaitTimeoutError,
+    bounded,
+    command,
+)
+from etltctl.logs import LogLine
+from etltctl.pipeline.interrupts import interrupt_name
+from etltctl.runs import Run
+
+INTERRUPTED = "M107"
+# Errors of etltctl whose class says more than their words.
+CERTAIN: Mapping[type[EtltctlError], str] = {
+    BudgetError: "C110",
+    WaitTimeoutError: "C112",
+    OutcomeUnknownError: "C113",
+    DrivenElsewhereError: "C111",
+}
+# Errors whose class decides only where the words name no cause.
+LIKELY: Mapping[type[EtltctlError], str] = {
+    AccessError: "E201",
+    UnreachableError: "N103",
+    ConfigurationError: "M103",
+}
+# A call of etltctl, as the errors of the SDK are worded: the service, the operation, then the service's words.
+CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm|kms|cloudformation)\b")
+QUERY = re.compile(r"^query [A-Z]+: ")
+LONGEST_EXCERPT = 8_000
+
+
+def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
+    """Return the cause of a remote run that did not succeed.
+
+    Args:
+        run: The run in its final state.
+        log: The end of its log.
+    """
+    reason = [Line(run.reason)] if run.reason else []
+    lines = [Line(line.text, _speaker(line), line.at.astimezone(UTC).isoformat()) for line in log]
+    return diagnose(Failure((*reason, *lines), run.service, run.status))
+
+
+def _speaker(line: LogLine) -> str:
+    """Return which process wrote a line: the driver, or an executor by its number."""
+    _, is_named, name = line.stream.rpartition("-")
+    return "driver" if not is_named or name == "driver" or not name.isalnum() else f"executor-{name}"
+
+
+def diagnosis_of(error: EtltctlError) -> Diagnosis:
+    """Return the cause of an error that no remote run explains."""
+    line = Line(error.message, "etltctl")
+    if certain := next((code for kind, code in CERTAIN.items() if isinstance(error, kind)), ""):
+        return Diagnosis(catalogue()[certain], Confidence.HIGH, (line,))
+    code = error.code if isinstance(error, ServiceError) else ""
+    service = "AWS" if CALL.match(error.message) else "Athena" if QUERY.match(error.message) else ""
+    diagnosis = diagnose(Failure((Line(error.message, REASON),), service, code=code))
+    likely = next((code for kind, code in LIKELY.items() if isinstance(error, kind)), "")
+    if diagnosis.cause == UNKNOWN and likely:
+        return Diagnosis(catalogue()[likely], Confidence.MEDIUM, (line,))
+    return diagnosis
+
+
+def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:
+    """Add the cause and the proof to an error, so that the first lines of its output are cause, proof and next step.
+
+    Args:
+        error: The error. One that has a cause already stays as it is.
+        step: The step, `kind:name`.
+        run_id: The run's id.
+    """
+    if "cause" in error.facts or isinstance(error, DetachedError):
+        return
+    is_of_run = bool(error.record)
+    if not is_of_run:
+        error.record = record_of(diagnosis_of(error))
+    cause = catalogue()[str(error.record["cause"])]
+    if is_of_run:
+        error.facts = {**_shown(error.record), **error.facts}
+    elif cause != UNKNOWN:
+        # The message of such an error is the proof.
+        error.facts = {"cause": f"{cause.code} {cause.title}", **error.facts}
+    if cause != UNKNOWN and (is_of_run or not error.next_step.parts):
+        fix = cause.fix.filled(names_of(step, run_id))
+        # The error's own next step says what became of the data, and ends with the retry.
+        tail = ("; then: ", command("retry", run_id)) if is_of_run and not _has_retry(fix) else ()
+        error.next_step = NextStep(*_safety(error.next_step), *fix.parts, *tail)
+
+
+def _safety(step: NextStep) -> tuple[str, ...]:
+    """Return the clause of a next step that says what became of the data."""
+    first = step.parts[0] if step.parts else ""
+    clause, is_parted, _ = str(first).partition("; ")
+    return (f"{clause}; ",) if is_parted else ()
+
+
+def _has_retry(step: NextStep) -> bool:
+    return any(isinstance(part, Command) and part.words[0] == "retry" for part in step.parts)
+
+
+def names_of(step: str, run_id: str) -> dict[str, str]:
+    """Return what stands for the names in a fix of the catalogue.
+
+    Args:
+        step: The step, `kind:name`.
+        run_id: The run's id.
+    """
+    kind, _, name = step.partition(":")
+    things = {"glue": "JOB", "sync": "SOURCE"}
+    return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cause and the proof as the facts of an error."""
+    evidence = record.get("evidence") or [{}]
+    first = evidence[0]
+    proof = f"{first.get('source', '')}: {first.get('text', '')}" if first else "the log says nothing"
+    return {"cause": f"{record['cause']} {record['explanation']}", "proof": proof}
+
+
+def record_of(diagnosis: Diagnosis, *, stopped: object = None, excerpt: str = "") -> dict[str, Any]:
+    """Return what the ledger keeps of a failure, so that it can be explained later without a network.
+
+    Args:
+        diagnosis: The cause.
+        stopped: Who stopped the remote run.
+        excerpt: The lines of the log that say something.
+    """
+    kept = {
+        "cause": diagnosis.cause.code,
+        "confidence": str(diagnosis.confidence),
+        "explanation": diagnosis.sentence,
+        "evidence": [asdict(line) for line in diagnosis.evidence],
+        "stopped": stopped,
+        "excerpt": bounded(excerpt, LONGEST_EXCERPT).splitlines(),
+    }
+    return {name: value for name, value in kept.items() if value not in (None, "", [])}
+
+
+def recorded_cause(error: BaseException) -> dict[str, Any]:
+    """Return the facts of a failed step's last event that say why it failed."""
+    if isinstance(error, EtltctlError):
+        return dict(error.record)
+    if isinstance(error, Exception):
+        return {}
+    line = Line(interrupt_name(error), "etltctl")
+    return record_of(Diagnosis(catalogue()[INTERRUPTED], Confidence.HIGH, (line,)))
+
+
+def error_facts(error: BaseException) -> dict[str, Any]:
+    """Return the facts of a failed run's last event: the error, and why it came."""
+    message = error.message if isinstance(error, EtltctlError) else interrupt_name(error)
+    if isinstance(error, DetachedError):
+        return {}
+    return {"error": message, **recorded_cause(error)}

@@ -1,0 +1,253 @@
+"""What a run did, read from its events: steps, remote runs, tables, checks and costs. The page shows nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from etltctl.history import RunSummary, summary
+from etltctl.ledger import Event
+from etltctl.values import layer_of
+
+OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
+LAYERS = ("bronze", "silver", "silver_rejects", "gold")
+UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the run's time: one try of a step, or one remote run of it."""
+
+    step: str
+    began: datetime
+    ended: datetime
+    outcome: str
+    service: str = ""
+    remote_id: str = ""
+    verb: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return max((self.ended - self.began).total_seconds(), 0.0)
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """One step of the run as it ended last; `outcome` is `not started` if no try of it is on record."""
+
+    step: str
+    outcome: str
+    verb: str
+    seconds: float | None
+    rows: int | None
+    usd: float
+    error: str
+    tries: Sequence[Span]
+    remote_runs: Sequence[Span]
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One table that the run brought up to date: what became of it, and what its job counted.
+
+    Attributes:
+        flags: How many rows each quality rule flagged.
+    """
+
+    table: str
+    change: str
+    rows: int | None
+    counts: Mapping[str, int]
+    flags: Mapping[str, int]
+    warnings: Sequence[str]
+    step: str
+
+    @property
+    def layer(self) -> str:
+        """The layer, such as `gold`."""
+        return layer_of(self.table)
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A rule that a new version of a table broke, and what became of the version."""
+
+    table: str
+    rule: str
+    count: int
+    reaction: str
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything that the events of a run say of it."""
+
+    summary: RunSummary
+    env: str
+    began: datetime
+    ended: datetime
+    tries: int
+    steps: Sequence[StepFacts]
+    tables: Sequence[TableFacts]
+    broken: Sequence[BrokenRule]
+    warnings: Sequence[str]
+    proofs: Mapping[str, Event]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    gaps: int = 0
+
+    @property
+    def usd(self) -> float:
+        """What the services billed for the run, in US dollars."""
+        return sum(step.usd for step in self.steps)
+
+
+def facts_of(events: Sequence[Event]) -> RunFacts:
+    """Return what the events of a run say of it.
+
+    Args:
+        events: The events, oldest first; at least one. Any fact beyond those that every event has may be missing.
+    """
+    times = [datetime.fromisoformat(event["ts"]) for event in events]
+    starts = [event for event in events if event["type"] == "run.started"]
+    numbers = [event["seq"] for event in events]
+    options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
+    return RunFacts(
+        summary=summary(events),
+        env=str(events[0].get("env", "")),
+        began=min(times),
+        ended=max(times),
+        tries=max(len(starts), 1),
+        steps=[_step(name, events) for name in _step_names(events)],
+        tables=list(_tables(events).values()),
+        broken=[_broken(event) for event in events if event["type"] == "check.result"],
+        warnings=[str(e.get("message", "")) for e in events if e["type"] == "warning.degraded"],
+        proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
+        options=next(options, {}),
+        gaps=len(set(range(1, max(numbers, default=0) + 1)) - set(numbers)),
+    )
+
+
+def _step_names(events: Sequence[Event]) -> list[str]:
+    """Return the steps: those that the run was started with, in their order, then any other on record."""
+    names: dict[str, None] = {}
+    for event in events:
+        planned = event.get("steps") if event["type"] == "run.started" else None
+        names |= dict.fromkeys(str(step) for step in planned or () if step)
+    names |= dict.fromkeys(event["step"] for event in events if event["step"])
+    return list(names)
+
+
+def _step(name: str, events: Sequence[Event]) -> StepFacts:
+    own = [event for event in events if event["step"] == name]
+    finished = next((event for event in reversed(own) if event["type"] == "step.finished"), {})
+    tries = list(_tries(name, own))
+    newest = tries[-1].outcome if tries else ""
+    return StepFacts(
+        step=name,
+        outcome=newest or str(finished.get("outcome") or "not started"),
+        verb=str(finished.get("verb") or ""),
+        seconds=finished.get("seconds"),
+        rows=_whole(finished.get("rows")),
+        usd=float(sum(event["usd"] for event in own if event["type"] == "cost.actual")),
+        error=str(finished.get("error") or ""),
+        tries=tries,
+        remote_runs=list(_remote_runs(name, own)),
+    )
+
+
+def _tries(name: str, own: Sequence[Event]) -> Iterator[Span]:
+    """Yield each try of a step. One without an end on record lasts until the step's last event."""
+    began: datetime | None = None
+    last: datetime | None = None
+    for event in own:
+        at = datetime.fromisoformat(event["ts"])
+        if event["type"] == "step.planned" and began is not None:
+            yield Span(name, began, last or at, UNFINISHED)
+            began = None
+        began, last = began or at, at
+        if event["type"] == "step.finished":
+            yield Span(name, began, at, str(event.get("outcome") or UNFINISHED))
+            began = None
+    if began is not None and last is not None:
+        yield Span(name, began, last, UNFINISHED)
+
+
+def _remote_runs(name: str, own: Sequence[Event]) -> Iterator[Span]:
+    """Yield each remote run of a step, from the event that names it to the last one that does."""
+    ids = dict.fromkeys(str(e["remote_id"]) for e in own if e["type"] in OPENS and e.get("remote_id"))
+    for remote_id in ids:
+        events = [event for event in own if str(event.get("remote_id")) == remote_id]
+        opened = next(event for event in events if event["type"] in OPENS)
+        # A cost is billed, and the step finished, after the remote run has ended.
+        lived = [e for e in events if e["type"] in OPENS or e["type"] == "step.progress"] or [opened]
+        state = next((str(e["state"]) for e in reversed(lived) if e.get("state")), "")
+        yield Span(
+            step=name,
+            began=datetime.fromisoformat(opened["ts"]),
+            ended=datetime.fromisoformat(lived[-1]["ts"]),
+            outcome=state,
+            service=str(opened.get("service", "")),
+            remote_id=remote_id,
+            verb=opened["type"].removeprefix("remote."),
+        )
+
+
+def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
+    """Return the tables that the run brought up to date, in the order of the layers.
+
+    A later refresh that found a table unchanged does not hide what the publishing step said of it.
+    """
+    tables: dict[str, TableFacts] = {}
+    for event in events:
+        named = event.get("tables")
+        if event["type"] not in ("publish.switched", "step.finished") or not isinstance(named, Mapping):
+            continue
+        for table, facts in named.items():
+            if isinstance(facts, Mapping) and (facts.get("change") != "unchanged" or table not in tables):
+                tables[table] = _table(str(table), facts, event["step"])
+    return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
+
+
+def _place_of(layer: str) -> int:
+    return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
+
+
+def _table(name: str, facts: Mapping[str, Any], step: str) -> TableFacts:
+    audit = _mapping(facts.get("audit"))
+    counts = {
+        key: n
+        for key in ("rows_in", "rows_out", "merged", "rejected")
+        if (n := _whole(audit.get(key))) is not None
+    }
+    flags = {str(rule): n for rule, count in _mapping(audit.get("flags")).items() if (n := _whole(count))}
+    warnings = facts.get("warnings")
+    return TableFacts(
+        table=name,
+        change=str(facts.get("change") or ""),
+        rows=_whole(facts.get("rows")),
+        counts=counts,
+        flags=dict(sorted(flags.items(), key=lambda item: -item[1])),
+        warnings=[str(text) for text in warnings] if isinstance(warnings, list) else [],
+        step=step,
+    )
+
+
+def _broken(event: Event) -> BrokenRule:
+    return BrokenRule(
+        table=str(event.get("table", "")),
+        rule=str(event.get("rule", "")),
+        count=_whole(event.get("count")) or 0,
+        reaction=str(event.get("reaction", "")),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a mapping; an older or damaged event may have anything there."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,109 @@
+"""The page: one HTML file with everything in it, which loads nothing and is at most one megabyte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etltctl.reports.facts import RunFacts
+from etltctl.reports.html import Markup, element, joined
+from etltctl.reports.plot_sections import DrawnPlot, plots_section
+from etltctl.reports.sections import Standing, contents, overview, sections, troubles
+from etltctl.reports.tables import moment
+from etltctl.reports.timeline import timeline
+from etltctl.values import LOCAL
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+MOST_BYTES = 1_000_000
+# Nothing may be loaded or run: a name in the data that gets past the escaping could still do nothing.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def page(
+    run: RunFacts, plots: Sequence[DrawnPlot], settings: Settings, current: Standing, why_no_versions: str
+) -> str:
+    """Return the page of a run.
+
+    If it would be larger than a megabyte, the largest pictures are left out; a sentence stands in their place.
+
+    Args:
+        run: The run.
+        plots: Its plots, in their order.
+        settings: The settings.
+        current: The current version of each table.
+        why_no_versions: Why there are none.
+    """
+    kept = list(plots)
+    while True:
+        text = _page(run, kept, settings, current, why_no_versions)
+        size = len(text.encode())
+        drawn = [plot for plot in kept if plot.pictures]
+        if size <= MOST_BYTES or not drawn:
+            return text
+        largest = max(drawn, key=lambda plot: plot.size)
+        kept[kept.index(largest)] = largest.without_pictures()
+
+
+def _page(
+    run: RunFacts, plots: Sequence[DrawnPlot], settings: Settings, current: Standing, why_no_versions: str
+) -> str:
+    suffix = "" if run.env in ("", LOCAL) else f" --env {run.env}"
+    title = f"Run {run.summary.run_id}"
+    parts = [
+        ("timeline", "Timeline", timeline(run)),
+        ("plots", "Plots", plots_section(plots, suffix)),
+        *sections(run, settings, current, why_no_versions),
+    ]
+    main = element(
+        "main",
+        troubles(run, suffix),
+        (
+            element("section", element("h2", heading, id=name), content, aria_labelledby=name)
+            for name, heading, content in parts
+        ),
+        id="main",
+    )
+    header = element(
+        "header",
+        element("h1", title, f" {run.summary.outcome}"),
+        overview(run),
+        contents((name, heading) for name, heading, _ in parts),
+    )
+    body = element(
+        "body",
+        element("a", "Skip to the report", href="#main", class_="skip"),
+        header,
+        main,
+        _footer(run, suffix),
+    )
+    return f"<!doctype html>\n{element('html', _head(title), body, lang='en')}\n"
+
+
+def _head(title: str) -> Markup:
+    style = Markup(Path(__file__).with_name("report.css").read_text("utf-8"))
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("title", f"{title} · etltctl"),
+        element("style", style),
+    )
+
+
+def _footer(run: RunFacts, suffix: str) -> Markup:
+    from etltctl import __version__
+
+    origin = joined(["Made by etltctl ", __version__, " at ", moment(datetime.now(UTC)), ". "])
+    return element(
+        "footer",
+        origin,
+        "Every event of the run: ",
+        element("code", f"etltctl runs show {run.summary.run_id}{suffix}"),
+    )

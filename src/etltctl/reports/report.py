@@ -1,0 +1,128 @@
+"""The report on a run: read its events, its tables and its plots, and write the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etltctl.atomic_files import write_atomically
+from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
+from etltctl.history import Having, find_run
+from etltctl.ledger import Event
+from etltctl.querying import list_tables
+from etltctl.reports.facts import RunFacts, facts_of
+from etltctl.reports.page import page
+from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
+from etltctl.reports.plot_sections import drawn
+from etltctl.reports.sections import Standing
+from etltctl.values import S3Location
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Connect = Callable[[], AbstractContextManager["Settings"]]
+NOT_ASKED = "it was made without plots"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        usd: What the queries for its plots cost at Athena's price.
+        undrawn: The names of plots without a picture, each with the reason.
+    """
+
+    run_id: str
+    path: Path
+    size: int
+    plots: int
+    usd: float
+    undrawn: Sequence[tuple[str, str]]
+
+
+def make_report(
+    run_id: str, settings: Settings, connect: Connect, *, to: Path | None = None, is_plotted: bool = True
+) -> Report:
+    """Write the report on a run as one HTML file.
+
+    Args:
+        run_id: The run's id, or the end of it. If it is empty, the newest run with steps is meant.
+        settings: The settings.
+        connect: Returns the settings with their services within reach, for as long as its block lasts.
+        to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
+        is_plotted: Whether gold is queried for plots. Without, no service is reached.
+
+    Raises:
+        UsageError: There is no such run, nothing of it is on record, or the file cannot be written.
+    """
+    events = None if _is_in_embedded_s3(settings) else find_run(settings, run_id, Having.STEPS)
+    if events is not None and not is_plotted:
+        return _written(events, settings, [], {}, NOT_ASKED, to)
+    with _reached(settings, connect) as (reached, reason):
+        events = events or find_run(reached, run_id, Having.STEPS)
+        run = facts_of(events)
+        plots = plots_of([table.table for table in run.tables], settings)
+        data = undrawn(plots, reason) if reason else read_plots(plots, reached)
+        current, why_not = ({}, reason) if reason else _current(reached)
+    return _written(events, settings, data, current, why_not, to)
+
+
+@contextmanager
+def _reached(settings: Settings, connect: Connect) -> Iterator[tuple[Settings, str]]:
+    """Yield the settings with their services within reach; else the settings as they are, and the reason."""
+    reason = ""
+    with ExitStack() as stack:
+        try:
+            settings = stack.enter_context(connect())
+        except EtltctlError as error:
+            # The ledger alone fills most of the page, and an operator needs it most when a service is down.
+            reason = f"the services could not be reached: {error.message}"
+        yield settings, reason
+
+
+def _current(settings: Settings) -> tuple[Standing, str]:
+    """Return the current version of each table, or why the catalog did not say."""
+    try:
+        tables = list_tables(settings)
+    except EtltctlError as error:
+        return {}, error.message
+    return {f"{layer}.{name}": (version, since) for layer, name, _, version, since in tables}, ""
+
+
+def _is_in_embedded_s3(settings: Settings) -> bool:
+    return settings.is_embedded and S3Location.is_one(settings.state)
+
+
+def _written(
+    events: Sequence[Event],
+    settings: Settings,
+    data: Sequence[PlotData],
+    current: Standing,
+    why_not: str,
+    to: Path | None,
+) -> Report:
+    run = facts_of(events)
+    plots = [drawn(one) for one in data]
+    text = page(run, plots, settings, current, why_not)
+    file = to or _default_path(run, settings)
+    try:
+        write_atomically(file, text)
+    except OSError as error:
+        hint = NextStep("name another file: ", Parameter("to"))
+        raise UsageError(f"cannot write the report to {file}: {error.strerror}", hint=hint) from error
+    reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
+    pictured = len(plots) - len(reasons)
+    return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
+
+
+def _default_path(run: RunFacts, settings: Settings) -> Path:
+    name = f"{run.summary.run_id}.html"
+    return (
+        Path(f"report-{name}")
+        if S3Location.is_one(settings.state)
+        else Path(settings.state) / "reports" / name
+    )

@@ -1,0 +1,245 @@
+"""The sections of the page that the ledger alone can fill: timeline, rows, quality, checks, versions, cost, lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from etltctl.pipeline import Step, lineage_of
+from etltctl.publishing import declared_rules
+from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
+from etltctl.reports.html import Markup, element, joined
+from etltctl.reports.tables import facts, moment, seconds_text, shown, standing, table
+from etltctl.values import LOCAL
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+Section = tuple[str, str, Markup]  # its id, its heading, its content
+Standing = Mapping[str, tuple[str, str]]  # the current version of each table, and when it was published
+
+
+def sections(run: RunFacts, settings: Settings, current: Standing, why_no_versions: str) -> Iterator[Section]:
+    """Yield the sections that follow the plots.
+
+    Args:
+        run: The run.
+        settings: The settings, which know the rules of tables and what the steps read and write.
+        current: The version that readers see of each table, if the catalog was reached.
+        why_no_versions: Why it was not.
+    """
+    yield "lineage", "Lineage", _lineage(run, settings)
+    yield "rows", "Rows", joined(_rows(run))
+    yield "quality", "Quality rules", _quality(run)
+    yield "checks", "Checks and contracts", joined(_checks(run, settings))
+    yield "versions", "Versions", _versions(run, current, why_no_versions)
+    yield "cost", "Cost", _cost(run)
+
+
+def overview(run: RunFacts) -> Markup:
+    """Return the facts of the run at a glance."""
+    one = run.summary
+    gold = [each for each in run.tables if each.layer == "gold"]
+    return facts(
+        [
+            ("Outcome", standing(one.outcome)),
+            ("Pipeline", one.pipeline or "–"),
+            ("Environment", run.env or "–"),
+            ("Began", moment(run.began)),
+            ("Took", seconds_text(one.seconds)),
+            ("Tries", f"{run.tries:,}"),
+            ("Gold tables", f"{len(gold):,}"),
+            ("Cost", _usd(run)),
+        ]
+    )
+
+
+def troubles(run: RunFacts, suffix: str) -> Markup:
+    """Return the errors of the run, its warnings and the next commands; empty if all went well.
+
+    Args:
+        run: The run.
+        suffix: What a command needs at its end to reach the same environment.
+    """
+    name = run.summary.run_id
+    failed = [step for step in run.steps if step.error]
+    parts = [
+        joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
+        for step in failed
+    ]
+    if run.summary.outcome not in ("succeeded", ""):
+        commands = (f"etltctl runs logs {name} --errors{suffix}", f"etltctl retry {name}{suffix}")
+        parts.append(element("p", "Next: ", element("code", commands[0]), " shows the errors of its jobs; ",
+                             element("code", commands[1]), " resumes it."))  # fmt: skip
+    if run.gaps:
+        parts.append(
+            element(
+                "p",
+                f"{run.gaps:,} events of this run are missing from its record, so this page may be too.",
+                class_="odd",
+            )
+        )
+    if run.warnings:
+        parts.append(element("p", element("strong", "Warnings")))
+        parts.append(element("ul", (element("li", text) for text in run.warnings[:50])))
+    return joined(parts)
+
+
+def _lineage(run: RunFacts, settings: Settings) -> Markup:
+    rows_of = {each.table: each.rows for each in run.tables}
+    items = []
+    for step in run.steps:
+        reads, writes = lineage_of(Step.parse(step.step), settings)
+        if reads or writes:
+            items.append(
+                element(
+                    "li",
+                    _things(reads, rows_of, "reads"),
+                    element("span", "→", class_="arrow", aria_hidden="true"),
+                    element("span", step.step, class_="step"),
+                    element("span", "→", class_="arrow", aria_hidden="true"),
+                    _things(writes, rows_of, "writes"),
+                )
+            )
+    if not items:
+        return element("p", "No step of this run reads or writes a table that the settings know.")
+    return element("ol", items, class_="lineage")
+
+
+def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) -> Markup:
+    def line(name: str) -> Markup:
+        rows = rows_of.get(name)
+        count = element("span", f" {rows:,} rows", class_="soft") if rows is not None else None
+        return element("li", name, count)
+
+    return element("ul", map(line, names), aria_label=what)
+
+
+def _rows(run: RunFacts) -> Iterator[Markup]:
+    if not run.tables:
+        yield element("p", "This run brought no table up to date.")
+        return
+    sums = {layer: [each for each in run.tables if each.layer == layer] for layer in LAYERS}
+    yield table(
+        "Rows per layer",
+        ("layer", "tables", "rows"),
+        [(layer, len(each), sum(one.rows or 0 for one in each)) for layer, each in sums.items() if each],
+    )
+    for step, proof in run.proofs.items():
+        landed, reported = shown(proof.get("landed")), shown(proof.get("reported"))
+        proven = "proven" if proof.get("proven") else "not proven"
+        yield element("p", f"{step}: {landed} rows landed of {reported} that the service reported: {proven}.")
+    counts = ("rows_in", "rows_out", "merged", "rejected")
+    yield table(
+        "Rows per table, with what its job counted",
+        ("table", "change", "rows", "read", "written", "merged", "rejected"),
+        [
+            (each.table, each.change, each.rows, *(each.counts.get(name) for name in counts))
+            for each in run.tables
+        ],
+        more=f"etltctl runs show {run.summary.run_id} lists them.",
+    )
+
+
+def _quality(run: RunFacts) -> Markup:
+    flagged = [(each, rule, count) for each in run.tables for rule, count in each.flags.items()]
+    if not flagged:
+        return element("p", "No quality rule flagged a row, as far as the jobs counted.")
+
+    def share(each: TableFacts, count: int) -> str:
+        return f"{100 * count / each.rows:.2f} %" if each.rows else "–"
+
+    return table(
+        "Rows that each quality rule flagged",
+        ("rule", "table", "rows", "share"),
+        [(rule, each.table, count, share(each, count)) for each, rule, count in flagged],
+    )
+
+
+def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
+    if run.broken:
+        columns = ("table", "rule", "result", "rows that break it")
+        yield table("Rules that new versions broke", columns, map(_broken_row, run.broken))
+    # Only what a job published was audited: bronze is proven by its rows, and checked against its contract.
+    passed = [(each.table, _passed(each, run.broken, settings)) for each in run.tables if each.counts]
+    rows = [(name, standing("passed"), len(rules), ", ".join(rules)) for name, rules in passed if rules]
+    if rows:
+        yield table("Rules that new versions kept", ("table", "result", "rules", "which"), rows)
+    if not rows and not run.broken:
+        yield element("p", "No check of this run is on record.")
+    if changed := [(each.table, text) for each in run.tables for text in each.warnings]:
+        yield table("What contracts and checks let pass", ("table", "change"), changed)
+    held = [each.table for each in run.tables if (settings.contracts_folder / f"{each.table}.toml").is_file()]
+    count = f"{len(held):,} of {len(run.tables):,} tables have a contract"
+    yield element("p", f"{count}. A change that would break readers stops a run.")
+
+
+def _broken_row(one: BrokenRule) -> tuple[object, ...]:
+    result = "passed with a warning" if one.reaction == "evolve" else "stopped the publish"
+    return one.table, one.rule, standing(result), one.count
+
+
+def _passed(each: TableFacts, broken: Sequence[BrokenRule], settings: Settings) -> list[str]:
+    """Return the rules of the settings that no event says were broken."""
+    rules = declared_rules(each.table, settings.rules(each.table))
+    return [rule for rule in rules if not any(_is_about(one, each.table, rule) for one in broken)]
+
+
+def _is_about(broken: BrokenRule, table_name: str, rule: str) -> bool:
+    """Return whether a broken rule is this one. A rule of counts is recorded as a sentence that names it."""
+    said = "rows in " if rule == "conserve_rows" else rule
+    return broken.table == table_name and (broken.rule == rule or said in broken.rule)
+
+
+def _versions(run: RunFacts, current: Standing, why_not: str) -> Markup:
+    published = [each for each in run.tables if each.counts]
+    if not published:
+        return element("p", "This run published no version.")
+    if not current:
+        count = "1 table" if len(published) == 1 else f"{len(published):,} tables"
+        said = f"The catalog was not asked for the current versions: {why_not}." if why_not else ""
+        return element(
+            "p",
+            f"This run published {count} as version {run.summary.run_id}. {said}",
+        )
+
+    def row(each: TableFacts) -> tuple[object, ...]:
+        version, since = current.get(each.table, ("", ""))
+        is_own = version.startswith(run.summary.run_id)
+        of_this = "this run's" if is_own else "of another run" if version else "not in the catalog"
+        return each.table, element("span", version, class_="id"), of_this, since
+
+    return table(
+        "The version that readers see now", ("table", "version", "whose", "since"), map(row, published)
+    )
+
+
+def _cost(run: RunFacts) -> Markup:
+    billed = [step for step in run.steps if step.usd]
+    if not billed:
+        return element("p", "No service has billed anything for this run." + _free(run))
+    rows = [(step.step, step.usd) for step in billed]
+    body = table(
+        "US dollars, as the services reported the work",
+        ("step", "USD"),
+        [*rows, ("all steps", run.usd)],
+    )
+    return joined([body, element("p", _free(run))]) if _free(run) else body
+
+
+def _free(run: RunFacts) -> str:
+    return (
+        " Work on this machine costs nothing: the figures are what AWS would charge."
+        if run.env == LOCAL
+        else ""
+    )
+
+
+def _usd(run: RunFacts) -> str:
+    return "0.00 USD (local)" if run.env == LOCAL else f"{run.usd:.4f} USD"
+
+
+def contents(ids: Iterable[tuple[str, str]]) -> Markup:
+    """Return the links to the sections."""
+    links = (element("li", element("a", heading, href=f"#{name}")) for name, heading in ids)
+    return element("nav", element("ul", links), aria_label="Sections")

@@ -1,0 +1,115 @@
+"""Tables, facts and commands as HTML: the small pieces that every section of the page is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+
+from etltctl.reports.html import Markup, element
+from etltctl.tabulating import local_time
+
+MOST_ROWS = 200  # of one table of the page; more cannot be read, and the page has a limit
+
+
+def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]], more: str = "") -> Markup:
+    """Return a table whose first column names its rows.
+
+    Args:
+        caption: What the table shows; a screen reader reads it first.
+        columns: The names of the columns.
+        rows: The rows. Numbers stand at the right.
+        more: Where the rows are that the page leaves out.
+    """
+    coming = iter(rows)
+    shown = [list(row) for row in islice(coming, MOST_ROWS)]
+    left_out = sum(1 for _ in coming)
+    right = [
+        bool(shown) and all(is_number(row[i]) or row[i] is None for row in shown) for i in range(len(columns))
+    ]
+    # A wide table scrolls by itself. Without a place in the tab order, a keyboard could not scroll it.
+    head = [
+        element("th", name, scope="col", class_="number" if at else None)
+        for name, at in zip(columns, right, strict=True)
+    ]
+    body = [element("tr", _cells(row, right)) for row in shown]
+    note = element("p", f"{left_out:,} more rows are left out. {more}", class_="soft") if left_out else None
+    inner = element(
+        "table", element("caption", caption), element("thead", element("tr", head)), element("tbody", body)
+    )
+    return Markup(scrolling(caption, inner) + (note or ""))
+
+
+def scrolling(label: str, inner: Markup) -> Markup:
+    """Return content that scrolls sideways by itself, with a mouse, by touch and with a keyboard."""
+    return element("div", inner, class_="scroll", tabindex="0", role="group", aria_label=label)
+
+
+def _cells(row: Sequence[object], right: Sequence[bool]) -> list[Markup]:
+    first, *others = row
+    numbers = ["number" if at else None for at in right]
+    return [
+        element("th", shown(first), scope="row", class_=numbers[0]),
+        *(
+            element("td", shown(cell), class_=number)
+            for cell, number in zip(others, numbers[1:], strict=True)
+        ),
+    ]
+
+
+def shown(value: object) -> object:
+    """Return a value as the page shows it: numbers with separators, null as a dash."""
+    if value is None:
+        return "–"
+    if is_number(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    return value
+
+
+def is_number(value: object) -> bool:
+    """Return whether the value is a number; a truth value is not."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
+    """Return facts with their names, as boxes next to each other."""
+    return element(
+        "dl",
+        (element("div", element("dt", name), element("dd", value)) for name, value in pairs),
+        class_="facts",
+    )
+
+
+def moment(at: datetime) -> Markup:
+    """Return a time: local for the reader, and in UTC for programs."""
+    return element("time", local_time(at.isoformat()), datetime=at.isoformat(timespec="seconds"))
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a duration as people say it."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def standing(outcome: str) -> Markup:
+    """Return the word for how something ended, in its colour; the word alone says it too."""
+    return element("span", outcome, class_=colour_of(outcome))
+
+
+def colour_of(outcome: str) -> str:
+    """Return the class of an outcome's colour: etltctl's outcomes, and the services' words for a status."""
+    word = outcome.lower()
+    if word in ("succeeded", "passed", "reused", "completed"):
+        return "good"
+    return (
+        "bad"
+        if word
+        in ("failed", "unverified", "error", "timeout", "incomplete", "expired", "stopped the publish")
+        else "odd"
+    )

@@ -1,0 +1,66 @@
+"""The timeline of a run: its steps and their remote runs in the order of time, each with a bar."""
+
+from __future__ import annotations
+
+from etltctl.reports.facts import RunFacts, Span, StepFacts
+from etltctl.reports.html import Markup, element, joined
+from etltctl.reports.tables import colour_of, moment, scrolling, seconds_text, standing
+
+
+def timeline(run: RunFacts) -> Markup:
+    """Return the steps and their remote runs in the order of time, each with a bar."""
+    spans = [span for step in run.steps for span in (*step.tries, *step.remote_runs)]
+    if not spans:
+        return element("p", "No step of this run was started.")
+    began = min(span.began for span in spans)
+    whole = max((max(span.ended for span in spans) - began).total_seconds(), 0.001)
+    rows: list[Markup] = []
+    for step in run.steps:
+        labelled = [(span, _label(step, span, index)) for index, span in enumerate(step.tries)]
+        labelled += [(span, _remote_label(span)) for span in step.remote_runs]
+        # A remote run stands below the try that started it.
+        in_time = sorted(labelled, key=lambda each: each[0].began)
+        rows += [_bar(span, began.timestamp(), whole, label) for span, label in in_time]
+        if not step.tries:
+            cells = [
+                element("th", step.step, scope="row"),
+                element("td", standing(step.outcome)),
+                *(element("td", "–") for _ in range(3)),
+            ]
+            rows.append(element("tr", cells))
+    names = ("step or remote run", "outcome", "began", "took", "")
+    heads = [element("th", name, scope="col") if name else element("td") for name in names]
+    caption = "Steps and remote runs"
+    inner = element(
+        "table", element("caption", caption), element("thead", element("tr", heads)), element("tbody", rows)
+    )
+    return scrolling(caption, inner)
+
+
+def _label(step: StepFacts, span: Span, index: int) -> object:
+    again = f", try {index + 1}" if len(step.tries) > 1 else ""
+    verb = f" ({step.verb})" if step.verb and span is step.tries[-1] else ""
+    return f"{step.step}{again}{verb}"
+
+
+def _remote_label(span: Span) -> object:
+    return joined(
+        [f"{span.service or 'remote run'} ", element("span", span.remote_id, class_="id"), f" {span.verb}"]
+    )
+
+
+def _bar(span: Span, began: float, whole: float, label: object) -> Markup:
+    left = 100 * (span.began.timestamp() - began) / whole
+    width = max(min(100 * span.seconds / whole, 100 - left), 0.3)
+    colour = colour_of(span.outcome)
+    # The figures stand in the row: the bar repeats them for the eye only.
+    style = f"margin-left:{min(left, 99.7):.2f}%;width:{width:.2f}%"
+    bar = element("span", style=style, class_=None if colour == "good" else colour)
+    cells = [
+        element("th", label, scope="row"),
+        element("td", standing(span.outcome), class_="tight"),
+        element("td", moment(span.began), class_="tight"),
+        element("td", seconds_text(span.seconds), class_="tight"),
+        element("td", bar, class_="track", aria_hidden="true"),
+    ]
+    return element("tr", cells, class_="remote" if span.remote_id else None)

@@ -1,0 +1,98 @@
+"""Reports on runs of a real ledger: with services, without them, and of runs that have nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from etltctl.errors import RunFailedError, UnreachableError, UsageError
+from etltctl.pipeline import RunOptions, run_pipeline
+from etltctl.reports import make_report
+from etltctl.settings import Settings
+from support.reported import Elements
+from support.scripted import Place, job_run, lists, polled, started
+
+
+@contextmanager
+def unreachable() -> Iterator[Settings]:
+    raise UnreachableError("the embedded server did not answer")
+    yield
+
+
+def read(path: Path) -> str:
+    return Elements(path.read_text("utf-8")).text
+
+
+def test_a_run_that_succeeded_has_a_report_below_the_state(place: Place) -> None:
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "good")))
+    run_pipeline("often", place.settings, RunOptions("good"))
+    report = make_report("good", place.settings, lambda: nullcontext(place.settings))
+    assert report.path == Path(place.settings.state) / "reports" / "good.html"
+    assert report.size == report.path.stat().st_size
+    text = read(report.path)
+    assert "Run good succeeded" in text
+    assert "glue:often (started)" in text
+    assert "bronze.api_races" in text
+
+
+def test_a_run_that_failed_has_a_report_with_its_error(place: Place, tmp_path: Path) -> None:
+    place.lake.script(lists(), started(), polled(job_run("FAILED", "bad", ErrorMessage="<b>no memory</b>")))
+    with pytest.raises(RunFailedError):
+        run_pipeline("often", place.settings, RunOptions("bad"))
+    report = make_report(
+        "bad", place.settings, lambda: nullcontext(place.settings), to=tmp_path / "a" / "bad.html"
+    )
+    assert report.path == tmp_path / "a" / "bad.html"
+    assert "jr_1 of often ended FAILED: <b>no memory</b>" in read(report.path)
+    assert "etltctl retry bad" in read(report.path)
+
+
+def test_without_its_services_the_report_has_what_the_ledger_has_and_says_why_no_plot(
+    place: Place, tmp_path: Path
+) -> None:
+    tables = {
+        "gold.weather_monthly": {"change": "updated", "rows": 8, "audit": {"rows_in": 8, "rows_out": 8}}
+    }
+    ledger = place.ledger("alone")
+    ledger.append("run.started", pipeline="mongodb", steps=["glue:silver_to_gold"])
+    ledger.append("publish.switched", "glue:silver_to_gold", rows=8, tables=tables)
+    report = make_report("alone", place.settings, unreachable, to=tmp_path / "alone.html")
+    assert [name for name, _ in report.undrawn] == ["monthly_wind", "monthly_sun"]
+    assert report.plots == 0
+    text = read(report.path)
+    assert "No plot: the services could not be reached: the embedded server did not answer." in text
+    assert "gold.weather_monthly updated 8 8 8" in text
+    assert "This run published 1 table as version alone" in text
+
+
+def test_a_report_without_plots_reaches_no_service(place: Place, tmp_path: Path) -> None:
+    place.ledger("quiet").append("run.started", pipeline="often", steps=["glue:often"])
+
+    def never() -> nullcontext[Settings]:
+        raise AssertionError("a service was reached")
+
+    report = make_report("quiet", place.settings, never, to=tmp_path / "q.html", is_plotted=False)
+    assert "No step of this run was started." in read(report.path)
+
+
+def test_the_newest_run_with_steps_is_meant_if_none_is_named(place: Place, tmp_path: Path) -> None:
+    place.ledger("20990101-0000-often-aaaa").append("run.started", pipeline="often", steps=["glue:often"])
+    place.ledger("20990102-0000-rollback-aaaa").append("publish.switched", rows=1, tables={})
+    report = make_report("", place.settings, unreachable, to=tmp_path / "n.html", is_plotted=False)
+    assert report.run_id == "20990101-0000-often-aaaa"
+
+
+def test_a_run_without_an_event_is_refused_in_a_sentence(place: Place) -> None:
+    (Path(place.settings.state) / "runs" / "void.ndjson").write_text("")
+    with pytest.raises(UsageError, match="nothing is on record of run void"):
+        make_report("void", place.settings, unreachable)
+
+
+def test_a_file_that_cannot_be_written_is_refused_in_a_sentence(place: Place, tmp_path: Path) -> None:
+    place.ledger("there").append("run.started", pipeline="often", steps=["glue:often"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"cannot write the report to .*File exists"):
+        make_report("there", place.settings, unreachable, to=tmp_path / "file" / "r.html", is_plotted=False)

@@ -1,0 +1,1 @@
+"""A real browser for the report's page; its scripts run in the environment `.browser`."""

@@ -1,0 +1,45 @@
+"""Every cause of the catalogue says what happened, what to do, and whether a retry helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from etltctl.causes import Cause, catalogue, cause_of_code
+from etltctl.errors import Command, ExitCode, UsageError
+from generate.commands import commands
+
+CAUSES = [cause for code, cause in catalogue().items() if code != "U000"]
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.code)
+def test_a_cause_is_complete(cause: Cause) -> None:
+    assert cause.code[0] in "SGQECMN"
+    assert cause.title[0].isupper()
+    assert cause.sentence.endswith(".")
+    assert cause.fix.parts
+    assert cause.searched, "people search for a text"
+    assert 0 < cause.rank <= 100
+    assert cause.rules or cause.code == "G143"
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.code)
+def test_the_commands_of_a_fix_exist(cause: Cause) -> None:
+    names = {name for name, _ in commands()}
+    for part in cause.fix.parts:
+        if isinstance(part, Command):
+            candidates = {f"etltctl {' '.join(part.words[:2])}", f"etltctl {part.words[0]}"}
+            assert candidates & names, part
+
+
+def test_titles_are_distinct() -> None:
+    assert len({cause.title for cause in CAUSES}) == len(CAUSES)
+
+
+def test_the_executor_out_of_memory_is_g117_and_lake_formation_e203() -> None:
+    assert cause_of_code("g117").title == "Executor out of memory"
+    assert cause_of_code("E203").exit_code is ExitCode.ACCESS
+
+
+def test_a_code_that_does_not_exist_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(UsageError, match="no cause is called G171"):
+        cause_of_code("G171")
