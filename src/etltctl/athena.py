@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from etltctl.aws import Aws, translated
+from etltctl.aws import Aws, answered_at, translated
 from etltctl.errors import (
     AccessError,
     BudgetError,
@@ -22,7 +21,7 @@ from etltctl.errors import (
     bounded,
     command,
 )
-from etltctl.result_columns import Column
+from etltctl.result_columns import Column, cells_of
 from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
 
@@ -31,6 +30,7 @@ TRIES = 3  # of a query that fails because of a fault in Athena
 LEFT_BEHIND = 20  # failed executions that earlier tries of the same run may have left
 ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has whole seconds
 SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
+MALFORMED = "MALFORMED_QUERY"  # AthenaErrorCode
 MINIMUM_BILLED_BYTES = 10_000_000
 TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
 # Athena refuses such a query before it reads data, and bills no failed query.
@@ -89,7 +89,7 @@ class Athena:
             on_poll: Called with each poll's answer.
 
         Raises:
-            RunFailedError: The query failed, for the reason that Athena gives.
+            RunFailedError: Athena refused the query's text, or the query failed, for the reason that Athena gives.
             BudgetError: It scanned more than `max_scan` bytes, and was cancelled.
         """
         tries = 0
@@ -176,7 +176,11 @@ class Athena:
     def _start(
         self, sql: str, run_key: str, database: str, parameters: Sequence[str]
     ) -> tuple[datetime, str]:
-        """Start the query; return the time of Athena's answer by its clock, and the execution's id."""
+        """Start the query; return the time of Athena's answer by its clock, and the execution's id.
+
+        Raises:
+            RunFailedError: Athena's grammar does not have the query, so that Athena makes no execution of it.
+        """
         # Athena refuses a known token with other arguments. A changed query is another one, so they belong to the
         # token.
         parts = (run_key, self.workgroup, sql, *parameters)
@@ -191,12 +195,17 @@ class Athena:
             request["ResultConfiguration"] = {"OutputLocation": self.output_location}
         if parameters:
             request["ExecutionParameters"] = list(parameters)
-        with translated("athena", workgroup=self.workgroup):
-            answer = self.aws.client("athena").start_query_execution(**request)
+        try:
+            with translated("athena", workgroup=self.workgroup):
+                answer = self.aws.client("athena").start_query_execution(**request)
+        except ServiceError as error:
+            if reason := _grammar_complaint(error):
+                raise RunFailedError(f"query REFUSED: {reason}", hint=HINTS["SYNTAX_ERROR"]) from error
+            raise
         query_id = str(answer["QueryExecutionId"])
         if self.on_start:
             self.on_start(query_id)
-        return _answered(answer), query_id
+        return answered_at(answer), query_id
 
     @cached_property
     def _workgroup_decides_where_results_go(self) -> bool:
@@ -247,7 +256,7 @@ class Athena:
             paginator = self.aws.client("athena").get_paginator("get_query_results")
             pages = paginator.paginate(QueryExecutionId=query_id, PaginationConfig={"PageSize": PAGE_ROWS})
             for number, page in enumerate(pages):
-                rows = [_values(row, len(columns)) for row in page["ResultSet"]["Rows"]]
+                rows = [cells_of(row, len(columns)) for row in page["ResultSet"]["Rows"]]
                 # Only a SELECT has such a row. The comparison also keeps the first line of DESCRIBE and SHOW.
                 yield from rows[1:] if number == 0 and rows[:1] == [header] else rows
 
@@ -263,22 +272,11 @@ def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
     return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
 
 
-def _answered(answer: Mapping[str, Any]) -> datetime:
-    """Return the time of the answer by the service's clock, or by this machine's if the answer has no date."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(date)
-    except ValueError:
-        return datetime.now(UTC)
-
-
-def _values(row: Mapping[str, Any], columns: int) -> tuple[str | None, ...]:
-    """Return the texts of a row. Hive's statements, such as DESCRIBE, return one: padded cells, joined by tabs."""
-    texts = tuple(cell.get("VarCharValue") for cell in row["Data"])
-    if len(texts) != 1 or columns == 1 or texts[0] is None:
-        return texts
-    cells = [cell.strip() for cell in texts[0].split("\t", columns - 1)]
-    return (*cells, *("" for _ in range(columns - len(cells))))
+def _grammar_complaint(error: ServiceError) -> str:
+    """Return Athena's words if it refused the start because of the query's text; empty for another refusal."""
+    answer = getattr(error.__cause__, "response", {})
+    # Measured on AWS: such a refusal is an InvalidRequestException like many others, and only this member differs.
+    return answer["Error"]["Message"] if answer.get("AthenaErrorCode") == MALFORMED else ""
 
 
 def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecution:

@@ -22,7 +22,7 @@ from etltctl.errors import (
     command,
     unknown,
 )
-from etltctl.publishing import ROWS, VERSION
+from etltctl.publishing import ROWS, VERSION, command_writing
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
@@ -130,7 +130,10 @@ def published_table(table: str, settings: Settings, catalog: Catalog) -> dict[st
     raise BlockedError(
         f"table {table} has no published version yet",
         hint=NextStep(
-            "run the pipeline that writes it first, or list the tables: ", command("athena", "tables")
+            "run what writes it first: ",
+            command_writing(table, settings),
+            "; every table: ",
+            command("athena", "tables"),
         ),
         table=table,
     )

@@ -88,7 +88,11 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
         what = f"{len(matching)} runs end with {run_id}" if matching else f"no run is called {run_id}"
         near = _nearest(run_id, ids)
         guess = f"did you mean {' or '.join(near)}? " if near and not matching else ""
-        raise UsageError(what, hint=NextStep(guess, command("runs", "list")))
+        error = UsageError(what, hint=NextStep(guess, command("runs", "list")))
+        if len(near) == 1 and not matching:
+            error.next_step = NextStep(f"did you mean {near[0]}?")
+            error.correction = (run_id, near[0])
+        raise error
     events = [dict(event) for event in read_events(store, matching[0])]
     # A process that died before its first event leaves an empty file.
     if not events:

@@ -19,6 +19,15 @@ NO_TABLE = re.compile(r"(?:TABLE|SCHEMA)_NOT_FOUND: .*?'(?:awsdatacatalog\.)?(\w
 # A name after FROM or JOIN. What has a bracket behind it is a function or a subquery.
 FROM = re.compile(r"\b(?:from|join)\s+([\w.\"]+)(?![\w.\"]|\s*\()", re.IGNORECASE)
 COMMA_AFTER_FROM = re.compile(r"\bfrom\s+[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s*,", re.IGNORECASE)
+REFUSED = "query REFUSED: "  # an error of a query that Athena did not start
+PLACE = re.compile(r"line (\d+):(\d+)")
+SHOWN = 40  # characters of the query at the place of an error
+UNPLACED = "Queries of this type are not supported"
+# Texts, quoted names and comments are passed over; a backquote or a name that begins with a digit is the group.
+SUSPECT = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?P<what>`|(?<![\w.])\d+(?![eE]\d)[A-Za-z_]\w*)""",
+    re.DOTALL,
+)
 NAMED_SUBQUERY = re.compile(r"(\w+)\s+as\s*\(", re.IGNORECASE)
 
 
@@ -42,12 +51,40 @@ def step_after_failure(
     if layer := _layer_in_place_of_a_database(error.message, settings):
         named = settings.athena.databases[layer]
         return NextStep(f"in SQL the layer {layer} is the database {named}: write {named}.TABLE")
+    if error.message.startswith(REFUSED):
+        return _step_after_syntax(error, sql)
     if "COLUMN_NOT_FOUND: " in error.message:
         return _step_after_no_column(sql, database, settings)
     if "TABLE_NOT_FOUND: " in error.message:
         with suppress(EtltctlError):  # the reason is right without the nearest name, too
             return _step_after_no_table(error.message, database, settings, list_tables())
     return error.next_step
+
+
+def _step_after_syntax(error: RunFailedError, sql: str) -> NextStep:
+    """Return where the text has to be corrected; that of the error if Athena gives no place and none is seen."""
+    if UNPLACED in error.message:
+        if match := next((match for match in SUSPECT.finditer(sql) if match["what"]), None):
+            is_quote = match["what"] == "`"
+            rule = (
+                'a query quotes names with ", and only DDL with `'
+                if is_quote
+                else "a name that begins with a digit needs double quotes"
+            )
+            return NextStep(f"{_place(sql, match.start('what'))}: {rule}")
+        word = next(iter(re.findall(r"[A-Za-z]+", sql)), "")
+        return NextStep(f"Athena has no statement {word.upper()}; its documentation lists those that it has")
+    if (place := PLACE.search(error.message)) is None:
+        return error.next_step
+    lines = sql.split("\n")
+    line, column = int(place[1]), int(place[2])
+    rest = lines[line - 1][column - 1 :].strip() if line <= len(lines) else ""
+    at = f"at {rest[:SHOWN]}" if rest else "at its end"
+    return NextStep(f"line {line}, column {column}, {at}: ", *error.next_step.parts)
+
+
+def _place(sql: str, at: int) -> str:
+    return f"line {sql.count(chr(10), 0, at) + 1}, column {at - sql.rfind(chr(10), 0, at)}"
 
 
 def _step_after_no_column(sql: str, database: str, settings: Settings) -> NextStep:

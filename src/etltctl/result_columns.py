@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -36,3 +36,12 @@ class Column:
         # A decimal keeps every digit that Athena returned. A double would drop some.
         python = Decimal if self.type.startswith("decimal") else _NUMBERS.get(self.type, str)
         return python(text)
+
+
+def cells_of(row: Mapping[str, Any], columns: int) -> tuple[str | None, ...]:
+    """Return the texts of a row. Hive's statements, such as DESCRIBE, return one: padded cells, joined by tabs."""
+    texts = tuple(cell.get("VarCharValue") for cell in row["Data"])
+    if len(texts) != 1 or columns == 1 or texts[0] is None:
+        return texts
+    cells = [cell.strip() for cell in texts[0].split("\t", columns - 1)]
+    return (*cells, *("" for _ in range(columns - len(cells))))

@@ -8,8 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
 
 from support.served import Served
+
+REFUSED = ("InvalidRequestException", "MALFORMED_QUERY")
 
 
 class Athena:
@@ -48,8 +51,13 @@ class Athena:
         return execution
 
     def reason(self, sql: str, **request: Any) -> str:
-        """Return why a statement failed."""
-        status = self.run(sql, **request)["Status"]
+        """Return why a statement failed, or why Athena did not start it, as `REFUSED: …`."""
+        try:
+            status = self.run(sql, **request)["Status"]
+        except ClientError as error:
+            answer: dict[str, Any] = dict(error.response)
+            assert (answer["Error"]["Code"], answer.get("AthenaErrorCode")) == REFUSED, answer
+            return f"REFUSED: {answer['Error']['Message']}"
         assert status["State"] == "FAILED", status
         return str(status["StateChangeReason"])
 

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.athena.service import AthenaService
 from etltctl.local.services.s3.directory import S3Directory
 from support.served import wait_until
@@ -97,7 +98,13 @@ def rows(athena: AthenaService, sql: str, **request: Any) -> list[tuple[str | No
 
 
 def reason(athena: AthenaService, sql: str) -> str:
-    execution = ended(athena, start(athena, sql))
+    """Return why a statement failed, or why Athena did not start it, as `REFUSED: …`."""
+    try:
+        execution = ended(athena, start(athena, sql))
+    except AwsError as error:
+        if error.members != {"AthenaErrorCode": "MALFORMED_QUERY"}:
+            raise
+        return f"REFUSED: {error.message}"
     assert execution["Status"]["State"] == "FAILED", execution
     return str(execution["Status"]["StateChangeReason"])
 

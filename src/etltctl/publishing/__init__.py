@@ -8,6 +8,7 @@ from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Staged, Violation
 from etltctl.publishing.audit_queries import declared_rules
 from etltctl.publishing.catalog_refresh import GONE, NOT_PUBLISHED, combined
+from etltctl.publishing.context import command_writing
 from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
@@ -25,6 +26,7 @@ __all__ = [
     "Staged",
     "Violation",
     "combined",
+    "command_writing",
     "declared_rules",
     "version_of",
 ]

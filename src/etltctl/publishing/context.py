@@ -35,16 +35,37 @@ class LakeContext:
         return self.settings.rules(str(table))
 
     def writing(self, table: str) -> Command:
-        """Return the command that writes the table: its pipeline, or its job if no pipeline has that job or query."""
-        jobs = [name for name, job in self.settings.glue.jobs.items() if table in job.writes]
-        queries = [name for name, sql in self.settings.sql.items() if table == sql.writes]
-        steps = {*(f"glue:{job}" for job in jobs), *(f"sql:{name}" for name in queries)}
-        for name, pipeline in self.settings.pipelines.items():
-            if steps & set(pipeline.steps):
-                # The pipeline also makes what the job reads.
-                return command("run", name)
-        return command("run-glue", jobs[0]) if jobs else command("run", "PIPELINE")
+        """Return the command that writes the table."""
+        return command_writing(table, self.settings)
 
     def current(self, table: TableName) -> Described | None:
         """Return the table as the catalog describes it now; None if it is not there."""
         return self.catalog.table(*self.places.in_catalog(table))
+
+
+def command_writing(table: str, settings: Settings) -> Command:
+    """Return the command that writes a table: its pipeline, or its job or sync if no pipeline has it.
+
+    Args:
+        table: The table as `layer.table`.
+        settings: The settings.
+    """
+    jobs = [name for name, job in settings.glue.jobs.items() if table in job.writes]
+    syncs = [
+        name
+        for name in settings.sources
+        if table in {f"bronze.{stream}" for stream in settings.stream_locations(name)}
+    ]
+    queries = [name for name, sql in settings.sql.items() if table == sql.writes]
+    steps = {
+        *(f"glue:{job}" for job in jobs),
+        *(f"sql:{name}" for name in queries),
+        *(f"sync:{name}" for name in syncs),
+    }
+    for name, pipeline in settings.pipelines.items():
+        if steps & set(pipeline.steps):
+            # The pipeline also makes what the job reads.
+            return command("run", name)
+    if jobs:
+        return command("run-glue", jobs[0])
+    return command("sync", syncs[0]) if syncs else command("run", "PIPELINE")

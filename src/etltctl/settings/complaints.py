@@ -33,6 +33,12 @@ PLAIN_WORDS = {
     "missing": "is missing",
     "too_short": "must not be empty",
 }
+# Other words for the two values, which shells and other tools have. A setting has true and false only, in the file and
+# in a variable, so that both accept the same.
+BOOLEANS = {
+    **dict.fromkeys(("1", "yes", "on", "y", "t"), "true"),
+    **dict.fromkeys(("0", "no", "off", "n", "f"), "false"),
+}
 
 
 def complaint(problems: list[str]) -> ConfigurationError:
@@ -70,7 +76,18 @@ def problem(error: Any, layers: list[Layer]) -> str:
     # The value may be the secret itself, and errors end up in logs.
     if is_secret(".".join(keys)):
         text = text.partition(", got ")[0]
-    return f"{place}: {'.'.join(keys)} {text}"
+    return f"{place}: {'.'.join(keys)} {text}{_spelling(error, place)}"
+
+
+def _spelling(error: Any, place: str) -> str:
+    """Return how the value has to be written, if it is clear what is meant; else nothing."""
+    value = str(error["input"])
+    if error["type"].startswith("bool_") and (word := BOOLEANS.get(value.lower())):
+        return f": write {word}"
+    # A variable holds a value of TOML, so that digits alone are a number.
+    if error["type"] == "string_type" and place.startswith("env ") and value.isascii() and value.isalnum():
+        return f""": write it in quotes, '"{value}"'"""
+    return ""
 
 
 def _every_key() -> set[str]:

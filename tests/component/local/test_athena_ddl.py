@@ -104,10 +104,10 @@ def test_the_format_of_a_table_names_its_serde(athena: Athena, stored: str, serd
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("(id int)", "SYNTAX_ERROR: No location was specified for table. An S3 location must be specified"),
+        ("(id int)", "REFUSED: No location was specified for table. An S3 location must be specified"),
         ("(id foo) LOCATION 's3://b/'", "FAILED: ParseException line 1:36 cannot recognize input near 'foo'"),
         ("(id varchar) LOCATION 's3://b/'", "FAILED: ParseException line 1:36 cannot recognize input near"),
-        ("(id int) LOCATION 's3://b/' STORED", "SYNTAX_ERROR: line 1:61: mismatched input 'STORED'"),
+        ("(id int) LOCATION 's3://b/' STORED", "REFUSED: line 1:61: mismatched input 'STORED'"),
         ("(id int, id int) LOCATION 's3://b/'", "FAILED: SemanticException [Error 10036]: Duplicate column name: id"),
         ("(id int) PARTITIONED BY (id int) LOCATION 's3://b/'", "FAILED: SemanticException [Error 10035]"),
         ("(id int) LOCATION '/tmp/x'", "INVALID_PROPERTY: '/tmp/x' is not a location on S3"),
@@ -126,7 +126,7 @@ def test_a_table_that_athena_does_not_create_is_refused_at_its_place(
 
 def test_a_name_between_double_quotes_is_not_one_of_hive(athena: Athena) -> None:
     reason = athena.reason('DROP TABLE "t"')
-    assert reason == "SYNTAX_ERROR: line 1:12: mismatched input '\"t\"'. Expecting: <identifier>"
+    assert reason == "REFUSED: line 1:12: mismatched input '\"t\"'. Expecting: <identifier>"
 
 
 def test_a_dropped_table_is_gone_and_its_files_stay(athena: Athena) -> None:
@@ -187,7 +187,7 @@ def test_what_athena_changes_in_no_table_of_hive_s_is_refused(
 
 def test_alter_table_has_no_if_exists(athena: Athena) -> None:
     reason = athena.reason("ALTER TABLE IF EXISTS stay ADD COLUMNS (a int)")
-    assert reason == "SYNTAX_ERROR: line 1:16: no viable alternative at input 'ALTER TABLE IF EXISTS'"
+    assert reason == "REFUSED: line 1:16: no viable alternative at input 'ALTER TABLE IF EXISTS'"
 
 
 def test_properties_and_the_location_of_a_table_change(athena: Athena) -> None:

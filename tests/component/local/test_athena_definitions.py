@@ -139,3 +139,16 @@ def test_the_statement_that_creates_a_view_answers_as_the_view(shown: Athena) ->
 @pytest.mark.parametrize("statement", ["DESCRIBE", "SHOW COLUMNS IN", "SHOW CREATE TABLE", "SHOW PARTITIONS"])
 def test_a_missing_table_is_not_found(shown: Athena, statement: str) -> None:
     assert shown.reason(f"{statement} nothing").endswith("[Error 10001]: Table not found shown.nothing")
+
+
+def test_one_column_is_described_alone(shown: Athena) -> None:
+    assert shown.rows("DESCRIBE zoo id") == [padded("id", "int", "it's")]
+    assert shown.rows("DESC shown.zoo `day`") == [padded("day", "string", "from deserializer")]
+    reason = shown.reason("DESCRIBE zoo wings")
+    assert reason.endswith("cannot find field wings from [0:id, 1:name, 2:s, 3:day]")
+    for part in ("zoo s.aa", "FORMATTED zoo id", "EXTENDED zoo id"):
+        assert shown.reason(f"DESCRIBE {part}").startswith("NOT_SUPPORTED: ")
+    assert (
+        shown.reason("DESCRIBE zoo id name")
+        == "REFUSED: line 1:17: mismatched input 'name'. Expecting: <EOF>"
+    )

@@ -94,8 +94,11 @@ def test_more_than_a_hundred_partitions_are_refused(athena: Athena) -> None:
         ("INSERT INTO nothing SELECT 1", "TABLE_NOT_FOUND: line 1:13: "),
         ("INSERT INTO laps SELECT nope FROM laps", "COLUMN_NOT_FOUND: line 1:25: "),
         ("INSERT INTO laps VALUES (5000000000, 'a', 1)", ""),
-        ("INSERT INTO laps", "SYNTAX_ERROR: "),
-        ("INSERT OVERWRITE laps SELECT 1", ""),
+        ("INSERT INTO laps", "REFUSED: line 1:17: mismatched input '<EOF>'"),
+        (
+            "INSERT OVERWRITE laps SELECT 1",
+            "REFUSED: line 1:8: mismatched input 'OVERWRITE'. Expecting: 'INTO'",
+        ),
     ],
 )
 def test_a_statement_that_fails_adds_no_row(athena: Athena, sql: str, reason: str) -> None:

@@ -41,7 +41,7 @@ def test_a_view_keeps_its_query_and_the_types_of_its_columns(athena: Athena) -> 
     [
         ("CREATE VIEW bad AS SELECT 1", "MISSING_COLUMN_NAME: "),
         ("CREATE VIEW bad AS SELECT 1 AS a, 2 AS a", "DUPLICATE_COLUMN_NAME: "),
-        ("CREATE VIEW bad (a) AS SELECT 1", "SYNTAX_ERROR: "),
+        ("CREATE VIEW bad (a) AS SELECT 1", "REFUSED: line 1:17: mismatched input '('"),
         ("CREATE VIEW bad AS SELECT * FROM nothing", "TABLE_NOT_FOUND: line 1:34: "),
         ("CREATE VIEW nowhere.bad AS SELECT 1 AS a", "SCHEMA_NOT_FOUND: line 1:13: Schema nowhere not found"),
     ],

@@ -8,6 +8,8 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import BlockedError
+from etltctl.publishing import command_writing
+from etltctl.settings import load_settings
 from support.lakes import SmallLake
 from support.served import Served
 
@@ -30,3 +32,11 @@ def test_the_next_step_names_the_pipeline_or_the_job(
     with pytest.raises(BlockedError) as error:
         small.lake.current_location(table)
     assert error.value.hint == f"run the job that writes it first: {command}"
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [("bronze.api_results", "etltctl run api"), ("gold.strange", "etltctl run PIPELINE")],
+)
+def test_a_stream_is_written_by_its_source_s_pipeline(table: str, expected: str) -> None:
+    assert str(command_writing(table, load_settings(env="local", environ={}))) == expected

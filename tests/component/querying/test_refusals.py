@@ -32,9 +32,9 @@ def small(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         ("select * from information_schema.roles", "NOT_SUPPORTED: .*information_schema.roles"),
         ('select "$bucket" from (values 1) t(x)', r'NOT_SUPPORTED: .*"\$bucket"'),
         ('select * from "t$partitions"', r"TABLE_NOT_FOUND: .*t\$partitions"),
-        ("select 1,\n  'abc", "SYNTAX_ERROR: line 2:3: mismatched input ''', which is not closed"),
-        ("select 'it''s', \"abc", "SYNTAX_ERROR: line 1:17: mismatched input '\"'"),
-        ("select 1 /* note", r"SYNTAX_ERROR: line 1:10: mismatched input '/\*'"),
+        ("select 1,\n  'abc", "query REFUSED: line 2:3: mismatched input ''', which is not closed"),
+        ("select 'it''s', \"abc", "query REFUSED: line 1:17: mismatched input '\"'"),
+        ("select 1 /* note", r"query REFUSED: line 1:10: mismatched input '/\*'"),
         (
             "select city_key, count(*) from one",
             "EXPRESSION_NOT_AGGREGATE: .*'city_key' must be an aggregate expression or appear in GROUP BY clause",
@@ -58,8 +58,12 @@ def test_a_wrong_number_of_values_is_counted(small: SmallLake) -> None:
         ("select * from oen", "did you mean one? Every table: etltctl athena tables"),
         (
             "selec 1",
-            "correct the query at the place that the error names; it read no data and cost nothing. SQL",
+            "line 1, column 1, at selec 1: correct the query at the place that the error names; it read no",
         ),
+        ("select `city_key` from one", 'line 1, column 8: a query quotes names with ", and only DDL with `'),
+        ("select 1 as 2nd", "line 1, column 13: a name that begins with a digit needs double quotes"),
+        ("set session a = 1", "Athena has no statement SET"),
+        ("select 1 from", "line 1, column 14, at its end: correct the query"),
         (
             "select nope(1)",
             "correct the query at the place that the error names; it read no data and cost nothing. F",

@@ -129,7 +129,7 @@ def test_a_query_that_cannot_run_is_reported_in_athena_s_words(sample_lake: Work
             "next: etltctl athena describe gold.weather_daily\n",
         ),
         ("select ?", "INVALID_PARAMETER", "next: give each ? a value: -p VALUE"),
-        ("selec 1", "SYNTAX_ERROR", "next: correct the query"),
+        ("selec 1", "query REFUSED: line 1:1", "next: line 1, column 1, at selec 1: correct the query"),
     ):
         done = sample_lake.run("athena", "query", sql, code=1)
         assert code in done.stderr

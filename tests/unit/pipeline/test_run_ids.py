@@ -75,7 +75,8 @@ def test_an_ambiguous_end_of_an_id_names_both_runs(project: Path) -> None:
 
 def test_a_misspelt_run_gets_a_suggestion_in_every_command(project: Path) -> None:
     assert f"did you mean {KNOWN}?" in refused(project, "retry", "ydzi")
-    assert f"did you mean {KNOWN}?" in refused(project, "runs", "show", "20260102-0304-api-ydzi")
+    said = refused(project, "runs", "show", "20260102-0304-api-ydzi")
+    assert f"did you mean {KNOWN}? etltctl runs show {KNOWN}" in said
     assert "did you mean" not in refused(project, "retry", "something-else")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import RLock
@@ -25,6 +26,12 @@ READS = re.compile(
 CBOR_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)")
 # Services that sign with another name than the one of their model.
 MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions"}
+# The error of a member that is too long. Glue, SSM and CloudTrail answer ValidationException.
+TOO_LONG = {
+    "athena": "InvalidRequestException",
+    "lakeformation": "InvalidInputException",
+    "logs": "InvalidParameterException",
+}
 # A service of the future may take more than is known here, so a field that is not known is not a mistake.
 NOT_MISTAKES = frozenset({"unknown field", "more than one input", "empty input"})
 
@@ -123,7 +130,7 @@ def checked_input(request: Addressed, body: bytes) -> None:
 
     Raises:
         AwsError: `SerializationException` if it is not a JSON object, `ValidationException` if a member of it has
-            a wrong type or is missing.
+            a wrong type or is missing, the service's own error if one is too long.
     """
     from botocore.exceptions import BotoCoreError
     from botocore.validate import ParamValidator
@@ -149,3 +156,31 @@ def checked_input(request: Addressed, body: bytes) -> None:
     report._errors = [each for each in report._errors if each[0] not in NOT_MISTAKES]
     if report.has_errors():
         raise AwsError("ValidationException", report.generate_report()[:1000])
+    if place_and_limit := next(_too_long(fields, shape, ""), None):
+        place, limit = place_and_limit
+        # botocore checks minima only. The sentence is AWS's own, which all of these services have.
+        raise AwsError(
+            TOO_LONG.get(request.service, "ValidationException"),
+            f"1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must have length "
+            f"less than or equal to {limit}",
+        )
+
+
+def _too_long(value: Any, shape: Any, place: str) -> Iterator[tuple[str, int]]:
+    """Yield the place of each text, list and map that is longer than the model allows, and what it allows."""
+    kind, most = shape.type_name, shape.metadata.get("max")
+    if kind in ("string", "list", "map") and most is not None and len(value) > most:
+        yield place, most
+    if kind == "structure":
+        for name, item in value.items():
+            if item is not None and name in shape.members:
+                # AWS names a member as its services do inside, with a small letter first.
+                inner = f"{name[:1].lower()}{name[1:]}"
+                yield from _too_long(item, shape.members[name], f"{place}.{inner}" if place else inner)
+    elif kind == "list":
+        for number, item in enumerate(value, 1):
+            yield from _too_long(item, shape.member, f"{place}.{number}.member")
+    elif kind == "map":
+        for key, item in value.items():
+            yield from _too_long(key, shape.key, place)
+            yield from _too_long(item, shape.value, f"{place}.{key}.member")

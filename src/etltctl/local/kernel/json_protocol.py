@@ -22,13 +22,16 @@ class CallerOperation(Protocol):
 
 
 class AwsError(Exception):
-    """An error as AWS answers it: its code, its message, and the HTTP status."""
+    """An error as AWS answers it: its code, its message, the HTTP status, and the other members of its shape."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, members: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.members = members or {}
 
 
 def answer(operation: Operation, request: Request) -> Response:
@@ -38,7 +41,7 @@ def answer(operation: Operation, request: Request) -> Response:
     except AwsError as error:
         return _response(
             # JSON services spell the message's name both ways, and each SDK reads only one.
-            {"__type": error.code, "message": error.message, "Message": error.message},
+            {"__type": error.code, "message": error.message, "Message": error.message, **error.members},
             error.status,
         )
     except ConnectionError:

@@ -98,8 +98,9 @@ class Application:
             state, catalog, self._identities.is_principal, lambda: self._plane.catalog_changes
         )
         self._writes = CatalogWrites(self._governance, catalog.get_partitions, self._call)
-        self._of_others = self._writes.operations()
         guard = Guard(self._governance, history.record)
+        reads = CatalogReads(self._plane.call, guard)
+        self._of_others = {**self._writes.operations(), **reads.caller_operations()}
         self._athena = AthenaService(state, self._directory, catalog, guard, self._catalog_of)
         self._airbyte = AirbyteService(state, self._directory, lambda: url, sample_headers=keys.headers)
         self._further = {name: make(url, own) for name, make in further_services.items()}
@@ -112,7 +113,7 @@ class Application:
             "AmazonSSM.GetParameter": self._plane.get_parameter,
             "AmazonSSM.GetParameters": self._plane.get_parameters,
             **self._glue.operations(),
-            **CatalogReads(self._plane.call).operations(),
+            **reads.operations(),
             **self._athena.operations(),
             **history.operations(),
         }

@@ -75,10 +75,13 @@ def _in_one_region(environ: WSGIEnvironment) -> WSGIEnvironment:
 
 def _backend_app(create: Callable[[Any], Any], service: Any) -> Any:
     """Return moto's application of a service, whose failures come out as _RefusedError instead of as web pages."""
+    from botocore.model import OperationNotFoundError
     from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
     def on_error(error: Exception) -> Any:
-        if type(error) in {NotFound, MethodNotAllowed} or isinstance(error, NotImplementedError):
+        if type(error) in {NotFound, MethodNotAllowed} or isinstance(
+            error, NotImplementedError | OperationNotFoundError
+        ):
             raise _RefusedError(None) from error
         if isinstance(error, HTTPException):
             return error

@@ -86,7 +86,7 @@ def test_unload_writes_the_rows_as_parquet_and_returns_none(
             "partitioned_by takes ARRAY",
         ),
         ("UNLOAD (SELECT nothing FROM days) TO 's3://lake/out/' WITH (format='PARQUET')", "'nothing'"),
-        ("UNLOAD SELECT 1", "SYNTAX_ERROR"),
+        ("UNLOAD SELECT 1", "REFUSED: line 1:8: mismatched input 'SELECT'"),
         ("UNLOAD (SELECT 1 AS a) TO '/tmp/out' WITH (format='PARQUET')", "SYNTAX_ERROR"),
         ("UNLOAD (SELECT 1 AS a) TO 's3://nowhere/x/' WITH (format='PARQUET')", "NoSuchBucket"),
         (

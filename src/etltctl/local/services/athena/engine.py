@@ -23,6 +23,7 @@ from etltctl.local.services.athena.dialect import (
     Type,
     register,
     rendered,
+    require_grammar,
     tables_of,
     translate,
 )
@@ -229,7 +230,7 @@ def with_parameters(query: exp.Expr, parameters: Sequence[str]) -> exp.Expr:
 
 def _literal(text: str) -> exp.Expr:
     try:
-        return sqlglot.parse_one(text, read=AthenaSql)
+        return require_grammar(sqlglot.parse_one(text, read=AthenaSql))
     except SqlglotError as error:
         raise QueryError("INVALID_PARAMETER", f"{text} is not a literal of SQL") from error
 

@@ -48,6 +48,7 @@ class FileFormat:
     level: int | None = None
     delimiter: str = SEPARATORS[0]
     null: str = NULL
+    deeper: str = SEPARATORS[1:]  # the separators of the members of each level below the fields
 
     @property
     def suffix(self) -> str:
@@ -75,7 +76,9 @@ class FileFormat:
         return json.dumps({name: _json(row.get(name), kind) for name, kind in kinds.items()})
 
     def _fields(self, row: Mapping[str, Any], kinds: Mapping[str, Type]) -> str:
-        return self.delimiter.join(_text(row.get(name), kind, 1, self.null) for name, kind in kinds.items())
+        return self.delimiter.join(
+            _text(row.get(name), kind, self.deeper, self.null) for name, kind in kinds.items()
+        )
 
     def _parquet(self, rows: pa.Table) -> bytes:
         import pyarrow.parquet as pq
@@ -166,23 +169,23 @@ def _json(value: Any, kind: Type) -> Any:
     return float(value) if isinstance(value, Decimal) else _scalar(value, kind)
 
 
-def _text(value: Any, kind: Type, depth: int, null: str) -> str:
-    """Return a value as Hive's LazySimpleSerDe writes it; `depth` chooses the separator of its members."""
+def _text(value: Any, kind: Type, separators: str, null: str) -> str:
+    """Return a value as Hive's LazySimpleSerDe writes it; the first separator is that of its members."""
     if value is None:
         return null
-    separator = SEPARATORS[depth]
+    separator, deeper = separators[:1], separators[1:]
     if kind.is_("array"):
-        return separator.join(_text(item, kind.element, depth + 1, null) for item in value)
+        return separator.join(_text(item, kind.element, deeper, null) for item in value)
     if kind.is_("row"):
         members = zip(value.values(), kind.inners, strict=True)
-        return separator.join(_text(item, inner, depth + 1, null) for item, inner in members)
+        return separator.join(_text(item, inner, deeper, null) for item, inner in members)
     if kind.is_("map"):
         # The key and the value of an entry have the next separator between them, so their members are deeper by two.
         entries = (
-            [_text(part, inner, depth + 2, null) for part, inner in zip(entry, kind.inners, strict=True)]
+            [_text(part, inner, deeper[1:], null) for part, inner in zip(entry, kind.inners, strict=True)]
             for entry in value.items()
         )
-        return separator.join(SEPARATORS[depth + 1].join(entry) for entry in entries)
+        return separator.join(deeper[:1].join(entry) for entry in entries)
     return _scalar(value, kind)
 
 

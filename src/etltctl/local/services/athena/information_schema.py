@@ -106,7 +106,7 @@ def _iceberg(name: TableName, of: TableName, table: dict[str, Any], lake: Lake) 
 
 def _schemas(lake: Lake, values: Values, column: str) -> list[str]:
     # Trino lists this schema among the others.
-    names = sorted({*lake.catalog.get_databases(), METADATA})
+    names = sorted({*lake.databases(), METADATA})
     chosen = values.get(column)
     return [name for name in names if chosen is None or name in chosen]
 

@@ -36,7 +36,6 @@ class Metadata:
         return {
             "AmazonAthena.ListDataCatalogs": self.list_catalogs,
             "AmazonAthena.GetDataCatalog": self.get_catalog,
-            "AmazonAthena.ListDatabases": self.list_databases,
             "AmazonAthena.GetDatabase": self.get_database,
             "AmazonAthena.ListEngineVersions": self.list_engine_versions,
         }
@@ -44,6 +43,7 @@ class Metadata:
     def caller_operations(self) -> Mapping[str, CallerOperation]:
         """Return the operations whose answer depends on what the caller may see."""
         return {
+            "AmazonAthena.ListDatabases": self.list_databases,
             "AmazonAthena.ListTableMetadata": self.list_tables,
             "AmazonAthena.GetTableMetadata": self.get_table,
         }
@@ -67,12 +67,16 @@ class Metadata:
             raise AwsError("InvalidRequestException", f"Data catalog {body['Name']} was not found")
         return {"DataCatalog": registered}
 
-    def list_databases(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a page of the databases, in the order of their names."""
+    def list_databases(self, body: dict[str, Any], caller: str = OWNER) -> dict[str, Any]:
+        """Return a page of the databases that the caller may know of, in the order of their names."""
         _require_data_catalog(body)
         databases = self.catalog.call("AWSGlue.GetDatabases", {})["DatabaseList"]
         # Pages need an order that does not change while a caller turns them.
-        described = [_database(one) for one in sorted(databases, key=lambda one: str(one["Name"]))]
+        described = [
+            _database(one)
+            for one in sorted(databases, key=lambda one: str(one["Name"]))
+            if self.guard is None or self.guard.may_describe_database(caller, one["Name"])
+        ]
         return page_of("DatabaseList", described, body, COMMON)
 
     def get_database(self, body: dict[str, Any]) -> dict[str, Any]:

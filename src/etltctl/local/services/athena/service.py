@@ -22,6 +22,7 @@ from etltctl.local.services.athena.processes import CancelledError, Workers, run
 from etltctl.local.services.athena.records import LIVE, Record, content_of, read_records
 from etltctl.local.services.athena.results import Results
 from etltctl.local.services.athena.saved_queries import SavedQueries
+from etltctl.local.services.athena.statements.admission import refusal_of
 from etltctl.local.services.athena.statements.prepared import executed_kind
 from etltctl.local.services.athena.tables import Catalog, Guard, Lake
 from etltctl.local.services.athena.worker import Statement
@@ -89,12 +90,17 @@ class AthenaService:
         sql, token = body["QueryString"], body.get("ClientRequestToken", "")
         workgroup = body.get("WorkGroup", "primary")
         output = self._output_location(body, workgroup)
+        refused = refusal_of(sql)
         with self._lock:
             before = next((r for r in self._records.values() if token and r.token == token), None)
             if before is not None:
                 if (before.sql, before.parameters) != (sql, body.get("ExecutionParameters") or []):
                     raise AwsError("InvalidRequestException", "Idempotent parameters do not match")
                 return {"QueryExecutionId": before.id}
+            if refused is not None:
+                raise AwsError(
+                    "InvalidRequestException", refused.message, members={"AthenaErrorCode": "MALFORMED_QUERY"}
+                )
             query_id, kind = str(uuid4()), executed_kind(sql, workgroup, self._saved)
             context = body.get("QueryExecutionContext") or {}
             record = Record(

@@ -54,6 +54,9 @@ class Guard(Protocol):
     def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
         """Return whether the caller may know that the table exists."""
 
+    def may_describe_database(self, caller: str, database: str) -> bool:
+        """Return whether the caller may know that the database exists."""
+
 
 @dataclass(frozen=True)
 class Lake:
@@ -82,6 +85,14 @@ class Lake:
     def shows(self, database: str, described: Mapping[str, Any]) -> bool:
         """Return whether the caller may know of the table."""
         return self.guard is None or self.guard.may_describe(self.caller, database, described)
+
+    def databases(self) -> list[str]:
+        """Return the names of the databases that the caller may know of, sorted."""
+        # Glue lists them in the order of creation, Athena by name.
+        names = sorted(self.catalog.get_databases())
+        if self.guard is None:
+            return names
+        return [name for name in names if self.guard.may_describe_database(self.caller, name)]
 
 
 def find_table(

@@ -11,7 +11,6 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import AthenaSql, QueryError, Type, parse
 from etltctl.local.services.athena.dialect.errors import place as place_of
-from etltctl.local.services.athena.dialect.errors import syntax
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.types import hive_type
 
@@ -56,8 +55,6 @@ def perform(
         elif not query.args.get("exists"):
             raise QueryError("TABLE_NOT_FOUND", f"View '{at}.{name}' does not exist")
         return
-    if isinstance(query.this, exp.Schema):
-        raise syntax("mismatched input '('. Expecting: 'AS', 'COMMENT', 'SECURITY'", query.this)
     if at not in catalog.get_databases():
         raise QueryError(
             "SCHEMA_NOT_FOUND", f"{place_of(place.args.get('db') or place)}: Schema {at} not found"

@@ -6,9 +6,10 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-from etltctl.local.kernel.json_protocol import AwsError, Operation
+from etltctl.local.kernel.accounts import OWNER
+from etltctl.local.kernel.json_protocol import AwsError, CallerOperation, Operation
 
 Shape = dict[str, Any]
 Call = Callable[[str, Shape], Shape]
@@ -24,15 +25,26 @@ COMPARED = {
 }
 
 
+class Guard(Protocol):
+    """What is asked before a database or a table is listed."""
+
+    def may_describe(self, caller: str, database: str, table: Mapping[str, Any]) -> bool:
+        """Return whether the caller may know that the table exists."""
+
+    def may_describe_database(self, caller: str, database: str) -> bool:
+        """Return whether the caller may know that the database exists."""
+
+
 class CatalogReads:
     """Reads of databases, tables, partitions and versions, a page at a time and in a fixed order.
 
     Args:
         call: Performs an operation on the records, such as `AWSGlue.GetTables`, all in one answer; raises AwsError.
+        guard: Decides what a caller other than the owner finds in a listing.
     """
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, call: Call, guard: Guard) -> None:
+        self._call, self._guard = call, guard
 
     def operations(self) -> Mapping[str, Operation]:
         """Return what is answered here instead of by the control plane."""
@@ -49,12 +61,28 @@ class CatalogReads:
         }
         return {f"AWSGlue.{name}": operation for name, operation in operations.items()}
 
-    def _databases(self, body: Shape) -> Shape:
-        databases = self._call("AWSGlue.GetDatabases", _unpaged(body))["DatabaseList"]
+    def caller_operations(self) -> Mapping[str, CallerOperation]:
+        """Return the listings, which show to a caller what Lake Formation lets it know of."""
+        return {
+            "AWSGlue.GetDatabases": self._databases,
+            "AWSGlue.GetTables": self._tables,
+            "AWSGlue.SearchTables": self._search,
+        }
+
+    def _databases(self, body: Shape, caller: str = OWNER) -> Shape:
+        databases = [
+            one
+            for one in self._call("AWSGlue.GetDatabases", _unpaged(body))["DatabaseList"]
+            if self._guard.may_describe_database(caller, one["Name"])
+        ]
         return _page(body, "DatabaseList", sorted(databases, key=lambda one: str(one["Name"])), PAGE)
 
-    def _tables(self, body: Shape) -> Shape:
-        tables = self._call("AWSGlue.GetTables", _unpaged(body))["TableList"]
+    def _tables(self, body: Shape, caller: str = OWNER) -> Shape:
+        tables = [
+            table
+            for table in self._call("AWSGlue.GetTables", _unpaged(body))["TableList"]
+            if self._guard.may_describe(caller, body["DatabaseName"], table)
+        ]
         return _page(body, "TableList", sorted(tables, key=lambda one: str(one["Name"])), PAGE)
 
     def _partitions(self, body: Shape) -> Shape:
@@ -98,7 +126,7 @@ class CatalogReads:
                 errors.append({"TableName": body["TableName"], "VersionId": version, "ErrorDetail": detail})
         return {"Errors": errors}
 
-    def _search(self, body: Shape) -> Shape:
+    def _search(self, body: Shape, caller: str = OWNER) -> Shape:
         """SearchTables: by words in names, descriptions, columns and comments, and by filters on members."""
         tables = [
             table
@@ -109,7 +137,8 @@ class CatalogReads:
         fitting = [
             table
             for table in tables
-            if all(word in _searched(table) for word in words)
+            if self._guard.may_describe(caller, table["DatabaseName"], table)
+            and all(word in _searched(table) for word in words)
             and all(_fits(table, one) for one in body.get("Filters") or ())
         ]
         fitting.sort(key=lambda table: (table["DatabaseName"], table["Name"]))

@@ -71,6 +71,10 @@ class CatalogWrites:
 
     def _check_new_database(self, body: Shape, caller: str) -> None:
         database = body["DatabaseInput"]
+        with self.service.current() as records:
+            is_admin = caller in records.admins  # "Implicit permissions" gives administrators this one
+        if not is_admin:
+            self.require(caller, "CREATE_DATABASE")
         self._require_location(caller, database.get("LocationUri"), f"Database name: {database['Name']}")
 
     def _check_changed_database(self, body: Shape, caller: str) -> None:
@@ -116,16 +120,23 @@ class CatalogWrites:
         for location in sorted(moved):
             self._require_location(caller, location, _about(database, table))
 
-    def require(self, caller: str, permission: str, database: str, table: str = "") -> None:
-        """Raise AwsError unless the caller holds the permission, or the catalog object is still governed by IAM."""
+    def require(self, caller: str, permission: str, database: str = "", table: str = "") -> None:
+        """Raise AwsError unless the caller holds the permission, or the catalog object is still governed by IAM.
+
+        Without a database the object is the catalog itself.
+        """
         with self.service.current() as records:
             if not any(_gives(held, permission) for held in self._held(records, caller, database, table)):
                 word = permission.replace("_", " ").title()
-                raise AwsError("AccessDeniedException", f"{REFUSED}: Required {word} on {table or database}")
+                raise AwsError(
+                    "AccessDeniedException", f"{REFUSED}: Required {word} on {table or database or 'Catalog'}"
+                )
 
     def _held(self, records: Records, caller: str, database: str, table: str) -> Iterable[Mapping[str, Any]]:
         """Yield what the caller holds on the object, and what everybody holds unless the caller opted in on it."""
         target = key("TABLE", database, table) if table else key("DATABASE", database)
+        if not database:
+            target = key("CATALOG")
         # A grant on all tables of a database covers each, also those made after it.
         covering = {target, key("TABLE", database, ALL_TABLES)} if table else {target}
         # Hybrid access mode: for those who opted in, what IAM allows everybody counts no longer.

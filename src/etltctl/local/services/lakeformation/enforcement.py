@@ -74,6 +74,40 @@ class Guard:
             targets = {key("TABLE", database, table["Name"]), key("TABLE", database, ALL_TABLES)}
             return any(target in targets for target in records.grants.get(caller, {}))
 
+    def may_describe_database(self, caller: str, database: str) -> bool:
+        """Return whether the caller may know that the database exists.
+
+        Any permission on it suffices, and so does one on a table in it.
+        """
+        if caller == OWNER:
+            return True
+        with self.service.current() as records:
+            if caller in records.admins:
+                return True
+            target = key("DATABASE", database)
+            opted_in = {resource for name, resource in records.opt_ins if name in {caller, EVERYBODY}}
+            names = [caller] if target in opted_in else [caller, EVERYBODY]
+            return any(
+                self._is_about(of, database) and held["plain"]
+                for name in names
+                for of, held in records.grants.get(name, {}).items()
+            )
+
+    def _is_about(self, target: str, database: str) -> bool:
+        kind, *names = parts(target)
+        if kind != "POLICY":
+            return kind not in ("CATALOG", "LOCATION", "TAG") and names[0] == database
+        effective = self.service.tags.effective
+        expected = dict(json.loads(names[1]))
+        # A table has the tags of its database unless it overrides them.
+        return satisfies(effective(key("DATABASE", database)), expected) or (
+            names[0] == "TABLE"
+            and any(
+                satisfies(effective(key("TABLE", database, table["Name"])), expected)
+                for table in self.service.catalog.get_tables(database)
+            )
+        )
+
     def _granted(
         self, records: Records, caller: str, database: str, table: Mapping[str, Any]
     ) -> Iterator[Part]:

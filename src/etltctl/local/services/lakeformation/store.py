@@ -10,6 +10,7 @@ from typing import Any
 
 from etltctl.local.kernel.accounts import EVERYBODY, OWNER
 from etltctl.local.kernel.state_files import LateWrites, read_json
+from etltctl.local.services.lakeformation.resources import key
 
 OPEN = [{"Principal": {"DataLakePrincipalIdentifier": EVERYBODY}, "Permissions": ["ALL"]}]
 
@@ -27,6 +28,11 @@ def _first_settings() -> dict[str, Any]:
     }
 
 
+def _first_grants() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return what a new account grants: those whom IAM lets in may create databases, until that is revoked."""
+    return {EVERYBODY: {key("CATALOG"): {"plain": ["CREATE_DATABASE"], "grantable": []}}}
+
+
 @dataclass
 class Records:
     """The records by kind. Keys of resources are JSON lists (`resources.key_of`); grants are kept as granted.
@@ -41,10 +47,11 @@ class Records:
     tags: dict[str, list[str]] = field(default_factory=dict)
     assigned: dict[str, dict[str, str]] = field(default_factory=dict)
     filters: dict[str, dict[str, Any]] = field(default_factory=dict)
-    grants: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)
+    grants: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=_first_grants)
     opt_ins: list[list[str]] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     lost: bool = False
+    has_catalog: bool = True  # false in no new record: older files have no grants on the catalog
 
     @property
     def admins(self) -> set[str]:
@@ -89,13 +96,16 @@ def _parse(content: Any) -> Records:
         if type(value) is not type(first[name]):
             raise ValueError(f"{name} is not a {type(first[name]).__name__}")
     records = Records(**known)
+    if "has_catalog" not in content and not records.lost:
+        for target, held in _first_grants()[EVERYBODY].items():
+            records.grants.setdefault(EVERYBODY, {}).setdefault(target, held)
     records.admins  # noqa: B018  administrators that cannot be read would stop every question
     return records
 
 
 def _closed() -> Records:
     """Return records that show the tables to the owner only: tables that the lost records had closed stay closed."""
-    records = Records(lost=True)
+    records = Records(lost=True, grants={})
     # New tables are closed too, until an administrator says otherwise.
     records.settings |= {"CreateDatabaseDefaultPermissions": [], "CreateTableDefaultPermissions": []}
     return records

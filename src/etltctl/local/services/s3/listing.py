@@ -68,16 +68,7 @@ def listing_xml(
         return quote(key, safe="/") if coded else key
 
     with_owner = not is_v2 or query.get("fetch-owner") == "true"
-    nodes: list[tuple[str, Node]] = [
-        ("Name", bucket),
-        ("Prefix", name(query.get("prefix", ""))),
-        ("MaxKeys", str(limit)),
-        ("IsTruncated", "true" if one_page.next_after else "false"),
-    ]
-    if coded:
-        nodes.append(("EncodingType", "url"))
-    if delimiter := query.get("delimiter"):
-        nodes.append(("Delimiter", name(delimiter)))
+    nodes = _head(bucket, query, one_page, limit, name)
     if is_v2:
         nodes += _position_v2(query, one_page, len(objects) + len(one_page.folders), name)
     else:
@@ -98,24 +89,34 @@ def versions_xml(
     def name(key: str) -> str:
         return quote(key, safe="/") if coded else key
 
-    nodes: list[tuple[str, Node]] = [
-        ("Name", bucket),
-        ("Prefix", name(query.get("prefix", ""))),
+    nodes = _head(bucket, query, one_page, limit, name)
+    nodes += [
         ("KeyMarker", name(query.get("key-marker", ""))),
         ("VersionIdMarker", query.get("version-id-marker", "")),
-        ("MaxKeys", str(limit)),
-        ("IsTruncated", "true" if one_page.next_after else "false"),
     ]
-    if coded:
-        nodes.append(("EncodingType", "url"))
-    if delimiter := query.get("delimiter"):
-        nodes.append(("Delimiter", name(delimiter)))
     if one_page.next_after:
         nodes += [("NextKeyMarker", name(one_page.next_after)), ("NextVersionIdMarker", "null")]
     version: list[tuple[str, Node]] = [("VersionId", "null"), ("IsLatest", "true")]
     nodes += [("Version", [*version, *_contents(info, name(info.key), True)]) for info in objects]
     nodes += [("CommonPrefixes", [("Prefix", name(folder))]) for folder in one_page.folders]
     return xml("ListVersionsResult", nodes)
+
+
+def _head(
+    bucket: str, query: Mapping[str, str], one_page: Page, limit: int, name: Callable[[str], str]
+) -> list[tuple[str, Node]]:
+    """Return what every listing says first: what was asked for, and whether this is all of it."""
+    nodes: list[tuple[str, Node]] = [
+        ("Name", bucket),
+        ("Prefix", name(query.get("prefix", ""))),
+        ("MaxKeys", str(limit)),
+        ("IsTruncated", "true" if one_page.next_after else "false"),
+    ]
+    if query.get("encoding-type") == "url":
+        nodes.append(("EncodingType", "url"))
+    if delimiter := query.get("delimiter"):
+        nodes.append(("Delimiter", name(delimiter)))
+    return nodes
 
 
 def _position_v2(

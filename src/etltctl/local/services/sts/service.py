@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 from werkzeug.wrappers import Request, Response
 
 from etltctl.local.kernel.accounts import ACCOUNT, EVERYBODY, OWNER
+from etltctl.local.kernel.api_models import service_model
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.keys import Keys
 from etltctl.local.kernel.refusal_reasons import EXPIRED_TOKEN, UNKNOWN_KEY, WRONG_TOKEN, RefusedError
@@ -138,28 +139,32 @@ class Identities:
             # STS names the root user by the account's id. The folder's owner may do everything, as the root user may.
             user_id = ACCOUNT if arn == OWNER else "AIDA"
             return _xml(action, {"Arn": arn, "UserId": user_id, "Account": ACCOUNT})
+        if action in ("AssumeRole", "GetSessionToken"):
+            _check(action, form)
         if action == "AssumeRole":
-            return self._assume(form["RoleArn"], form["RoleSessionName"], self.caller(request))
+            return self._assume(form, self.caller(request))
         if action == "GetSessionToken":
-            return _xml(action, {"Credentials": self._begin(self.caller(request), "")[1]})
+            return _xml(action, {"Credentials": self._begin(self.caller(request), "", form)[1]})
         if action in REFUSED:
             text = f"the embedded server does not model sts {action}; nothing was changed"
             raise AwsError("NotImplementedException", text, 501)
         return None
 
-    def _assume(self, role: str, name: str, caller: str) -> Response:
+    def _assume(self, form: Mapping[str, str], caller: str) -> Response:
+        role, name = form["RoleArn"], form["RoleSessionName"]
         if ":role/" not in role or not self.is_principal(role):
             # AWS says no more than the first sentence: it hides which roles there are.
             text = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
             text += " because the account has no such role"
             return _error("AccessDenied", text, 403)
-        session, credentials = self._begin(role, name)
+        session, credentials = self._begin(role, name, form)
         user = {"AssumedRoleId": f"AROA:{name}", "Arn": session.arn}
         return _xml("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
 
-    def _begin(self, principal: str, name: str) -> tuple[Session, Mapping[str, str]]:
+    def _begin(self, principal: str, name: str, form: Mapping[str, str]) -> tuple[Session, Mapping[str, str]]:
         """Return a new session of a role or user, and its credentials as STS answers them."""
-        key, expires = f"ASIA{secrets.token_hex(8).upper()}", time.time() + SESSION_S
+        seconds = int(form.get("DurationSeconds") or SESSION_S)
+        key, expires = f"ASIA{secrets.token_hex(8).upper()}", time.time() + seconds
         session = Session(principal, name, expires, secrets.token_hex(20), secrets.token_hex(32))
         with self._lock:
             self._sessions[key] = session
@@ -174,6 +179,39 @@ class Identities:
     def _session(self, request: Request) -> Session | None:
         credential = read_credential(request.environ)
         return self._sessions.get(credential.access_key) if credential else None
+
+
+def _check(action: str, form: Mapping[str, str]) -> None:
+    """Check the fields of a form by the model of the operation.
+
+    Raises:
+        AwsError: A field is missing, is not a number, or is out of its limits.
+    """
+    shape = service_model("sts").operation_model(action).input_shape
+    for name, member in shape.members.items():
+        value, place = form.get(name), f"{name[:1].lower()}{name[1:]}"
+        if value is None:
+            if name in shape.required_members:
+                raise _invalid(
+                    f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
+                )
+        elif member.type_name == "integer" and not re.fullmatch(r"-?[0-9]{1,18}", value):
+            raise _invalid(f"Value '{value[:64]}' at '{place}' is not a number")
+        else:
+            size, what = (int(value), "value") if member.type_name == "integer" else (len(value), "length")
+            _check_limits(size, f"Value '{value[:64]}' at '{place}'", what, member.metadata)
+
+
+def _check_limits(size: int, about: str, what: str, limits: Mapping[str, int]) -> None:
+    rule = f"{about} failed to satisfy constraint: Member must have {what}"
+    if size < limits.get("min", size):
+        raise _invalid(f"{rule} greater than or equal to {limits['min']}")
+    if size > limits.get("max", size):
+        raise _invalid(f"{rule} less than or equal to {limits['max']}")
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationError", f"1 validation error detected: {message}")
 
 
 def _xml(action: str, result: Mapping[str, str | Mapping[str, str]]) -> Response:

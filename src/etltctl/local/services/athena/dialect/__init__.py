@@ -27,8 +27,9 @@ from etltctl.local.services.athena.dialect import (  # noqa: F401
     literals,
 )
 from etltctl.local.services.athena.dialect.assignments import Target, assigned
-from etltctl.local.services.athena.dialect.errors import FAIL, QueryError
+from etltctl.local.services.athena.dialect.errors import FAIL, MalformedQueryError, QueryError
 from etltctl.local.services.athena.dialect.expressions import Expressions
+from etltctl.local.services.athena.dialect.grammar import require_grammar
 from etltctl.local.services.athena.dialect.names import Field, Scope, TableName, tables_of
 from etltctl.local.services.athena.dialect.parsing import AthenaSql, expression, parse
 from etltctl.local.services.athena.dialect.queries import Queries
@@ -42,6 +43,7 @@ from etltctl.values import quoted_name
 
 __all__ = [
     "AthenaSql",
+    "MalformedQueryError",
     "QueryError",
     "TableName",
     "Target",
@@ -52,6 +54,7 @@ __all__ = [
     "parse",
     "register",
     "rendered",
+    "require_grammar",
     "tables_of",
     "translate",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts
-from etltctl.local.services.athena.dialect.errors import mismatch, syntax, unsupported
+from etltctl.local.services.athena.dialect.errors import mismatch, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.trino_types import BOOLEAN, Type
 from etltctl.local.services.athena.dialect.values import Value, member
@@ -224,18 +224,11 @@ def _null_safe(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.Is)
 def _is(compiler: Expressions, node: exp.Expr) -> Value:
-    # sqlglot reads `x IS TRUE`, which Trino does not have.
-    if not isinstance(node.expression, exp.Null):
-        raise syntax(
-            f"mismatched input '{node.expression.sql()}'. Expecting: 'DISTINCT', 'NOT', 'NULL'", node
-        )
     return Value(f"({compiler.value(node.this).sql} IS NULL)", BOOLEAN)
 
 
 @operator(exp.Between)
 def _between(compiler: Expressions, node: exp.Expr) -> Value:
-    if node.args.get("symmetric"):
-        raise syntax("mismatched input 'SYMMETRIC'", node)
     value, low, high = (compiler.value(node.args[key]) for key in ("this", "low", "high"))
     # BETWEEN becomes two comparisons, so that the rules of NaN, of zones and of char hold in it.
     first, second = compared(">=", value, low, node), compared("<=", value, high, node)
@@ -244,8 +237,6 @@ def _between(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.In)
 def _in(compiler: Expressions, node: exp.Expr) -> Value:
-    if node.args.get("unnest") or node.args.get("field"):
-        raise syntax("mismatched input in IN", node)
     if (query := node.args.get("query")) is not None:
         return _in_query(compiler, node, query)
     value, items = compiler.value(node.this), [compiler.value(item) for item in node.expressions]

@@ -23,6 +23,13 @@ class QueryError(Exception):
         self.message = message
 
 
+class MalformedQueryError(QueryError):
+    """A text that Athena's grammar does not have. Athena refuses it at the start, so that no execution is made."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("SYNTAX_ERROR", message)
+
+
 def place(node: exp.Expr | None) -> str:
     """Return `line L:C` of a node, or of the first part of it that knows its place."""
     for part in node.walk() if node is not None else ():
@@ -35,7 +42,7 @@ def place(node: exp.Expr | None) -> str:
 
 def syntax(message: str, node: exp.Expr | None = None) -> QueryError:
     """Build the error of a statement that Athena's grammar does not have."""
-    return QueryError("SYNTAX_ERROR", f"{place(node)}: {message}")
+    return MalformedQueryError(f"{place(node)}: {message}")
 
 
 def mismatch(message: str, node: exp.Expr | None = None) -> QueryError:

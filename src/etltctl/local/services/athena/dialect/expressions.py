@@ -190,8 +190,6 @@ def _with_inner_modifiers(compiler: Expressions, name: str, nodes: list[exp.Expr
         compiler = compiler.with_modifiers(order=inner.queries.order_keys(ordered, inner))
         nodes = [*nodes[:-1], *([ordered.this] if ordered.this is not None else [])]
     if nodes and isinstance(nodes[0], exp.Distinct):
-        if nodes[0].args.get("on"):
-            raise syntax("mismatched input 'ON'", node)
         compiler = compiler.with_modifiers(distinct=True)
         nodes = [*nodes[0].expressions, *nodes[1:]]
     return compiler.call(name, nodes, node)
@@ -207,11 +205,6 @@ def _filter(compiler: Expressions, node: exp.Expr) -> Value:
 def _nulls(compiler: Expressions, node: exp.Expr) -> Value:
     words = "IGNORE NULLS" if isinstance(node, exp.IgnoreNulls) else "RESPECT NULLS"
     return compiler.with_modifiers(nulls=words).value(node.this)
-
-
-@operator(exp.WithinGroup)
-def _within_group(compiler: Expressions, node: exp.Expr) -> Value:
-    raise syntax("mismatched input 'WITHIN'", node)  # LISTAGG, which has it, is read as another node
 
 
 @operator(exp.Window)

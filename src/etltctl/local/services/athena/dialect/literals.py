@@ -12,7 +12,8 @@ from etltctl.local.services.athena.dialect.casts import cast, common_type_of
 from etltctl.local.services.athena.dialect.datetimes import LITERALS, interval_literal
 from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
-from etltctl.local.services.athena.dialect.parsing import FOREIGN_TYPE, LITERAL
+from etltctl.local.services.athena.dialect.grammar import LITERAL
+from etltctl.local.services.athena.dialect.parsing import FOREIGN_TYPE
 from etltctl.local.services.athena.dialect.registry import Call, function
 from etltctl.local.services.athena.dialect.trino_types import (
     BIGINT,
@@ -101,8 +102,6 @@ def _null(compiler: Expressions, node: exp.Expr) -> Value:
 @operator(exp.HexString)
 def _hexadecimal(compiler: Expressions, node: exp.Expr) -> Value:
     digits = re.sub(r"\s", "", str(node.this))
-    if len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]*", digits):
-        raise syntax("Binary literal must contain an even number of hexadecimal digits", node)
     return Value(f"unhex('{digits}')", VARBINARY)
 
 
@@ -130,16 +129,12 @@ def _cast(compiler: Expressions, node: exp.Expr) -> Value:
     assert isinstance(node, exp.Cast)
     if node.meta.get(LITERAL):
         return _typed(compiler, node)
-    if any(node.args.get(key) for key in ("format", "action", "default")):
-        raise syntax("mismatched input in CAST", node)
     value = compiler.value(node.this)
     return cast(value, of_node(node.args["to"]), compiler, node, is_try=isinstance(node, exp.TryCast))
 
 
 def _typed(compiler: Expressions, node: exp.Cast) -> Value:
     """Translate `date '…'` and its like, whose text is checked when the query is read."""
-    if not isinstance(node.this, exp.Literal) or not node.this.is_string:
-        raise syntax("mismatched input", node)
     name = node.args["to"].this.name
     written = node.this.name
     if name == "DECIMAL":
@@ -178,12 +173,6 @@ def row_of(values: list[Value]) -> Value:
         for name, value in zip(kind.field_names, values, strict=True)
     )
     return Value(f"struct_pack({parts})", kind)
-
-
-@operator(exp.Concat)
-def _two_literals(compiler: Expressions, node: exp.Expr) -> Value:
-    """Refuse two literals next to each other, which sqlglot joins as MySQL does."""
-    raise syntax("mismatched input. Expecting: ',', <EOF>", node)
 
 
 @function("row")

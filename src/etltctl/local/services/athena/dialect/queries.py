@@ -169,8 +169,6 @@ class Queries:
         raise unsupported(node.key.upper())
 
     def _set_operation(self, node: exp.SetOperation, outer: Scope | None) -> Query:
-        if any(node.args.get(key) for key in ("by_name", "kind", "side", "on")):
-            raise syntax("mismatched input", node)
         left, right = self.query(node.this, outer), self.query(node.expression, outer)
         word = node.key.upper()
         if len(left.columns) != len(right.columns):
@@ -291,6 +289,4 @@ def _names_itself(cte: exp.Expr) -> bool:
 def _refuse_unknown_clauses(node: exp.Expr) -> None:
     for key, value in node.args.items():
         if value and key not in CLAUSES and not (isinstance(node, exp.Values) and key == "pivots"):
-            if key == "qualify":
-                raise syntax("mismatched input 'QUALIFY'", node)
             raise unsupported(f"the clause {key.upper().strip('_')}")

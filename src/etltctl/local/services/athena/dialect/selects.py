@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, syntax, unsupported
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, place, unsupported
 from etltctl.local.services.athena.dialect.expressions import Expressions
 from etltctl.local.services.athena.dialect.names import Field, Output, Query, Scope, refuse_grouping
 from etltctl.local.services.athena.dialect.relations import from_clause
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 def select(queries: Queries, node: exp.Select, outer: Scope | None) -> Query:
     """Translate a SELECT."""
-    _refuse(node)
     sql, scope = from_clause(queries, node, outer)
     compiler = Expressions(scope, _with_windows(queries, node))
     columns, values = _outputs(compiler, node, scope)
@@ -100,8 +99,6 @@ def _outputs(compiler: Expressions, node: exp.Select, scope: Scope) -> tuple[lis
         for name, value in _items(compiler, item, scope):
             columns.append(Output(name, value.type, f"c{len(columns)}"))
             values.append(value)
-    if not columns:
-        raise syntax("mismatched input 'FROM'", node)
     return columns, values
 
 
@@ -150,8 +147,6 @@ def _qualified_star(compiler: Expressions, item: exp.Column, scope: Scope) -> li
 
 
 def _starred(star: exp.Expr, fields: Sequence[Field], node: exp.Expr) -> Sequence[Field]:
-    if any(star.args.get(key) for key in ("except_", "replace", "rename", "ilike")):
-        raise syntax("mismatched input '('", node)
     if not fields:
         raise QueryError(
             "COLUMN_NOT_FOUND", f"{place(node)}: SELECT * not allowed in queries without FROM clause"
@@ -163,8 +158,6 @@ def _grouped(compiler: Expressions, node: exp.Select, values: Sequence[Value]) -
     group = node.args.get("group")
     if group is None:
         return ""
-    if group.args.get("all") or group.args.get("totals"):
-        raise syntax("mismatched input 'ALL'", group)
     parts = [_group_item(compiler, item, values) for item in group.expressions]
     for key in ("grouping_sets", "cube", "rollup"):
         parts += [_group_item(compiler, item, values) for item in group.args.get(key) or ()]
@@ -190,14 +183,6 @@ def _with_windows(queries: Queries, node: exp.Select) -> Queries:
     if not named:
         return queries
     return replace(queries, windows={**queries.windows, **named})
-
-
-def _refuse(node: exp.Select) -> None:
-    distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        raise syntax("mismatched input 'ON'", node)
-    if node.args.get("kind"):
-        raise syntax("mismatched input", node)
 
 
 def window(queries: Queries, node: exp.Expr, compiler: Expressions) -> str:

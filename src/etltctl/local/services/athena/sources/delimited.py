@@ -26,12 +26,12 @@ def lazy_simple(columns: Columns, indices: Sequence[int], parameters: Mapping[st
     """Return the reader of a line that LazySimpleSerDe writes. A text that does not fit its type is null."""
     # Hive reads the delimiter from either property. Without both it is Control-A.
     field = parameters.get("field.delim", parameters.get("serialization.format", "\x01"))
-    separators = [_character(field), *CONTROLS[1:]]
+    separators = [character(field), *CONTROLS[1:]]
     for depth, names in ((1, ("collection.delim", "colelction.delim")), (2, ("mapkey.delim",))):
         separators[depth] = next(
-            (_character(parameters[n]) for n in names if n in parameters), separators[depth]
+            (character(parameters[n]) for n in names if n in parameters), separators[depth]
         )
-    escape = _character(parameters["escape.delim"]) if parameters.get("escape.delim") else ""
+    escape = character(parameters["escape.delim"]) if parameters.get("escape.delim") else ""
     if parameters.get("timestamp.formats") and any(
         columns[index][1].name == "timestamp" for index in indices
     ):
@@ -122,13 +122,13 @@ def _split(text: str, separator: str, escape: str, most: int = -1) -> list[str]:
 
 
 def _unescaped(text: str, escape: str) -> str:
-    def character(match: re.Match[str]) -> str:
+    def unescaped(match: re.Match[str]) -> str:
         return {"n": "\n", "r": "\r"}.get(match[1], match[1])
 
-    return re.sub(re.escape(escape) + "(.)", character, text, flags=re.DOTALL)
+    return re.sub(re.escape(escape) + "(.)", unescaped, text, flags=re.DOTALL)
 
 
-def _character(text: str) -> str:
+def character(text: str) -> str:
     """Return the character that a property names: by its code, or by itself. Hive does so."""
     if re.fullmatch(r"-?\d{1,3}", text) and -128 <= int(text) <= 127:
         return chr(int(text) & 0xFF)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
-from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_alterations, partitions
 from etltctl.local.services.athena.statements.hive import NOTHING, failed, is_view, table_of
+from etltctl.local.services.athena.statements.partitions import Action, Altered
 from etltctl.local.services.athena.statements.reader import Reader
 from etltctl.local.services.athena.statements.registry import Execution, statement
 
@@ -32,6 +33,9 @@ SUBTYPES = {
     ("RENAME", "TO", "PARTITION"): "",
     ("RENAME",): "ALTER_TABLE_RENAME",
 }
+
+# The first words of the actions, of Hive's tables and of those of Iceberg.
+ACTIONS = ("ADD", "CHANGE", "DROP", "PARTITION", "RENAME", "REPLACE", "SET", "UNSET")
 
 
 def subtype_of(sql: str) -> str:
@@ -55,52 +59,54 @@ def alter_table(execution: Execution) -> Answer:
     if reader.accept("IF"):
         raise reader.no_alternative("ALTER TABLE IF EXISTS")
     name = reader.table(execution.database)
+    if reader.next.word not in ACTIONS:
+        raise reader.mismatch(*ACTIONS)
+    # A table of Iceberg has actions of its own, so that the table decides by which grammar the rest is read.
     table = table_of(execution, name, takes_iceberg=True)
     if is_iceberg(table):
         return iceberg_alterations.alter(execution, name, reader)
-    partition = reader.partition() if reader.accept("PARTITION") else None
+    partition = reader.partition() if reader.accept("PARTITION") else {}
+    action = _read_action(reader, has_partition=bool(partition))
     if is_view(table):
         raise failed(
             "SemanticException [Error 10131]: To alter a view you need to use the ALTER VIEW command."
         )
-    # Columns come first: `ADD COLUMNS` and `ADD PARTITION` begin with the same word.
-    change = _change(reader)
-    if change is not None:
-        _change_columns(execution, name, partition, change)
-    elif reader.accept("SET", "LOCATION"):
-        _set_location(execution, name, table, partition, reader)
-    elif partition is None and reader.accept("SET", "TBLPROPERTIES"):
-        _set_properties(execution, name, reader)
-    else:
-        partitions.alter(execution, name, table, partition, reader)
+    action(Altered(execution, name, table, partition))
     return NOTHING
 
 
 Columns = list[dict[str, str]]
 
 
-def _change(reader: Reader) -> Callable[[Columns, Columns], Columns] | None:
-    """Read an action on columns; return what makes the new columns of the old ones and the partition columns."""
-    if reader.accept("ADD", "COLUMNS"):
-        added = _columns(reader)
-        return lambda old, keys: _distinct([*old, *added], keys)
-    if reader.accept("REPLACE", "COLUMNS"):
-        replaced = _columns(reader)
-        return lambda _, keys: _distinct(replaced, keys)
+def _read_action(reader: Reader, *, has_partition: bool) -> Action:
+    """Read the action up to the end of the statement, and return what performs it."""
+    # Columns come first: `ADD COLUMNS` and `ADD PARTITION` begin with the same word.
+    for words in (("ADD", "COLUMNS"), ("REPLACE", "COLUMNS")):
+        if reader.accept(*words):
+            columns = reader.columns()
+            reader.end()
+            return partial(_change_columns, columns=columns, is_added=words[0] == "ADD")
     is_renamed = reader.accepts("RENAME", "TO") and not reader.accepts("RENAME", "TO", "PARTITION")
     if is_renamed or reader.accepts("CHANGE"):
-        # Athena has both for tables of Iceberg only. Glue cannot rename a table.
-        raise failed("Query type not supported by DDL engine.")
+        return lambda _: _refuse()
     if reader.accepts("DROP", "COLUMN"):
         reader.take()
         raise reader.mismatch("PARTITION")
-    return None
+    if reader.accept("SET", "LOCATION"):
+        location = partitions.location(reader)
+        reader.end()
+        return partial(_set_location, location=location)
+    if not has_partition and reader.accept("SET", "TBLPROPERTIES"):
+        properties = reader.properties()
+        reader.end()
+        return partial(_set_properties, properties=properties)
+    return partitions.read_action(reader, has_partition=has_partition)
 
 
-def _columns(reader: Reader) -> Columns:
-    columns = reader.columns()
-    reader.end()
-    return columns
+def _refuse() -> NoReturn:
+    """Refuse to rename a table or to change one column: Athena does that for tables of Iceberg only."""
+    # Glue cannot rename a table.
+    raise failed("Query type not supported by DDL engine.")
 
 
 # Hive compares names without their case, also with those of the partition columns.
@@ -113,50 +119,36 @@ def _distinct(columns: Columns, keys: Columns) -> Columns:
     return columns
 
 
-def _change_columns(
-    execution: Execution,
-    name: TableName,
-    partition: dict[str, str] | None,
-    change: Callable[[Columns, Columns], Columns],
-) -> None:
-    table = table_of(execution, name)
+def _change_columns(altered: Altered, columns: Columns, *, is_added: bool) -> None:
+    table = altered.table
     keys = table.get("PartitionKeys") or []
+
+    def change(stored: dict[str, Any]) -> dict[str, Any]:
+        return {**stored, "Columns": _distinct([*(stored["Columns"] if is_added else []), *columns], keys)}
+
     # The partitions keep their own columns: Athena does not cascade a change to them.
-    if partition is not None:
-        partitions.update(
-            execution, name, table, partition, lambda old: {**old, "Columns": change(old["Columns"], keys)}
-        )
+    if altered.partition:
+        partitions.update(altered, change)
         return
-    stored = table["StorageDescriptor"]
-    update(execution, name, table, StorageDescriptor={**stored, "Columns": change(stored["Columns"], keys)})
+    update(altered, StorageDescriptor=change(table["StorageDescriptor"]))
 
 
-def _set_location(
-    execution: Execution,
-    name: TableName,
-    table: dict[str, Any],
-    partition: dict[str, str] | None,
-    reader: Reader,
-) -> None:
-    location = partitions.location(reader)
-    reader.end()
-    if partition is not None:
-        partitions.update(execution, name, table, partition, lambda old: {**old, "Location": location})
+def _set_location(altered: Altered, location: str) -> None:
+    if altered.partition:
+        partitions.update(altered, lambda old: {**old, "Location": location})
         return
-    update(execution, name, table, StorageDescriptor={**table["StorageDescriptor"], "Location": location})
+    update(altered, StorageDescriptor={**altered.table["StorageDescriptor"], "Location": location})
 
 
-def _set_properties(execution: Execution, name: TableName, reader: Reader) -> None:
-    properties = reader.properties()
-    reader.end()
-    table = table_of(execution, name)
-    update(execution, name, table, Parameters={**(table.get("Parameters") or {}), **properties})
+def _set_properties(altered: Altered, properties: dict[str, str]) -> None:
+    update(altered, Parameters={**(altered.table.get("Parameters") or {}), **properties})
 
 
-def update(execution: Execution, name: TableName, table: dict[str, Any], **changes: Any) -> None:
+def update(altered: Altered, **changes: Any) -> None:
     """Write a table with changes to the catalog, and note the time as Hive does."""
     # UpdateTable replaces the whole table. Members that GetTable adds, such as CreateTime, are refused by Glue.
+    table = altered.table
     described = {key: table[key] for key in KEPT if table.get(key) is not None} | changes
     noted = {**(described.get("Parameters") or {}), "transient_lastDdlTime": str(int(time.time()))}
-    body = {"DatabaseName": name.database, "TableInput": {**described, "Parameters": noted}}
-    execution.lake.catalog.call("AWSGlue.UpdateTable", body)
+    body = {"DatabaseName": altered.name.database, "TableInput": {**described, "Parameters": noted}}
+    altered.execution.lake.catalog.call("AWSGlue.UpdateTable", body)

@@ -10,8 +10,9 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError, TableName
 from etltctl.local.services.athena.dialect.names import CATALOG
+from etltctl.local.services.athena.dialect.tokens import unclosed
 
 TEXTS = (TokenType.STRING, TokenType.NATIONAL_STRING)
 UNQUOTED = re.compile(r"[A-Za-z_]\w*")
@@ -37,13 +38,13 @@ class QueryClauses:
         """Take the text of a statement apart.
 
         Raises:
-            QueryError: SYNTAX_ERROR for a quote or a comment that is not closed.
+            MalformedQueryError: A quote or a comment is not closed.
         """
         self._sql = sql
         try:
             self._tokens: Sequence[Token] = _Words().tokenize(sql)
         except TokenError as error:
-            raise QueryError("SYNTAX_ERROR", "line 1:1: a quote or a comment is not closed") from error
+            raise unclosed(sql) from error
         # One semicolon may follow, as in the grammar of every other statement.
         if self._tokens and self._tokens[-1].token_type == TokenType.SEMICOLON:
             self._tokens = self._tokens[:-1]
@@ -150,7 +151,8 @@ class QueryClauses:
     def rest(self) -> str:
         """Read all that is left, and return it at its own place in a text that is else empty."""
         first, self._at = self._at, len(self._tokens)
-        return self._kept(first, self._at)
+        # Nothing but blanks is left where the text ends too early, so that the error stands at its end.
+        return self._kept(first, self._at) or re.sub(r"[^\n]", " ", self._sql)
 
     def ends_with(self, *words: str) -> bool:
         """Cut these words off the end, and return whether they were there."""
@@ -186,8 +188,8 @@ class QueryClauses:
         """Build the error of a token that the grammar does not have here."""
         token = self._next
         text = "<EOF>" if token is None else self._sql[token.start : token.end + 1]
-        return QueryError(
-            "SYNTAX_ERROR", f"{self.line}: mismatched input '{text}'. Expecting: {', '.join(expected)}"
+        return MalformedQueryError(
+            f"{self.line}: mismatched input '{text}'. Expecting: {', '.join(expected)}"
         )
 
     @property

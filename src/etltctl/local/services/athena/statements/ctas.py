@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.clauses import QueryClauses
@@ -18,6 +18,7 @@ from etltctl.local.services.athena.statements.written_rows import (
     Rows,
     new_columns,
     read_layout,
+    read_query,
     register_partitions,
     rows_of,
     urls_of,
@@ -48,11 +49,10 @@ def create_table_as(execution: Execution) -> Answer:
     properties = clauses.properties() if clauses.accept("WITH") else {}
     if not clauses.accept("AS"):
         # Without AS it is a table that Hive makes, and of these Athena has external ones only.
-        raise QueryError(
-            "SYNTAX_ERROR", "No location was specified for table. An S3 location must be specified"
-        )
+        raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     is_empty = clauses.ends_with("WITH", "NO", "DATA")
     clauses.ends_with("WITH", "DATA")
+    query = read_query(clauses.rest())
     is_of_iceberg = _is_iceberg(properties)
     # Everything that can be refused without reading a row is refused first.
     layout = Layout() if is_of_iceberg else _layout(properties)
@@ -67,12 +67,14 @@ def create_table_as(execution: Execution) -> Answer:
             "TABLE_ALREADY_EXISTS",
             f"line {name.line}:{name.column}: Table 'awsdatacatalog.{name.database}.{name.name}' already exists",
         )
+    # Asked before the query runs, or a caller without the permission would leave files behind.
+    execution.lake.catalog.require("CREATE_TABLE", name.database, "")
     if is_of_iceberg:
-        return iceberg_tables.create_as(execution, name, names, clauses.rest(), properties, is_empty=is_empty)
+        return iceberg_tables.create_as(execution, name, names, query, properties, is_empty=is_empty)
     location = _location(execution, location)
     require_empty(location, execution.lake.directory, f"{name.database}.{name.name}")
     target = new_columns(layout.partitioned_by, names, needs_names=not names)
-    rows = rows_of(execution, clauses.rest(), target, is_empty=is_empty)
+    rows = rows_of(execution, query, target, is_empty=is_empty)
     _require_buckets(layout, rows)
     # The files come before the table: a query never sees a table whose rows are still missing.
     written = write_rows(

@@ -97,8 +97,7 @@ def show_databases(execution: Execution) -> Answer:
     reader.take()
     pattern = reader.text() if reader.accept("LIKE") else ""
     reader.end()
-    # Glue lists them in the order of creation, Athena by name.
-    names = sorted(execution.lake.catalog.get_databases())
+    names = execution.lake.databases()
     return texts("database_name", [name for name in names if _is_like(name, pattern)])
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_definitions
+from etltctl.local.services.athena.statements.databases import DDL_TASK
 from etltctl.local.services.athena.statements.details import extended, formatted
 from etltctl.local.services.athena.statements.formats import DELIMITERS, LAZY_SIMPLE
 from etltctl.local.services.athena.statements.hive import (
@@ -43,8 +45,13 @@ def describe(execution: Execution) -> Answer:
     )
     name = reader.table(execution.database)
     partition = reader.partition() if reader.accept("PARTITION") else None
+    column = reader.name() if reader.next.kind in ("word", "quoted") else ""
+    if column and (detail or reader.accept(".")):
+        raise unsupported("DESCRIBE of a part of a column, or with EXTENDED or FORMATTED of one")
     reader.end()
     table = table_of(execution, name, takes_iceberg=True)
+    if column and not (is_view(table) or is_iceberg(table)):
+        return _described_column(column, columns_of(execution, name, table))
     if is_view(table):
         return described_view(table)
     if is_iceberg(table):
@@ -58,6 +65,16 @@ def describe(execution: Execution) -> Answer:
     else:
         rows = _rows(columns, table)
     return joined(COLUMNS, rows)
+
+
+def _described_column(name: str, columns: Sequence[Mapping[str, str]]) -> Answer:
+    """Return the answer of DESCRIBE for one column."""
+    known = next((column for column in columns if column["Name"].lower() == name), None)
+    if known is None:
+        names = ", ".join(f"{number}:{column['Name']}" for number, column in enumerate(columns))
+        raise failed(f"{DDL_TASK} cannot find field {name} from [{names}]")
+    # Hive asks the table's SerDe here, which leaves its mark where a column has no comment.
+    return joined(COLUMNS, [_row({**known, "Comment": known.get("Comment") or "from deserializer"})])
 
 
 def described_view(view: Mapping[str, Any]) -> Answer:

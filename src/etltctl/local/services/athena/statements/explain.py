@@ -50,7 +50,10 @@ def table(execution: Execution) -> Answer:
     """Return all rows of a table."""
     clauses = QueryClauses(execution.sql)
     clauses.expect("TABLE")
-    return query(replace(execution, sql=f"SELECT * FROM {clauses.rest().strip()}"))
+    rest = clauses.rest().strip()
+    if not rest:
+        raise clauses.mismatch("<identifier>")
+    return query(replace(execution, sql=f"SELECT * FROM {rest}"))
 
 
 def _options(clauses: QueryClauses) -> dict[str, str]:

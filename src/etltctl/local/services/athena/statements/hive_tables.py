@@ -7,6 +7,7 @@ from typing import Any
 
 from etltctl.local.services.athena.dialect import QueryError, Type
 from etltctl.local.services.athena.file_formats import CODECS, NULL, SEPARATORS, FileFormat
+from etltctl.local.services.athena.sources.delimited import character
 from etltctl.local.services.athena.statements.formats import FORMATS, TEXT
 from etltctl.local.services.athena.types import hive_type
 from etltctl.local.services.athena.written_files import Layout
@@ -26,8 +27,6 @@ JSON_SERDES = (
 # Properties of a table of text that the files of an insert would not follow.
 UNFOLLOWED = (
     "escape.delim",
-    "colelction.delim",
-    "mapkey.delim",
     "skip.header.line.count",
     "serialization.encoding",
 )
@@ -134,5 +133,14 @@ def _format(name: str, properties: Mapping[str, str]) -> FileFormat:
     for one in UNFOLLOWED:
         if properties.get(one, "0") not in ("0", ""):
             raise QueryError("NOT_SUPPORTED", f"the embedded Athena does not insert into a table with {one}")
-    delimiter = properties.get("field.delim") or SEPARATORS[0]
-    return FileFormat(name, codec, None, delimiter, properties.get("serialization.null.format", NULL))
+    # Read as the SerDe reads them, so that it finds again what an insert writes.
+    delimiter = properties.get("field.delim") or properties.get("serialization.format") or SEPARATORS[0]
+    items = properties.get("collection.delim") or properties.get("colelction.delim") or SEPARATORS[1]
+    keys = properties.get("mapkey.delim") or SEPARATORS[2]
+    return FileFormat(
+        name,
+        codec,
+        null=properties.get("serialization.null.format", NULL),
+        delimiter=character(delimiter),
+        deeper=f"{character(items)}{character(keys)}{SEPARATORS[3:]}",
+    )

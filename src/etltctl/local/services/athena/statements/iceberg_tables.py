@@ -20,6 +20,7 @@ from etltctl.local.services.athena.written_files import place_of
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
+    from sqlglot import exp
 
 
 def create(execution: Execution) -> Answer:
@@ -100,7 +101,7 @@ def create_as(
     execution: Execution,
     name: TableName,
     names: Sequence[str],
-    sql: str,
+    query: exp.Expr,
     properties: dict[str, Any],
     *,
     is_empty: bool,
@@ -111,7 +112,7 @@ def create_as(
         execution: The statement.
         name: The name of the table, which does not exist.
         names: The names of its columns; empty for those of the query.
-        sql: The query.
+        query: The query.
         properties: The properties of the statement, without `table_type`.
         is_empty: Whether the table gets no rows.
     """
@@ -129,7 +130,7 @@ def create_as(
             "ICEBERG_FILESYSTEM_ERROR", f"Cannot create a table on a non-empty location: {location}"
         )
     target = new_columns((), names, needs_names=not names, kept=kept_type)
-    rows = rows_of(execution, sql, target, is_empty=is_empty)
+    rows = rows_of(execution, query, target, is_empty=is_empty)
     schema = schema_of_rows(dict(rows.kinds))
     arguments = {"partition_spec": spec_of(partitioning, schema), "properties": own}
     files = _create_with(execution, name, schema, location.rstrip("/"), rows, arguments)

@@ -20,6 +20,7 @@ from etltctl.local.services.athena.statements.registry import Execution, stateme
 from etltctl.local.services.athena.statements.written_rows import (
     ROWS,
     Rows,
+    read_query,
     register_partitions,
     rows_of,
     urls_of,
@@ -36,18 +37,19 @@ def insert(execution: Execution) -> Answer:
     clauses.expect("INSERT", "INTO")
     name = clauses.table(execution.database)
     names = clauses.column_list()
+    query = read_query(clauses.rest())
     described = _table(execution, name)
     if is_iceberg(described):
         chosen = _chosen(iceberg_tables.columns_of(execution, name), names, name)
         return iceberg_tables.insert(
-            execution, name, chosen, rows_of(execution, clauses.rest(), _columns(chosen, name))
+            execution, name, chosen, rows_of(execution, query, _columns(chosen, name))
         )
     # New files look like those that are there: the SerDe reads both.
     layout = layout_of(described)
     kinds = CatalogTable(name, described, []).types
     chosen = _chosen(kinds, names, name)
     rows = _with_partition_columns(
-        rows_of(execution, clauses.rest(), _columns(chosen, name)), kinds, layout.partitioned_by
+        rows_of(execution, query, _columns(chosen, name)), kinds, layout.partitioned_by
     )
     places = _Places(execution, name, described, layout.partitioned_by)
     written = write_rows(rows.table, kinds, layout, places.location, execution.lake.directory)

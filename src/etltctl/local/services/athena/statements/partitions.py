@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from etltctl.hive import folder_of, partition_of, unescaped
@@ -18,52 +19,71 @@ AT_ONCE = {"BatchCreatePartition": 100, "BatchDeletePartition": 25}  # partition
 Stored = dict[str, Any]
 
 
-def alter(
-    execution: Execution,
-    name: TableName,
-    table: dict[str, Any],
-    partition: dict[str, str] | None,
-    reader: Reader,
-) -> None:
-    """Perform an action of ALTER TABLE on partitions.
+@dataclass(frozen=True)
+class Altered:
+    """What an ALTER TABLE changes.
 
-    Args:
+    Attributes:
         execution: The statement.
         name: The name of the table.
         table: The table in the catalog's shape.
-        partition: The values after the first PARTITION, or None.
-        reader: The statement from the action on.
+        partition: The values after the first PARTITION; empty if it changes the table.
     """
-    if partition is not None:
+
+    execution: Execution
+    name: TableName
+    table: dict[str, Any]
+    partition: dict[str, str]
+
+
+Action = Callable[[Altered], None]
+
+
+def read_action(reader: Reader, *, has_partition: bool) -> Action:
+    """Read an action of ALTER TABLE on partitions up to the end, and return what performs it.
+
+    Args:
+        reader: The statement from the action on.
+        has_partition: Whether a partition stands before the action.
+
+    Raises:
+        MalformedQueryError: Athena's grammar does not have the action.
+    """
+    if has_partition:
         reader.expect("RENAME", "TO", "PARTITION")
         to = reader.partition()
         reader.end()
-        _rename(execution, name, table, partition, to)
-    elif reader.accept("ADD"):
-        _add(execution, name, table, reader)
-    elif reader.accept("DROP"):
-        _drop(execution, name, table, reader)
-    else:
-        raise reader.mismatch("ADD", "DROP", "PARTITION", "REPLACE", "SET")
+        return lambda altered: _rename(altered, to)
+    if reader.accept("ADD"):
+        return _read_add(reader)
+    if reader.accept("DROP"):
+        return _read_drop(reader)
+    raise reader.mismatch("ADD", "DROP", "PARTITION", "REPLACE", "SET")
 
 
-def _add(execution: Execution, name: TableName, table: dict[str, Any], reader: Reader) -> None:
+def _read_add(reader: Reader) -> Action:
     is_optional = reader.accept("IF", "NOT", "EXISTS")
+    if reader.next.word != "PARTITION":
+        raise reader.mismatch("PARTITION", "COLUMNS")
+    parts: list[tuple[dict[str, str], str]] = []
+    while reader.accept("PARTITION"):
+        parts.append((reader.partition(), location(reader) if reader.accept("LOCATION") else ""))
+    reader.end()
+    return lambda altered: _add(altered, parts, is_optional=is_optional)
+
+
+def _add(altered: Altered, parts: Sequence[tuple[dict[str, str], str]], *, is_optional: bool) -> None:
+    execution, name, table = altered.execution, altered.name, altered.table
     # A partition gets a copy of the table's columns and format. A later change of the table does not reach it.
     stored, inputs = table["StorageDescriptor"], []
     known = {tuple(one["Values"]) for one in execution.lake.catalog.get_partitions(name.database, name.name)}
-    if reader.next.word != "PARTITION":
-        raise reader.mismatch("PARTITION", "COLUMNS")
-    while reader.accept("PARTITION"):
-        values = _whole(table, reader.partition())
-        place = location(reader) if reader.accept("LOCATION") else _below(stored, values)
+    for part, place in parts:
+        values = _whole(table, part)
         if tuple(values.values()) not in known:
-            inputs.append(
-                {"Values": list(values.values()), "StorageDescriptor": {**stored, "Location": place}}
-            )
+            described = {**stored, "Location": place or _below(stored, values)}
+            inputs.append({"Values": list(values.values()), "StorageDescriptor": described})
         elif not is_optional:
             raise failed(f"{DDL_TASK} AlreadyExistsException(message:Partition already exists.)")
-    reader.end()
     _create(execution, name, inputs)
 
 
@@ -72,7 +92,7 @@ def _create(execution: Execution, name: TableName, inputs: Sequence[dict[str, An
         _call(execution, "BatchCreatePartition", name, PartitionInputList=few)
 
 
-def _drop(execution: Execution, name: TableName, table: dict[str, Any], reader: Reader) -> None:
+def _read_drop(reader: Reader) -> Action:
     is_optional = reader.accept("IF", "EXISTS")
     reader.expect("PARTITION")
     parts = [reader.partition()]
@@ -80,6 +100,11 @@ def _drop(execution: Execution, name: TableName, table: dict[str, Any], reader: 
         reader.expect("PARTITION")
         parts.append(reader.partition())
     reader.end()
+    return lambda altered: _drop(altered, parts, is_optional=is_optional)
+
+
+def _drop(altered: Altered, parts: Sequence[dict[str, str]], *, is_optional: bool) -> None:
+    execution, name, table = altered.execution, altered.name, altered.table
     # All parts are checked before the first is dropped. Two of them may name one partition.
     dropped: dict[tuple[str, ...], None] = {}
     for part in parts:
@@ -92,35 +117,24 @@ def _drop(execution: Execution, name: TableName, table: dict[str, Any], reader: 
         _call(execution, "BatchDeletePartition", name, PartitionsToDelete=few)
 
 
-def _rename(
-    execution: Execution, name: TableName, table: dict[str, Any], old: dict[str, str], new: dict[str, str]
-) -> None:
-    values = list(_whole(table, new).values())
-    if _matching(execution, name, table, _whole(table, new)):
+def _rename(altered: Altered, to: dict[str, str]) -> None:
+    values = _whole(altered.table, to)
+    if _matching(altered.execution, altered.name, altered.table, values):
         raise failed(f"{DDL_TASK} AlreadyExistsException(message:Partition already exists.)")
     # The files of an external table stay where they are.
-    update(execution, name, table, old, lambda stored: stored, values)
+    update(altered, lambda stored: stored, list(values.values()))
 
 
-def update(
-    execution: Execution,
-    name: TableName,
-    table: dict[str, Any],
-    partition: dict[str, str],
-    change: Callable[[Stored], Stored],
-    values: list[str] | None = None,
-) -> None:
-    """Change one partition in the catalog.
+def update(altered: Altered, change: Callable[[Stored], Stored], values: list[str] | None = None) -> None:
+    """Change the partition in the catalog that an ALTER TABLE names.
 
     Args:
-        execution: The statement.
-        name: The name of the table.
-        table: The table in the catalog's shape.
-        partition: The value of every partition column.
+        altered: The table and its partition.
         change: Returns the new StorageDescriptor of the old one.
         values: The partition's new values, if they change.
     """
-    old = partition_of_table(execution, name, table, partition)
+    execution, name = altered.execution, altered.name
+    old = partition_of_table(execution, name, altered.table, altered.partition)
     new = {
         "Values": values or old["Values"],
         "StorageDescriptor": change(old["StorageDescriptor"]),

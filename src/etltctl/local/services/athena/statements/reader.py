@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from etltctl.hive import parse_type
-from etltctl.local.services.athena.dialect import QueryError, TableName
+from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError, TableName
 from etltctl.local.services.athena.dialect.names import CATALOG
 
 TOKEN = re.compile(
@@ -85,7 +85,7 @@ class Reader:
         """Read these words, one after the other.
 
         Raises:
-            QueryError: SYNTAX_ERROR if another follows.
+            MalformedQueryError: Another follows.
         """
         for word in words:
             if not self.accept(word):
@@ -112,7 +112,7 @@ class Reader:
         if len(parts) == 1:  # SHOW CREATE TABLE writes `database.table`, and Hive reads it back
             parts = parts[0].split(".")
         if len(parts) > 3:
-            raise QueryError("SYNTAX_ERROR", f"Invalid table name {'.'.join(parts)}")
+            raise MalformedQueryError(f"Invalid table name {'.'.join(parts)}")
         if len(parts) == 3 and parts[0] != CATALOG:
             raise QueryError(
                 "CATALOG_NOT_FOUND", f"line {line}:{column}: Catalog '{parts[0]}' does not exist"
@@ -225,14 +225,14 @@ class Reader:
         """Build the error of a token that the grammar does not have here."""
         line, column = self.place(self.next)
         words = ", ".join(word if word.startswith("<") else f"'{word}'" for word in expected)
-        return QueryError(
-            "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{self.next.text}'. Expecting: {words}"
+        return MalformedQueryError(
+            f"line {line}:{column}: mismatched input '{self.next.text}'. Expecting: {words}"
         )
 
     def no_alternative(self, text: str) -> QueryError:
         """Build the error of a text up to the next token that begins no statement."""
         line, column = self.place(self.next)
-        return QueryError("SYNTAX_ERROR", f"line {line}:{column}: no viable alternative at input '{text}'")
+        return MalformedQueryError(f"line {line}:{column}: no viable alternative at input '{text}'")
 
     def place(self, token: Token) -> tuple[int, int]:
         """Return the line and the column where a token begins, both counted from 1."""
@@ -255,8 +255,8 @@ def _tokens(sql: str) -> Iterator[Token]:
                 sql.count("\n", 0, match.start()) + 1,
                 match.start() - sql.rfind("\n", 0, match.start()),
             )
-            raise QueryError(
-                "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{match[0]}', which is not closed"
+            raise MalformedQueryError(
+                f"line {line}:{column}: mismatched input '{match[0]}', which is not closed"
             )
         if kind != "space":
             yield Token(kind, match[0], match.start())

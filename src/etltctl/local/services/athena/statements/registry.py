@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import duckdb
 
-from etltctl.local.services.athena.dialect import parse
+from etltctl.local.services.athena.dialect import MalformedQueryError, parse
 from etltctl.local.services.athena.engine import Answer, run
 from etltctl.local.services.athena.tables import Lake
 
 # White space, comments, and the mark of byte order that some editors write first.
 SPACE = re.compile(r"(?:\s|\ufeff|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 WORD = re.compile(r"[A-Za-z_]+(?![\w.])")
+TOKEN = re.compile(r"\w+|\"[^\"]*\"|\S")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,10 @@ def perform(execution: Execution) -> Answer:
         AwsError: the caller lacks a permission.
     """
     registered = _registered(execution.sql)
-    return registered[1](execution) if registered else query(execution)
+    if registered is None:
+        _require_known(execution.sql)
+        return query(execution)
+    return registered[1](execution)
 
 
 def query(execution: Execution) -> Answer:
@@ -135,6 +139,30 @@ def query(execution: Execution) -> Answer:
 def first_words(sql: str, most: int = 6) -> tuple[str, ...]:
     """Return the words that a text begins with, in capitals, as far as they are bare words."""
     return tuple(word for _, word in zip(range(most), _words(sql), strict=False))
+
+
+def _require_known(sql: str) -> None:
+    """Refuse a text that begins as a statement and goes on as none of those that begin so.
+
+    Raises:
+        MalformedQueryError: At the first word that does not fit.
+    """
+    words = first_words(sql)
+    fits = 0
+    while fits < len(words) and any(known[: fits + 1] == words[: fits + 1] for known in _STATEMENTS):
+        fits += 1
+    if not fits:
+        return
+    expected = sorted({known[fits] for known in _STATEMENTS if known[:fits] == words[:fits]})
+    at = SPACE.match(sql).end()  # type: ignore[union-attr]
+    for word in words[:fits]:
+        at = SPACE.match(sql, at + len(word)).end()  # type: ignore[union-attr]
+    token = TOKEN.match(sql, at)
+    line, column = sql.count("\n", 0, at) + 1, at - sql.rfind("\n", 0, at)
+    raise MalformedQueryError(
+        f"line {line}:{column}: mismatched input '{token[0] if token else '<EOF>'}'. Expecting: "
+        + ", ".join(f"'{word}'" for word in expected)
+    )
 
 
 def _words(sql: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.local.services.athena.dialect import QueryError
+from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_tables
@@ -146,9 +146,7 @@ def _check(clauses: Clauses) -> None:
     """
     # The location is checked first: Athena refuses a table without one before it reads the rest.
     if not clauses.location:
-        raise QueryError(
-            "SYNTAX_ERROR", "No location was specified for table. An S3 location must be specified"
-        )
+        raise MalformedQueryError("No location was specified for table. An S3 location must be specified")
     if not LOCATION.fullmatch(clauses.location):
         raise QueryError(
             "INVALID_PROPERTY", f"'{clauses.location}' is not a location on S3: s3://bucket/prefix/"

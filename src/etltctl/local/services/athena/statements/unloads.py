@@ -6,7 +6,13 @@ from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.registry import Execution, statement
-from etltctl.local.services.athena.statements.written_rows import new_columns, read_layout, rows_of, urls_of
+from etltctl.local.services.athena.statements.written_rows import (
+    new_columns,
+    read_layout,
+    read_query,
+    rows_of,
+    urls_of,
+)
 from etltctl.local.services.athena.written_files import place_of, require_empty, write_rows
 
 
@@ -21,6 +27,7 @@ def unload(execution: Execution) -> Answer:
     clauses.expect("WITH")
     properties = clauses.properties()
     clauses.end()
+    query = read_query(sql)
     # CREATE TABLE AS has these two. UNLOAD makes no table that could keep them.
     if "bucketed_by" in properties or "bucket_count" in properties:
         raise QueryError("INVALID_PROPERTY", "UNLOAD has no property bucketed_by")
@@ -29,7 +36,7 @@ def unload(execution: Execution) -> Answer:
         raise QueryError("INVALID_PROPERTY", f"UNLOAD has no property {', '.join(sorted(properties))}")
     bucket, prefix = place_of(location)
     require_empty(location, execution.lake.directory)
-    rows = rows_of(execution, sql, new_columns(layout.partitioned_by))
+    rows = rows_of(execution, query, new_columns(layout.partitioned_by))
     written = write_rows(
         rows.table,
         rows.kinds,

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from etltctl.local.kernel.json_protocol import AwsError
-from etltctl.local.services.athena.dialect import QueryError, TableName, Target, Type, parse
+from etltctl.local.services.athena.dialect import (
+    MalformedQueryError,
+    QueryError,
+    TableName,
+    Target,
+    Type,
+    parse,
+)
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Column, answered
 from etltctl.local.services.athena.file_formats import read_format
@@ -35,20 +42,30 @@ class Rows:
     scanned: int
 
 
-def rows_of(execution: Execution, sql: str, target: Target, *, is_empty: bool = False) -> Rows:
+def read_query(sql: str) -> exp.Expr:
+    """Return the query in a text.
+
+    Raises:
+        MalformedQueryError: It is not a query, or not one of Athena's grammar.
+    """
+    query = parse(sql)
+    if not isinstance(query, exp.Query | exp.Values):
+        lead = sql[: len(sql) - len(sql.lstrip())]
+        line, column = lead.count("\n") + 1, len(lead) - lead.rfind("\n")
+        word = sql.split(maxsplit=1)[0]
+        raise MalformedQueryError(f"line {line}:{column}: mismatched input '{word}'. Expecting: <query>")
+    return query
+
+
+def rows_of(execution: Execution, query: exp.Expr, target: Target, *, is_empty: bool = False) -> Rows:
     """Run a query and return its rows as the columns of a table.
 
     Args:
         execution: the statement around the query.
-        sql: the query.
+        query: the query, as `read_query` returned it.
         target: the columns of the table.
         is_empty: whether the columns are wanted without a row.
     """
-    query = parse(sql)
-    if not isinstance(query, exp.Query | exp.Values):
-        raise QueryError(
-            "SYNTAX_ERROR", f"line 1:1: mismatched input '{query.key.upper()}'. Expecting: <query>"
-        )
     if is_empty:
         # A limit on the query itself would replace its own one and keep its ORDER BY.
         query = exp.select("*").from_(exp.Subquery(this=query, alias=exp.to_identifier("v"))).limit(0)

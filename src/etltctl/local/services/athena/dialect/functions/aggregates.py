@@ -10,7 +10,6 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect.errors import (
     QueryError,
     invalid_argument,
-    syntax,
     unsupported,
 )
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
@@ -242,8 +241,6 @@ def _listagg_form(compiler: Expressions, node: exp.Expr) -> Value:
     if overflow is not None and not (isinstance(overflow, exp.Var) or overflow == "ERROR"):
         raise unsupported("LISTAGG with ON OVERFLOW TRUNCATE")
     ordered, inner = node.this, replace(compiler, modifiers=Modifiers())
-    if not isinstance(ordered, exp.Order):
-        raise syntax("mismatched input. Expecting: 'WITHIN'", node)
     compiler = compiler.with_modifiers(order=compiler.queries.order_keys(ordered, inner))
     value = ordered.this
     if isinstance(value, exp.Distinct):

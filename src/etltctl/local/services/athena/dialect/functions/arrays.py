@@ -7,7 +7,7 @@ from sqlglot import exp
 from etltctl.local.services.athena.dialect import casts, errors
 from etltctl.local.services.athena.dialect.casts import cast
 from etltctl.local.services.athena.dialect.comparisons import equality
-from etltctl.local.services.athena.dialect.errors import QueryError, mismatch, syntax
+from etltctl.local.services.athena.dialect.errors import QueryError, mismatch
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.functions.lambdas import (
     array_of,
@@ -264,8 +264,6 @@ def _contains_sequence(call: Call) -> Value:
 
 @operator(exp.Bracket)
 def _subscript(compiler: Expressions, node: exp.Expr) -> Value:
-    if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Slice):
-        raise syntax("mismatched input ':'", node)
     value, index = compiler.value(node.this), compiler.value(node.expressions[0])
     if value.type.is_("array") and index.type.is_integer:
         at, held = casts.coerced(index, BIGINT).sql, value.sql

@@ -60,9 +60,7 @@ def _answers(node: exp.Expr) -> _Answers:
     return _Answers(**answers)
 
 
-def _path_of(node: exp.Expr | None) -> str:
-    if not isinstance(node, exp.Literal) or not node.is_string:
-        raise syntax("a JSON path has to be a literal", node)
+def _path_of(node: exp.Expr) -> str:
     parsed(node.name)
     return node.name
 
@@ -114,8 +112,6 @@ def _json_value(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.JSONExtract)
 def _json_query(compiler: Expressions, node: exp.Expr) -> Value:
-    if not node.args.get("json_query"):
-        raise syntax("mismatched input '->'", node)
     path, answers = _path_of(node.expression), _answers(node)
     wrapper = str(node.args["option"].name if node.args.get("option") else "WITHOUT").upper()
     quote = node.args.get("quote")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import casts
-from etltctl.local.services.athena.dialect.errors import QueryError, invalid_argument, mismatch, syntax
+from etltctl.local.services.athena.dialect.errors import QueryError, invalid_argument, mismatch
 from etltctl.local.services.athena.dialect.expressions import Expressions, operator
 from etltctl.local.services.athena.dialect.functions import string_algorithms
 from etltctl.local.services.athena.dialect.functions.array_constructors import concatenated
@@ -186,8 +186,6 @@ def _common(one: Type, other: Type) -> Type | None:
 
 @operator(exp.Trim)
 def _trim_form(compiler: Expressions, node: exp.Expr) -> Value:
-    if node.args.get("collation"):
-        raise syntax("mismatched input 'COLLATE'", node)
     position = str(node.args.get("position") or "BOTH").upper()
     name = {"BOTH": "trim", "LEADING": "ltrim", "TRAILING": "rtrim"}[position]
     characters = node.args.get("expression")
@@ -196,8 +194,6 @@ def _trim_form(compiler: Expressions, node: exp.Expr) -> Value:
 
 @operator(exp.StrPosition)
 def _position(compiler: Expressions, node: exp.Expr) -> Value:
-    if node.args.get("position") or node.args.get("occurrence"):
-        raise syntax("mismatched input ','", node)
     return compiler.call("position", [node.args["substr"], node.this], node)
 
 
