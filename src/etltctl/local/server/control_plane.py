@@ -154,8 +154,14 @@ class ControlPlane:
         )
         return response.get_data(as_text=True) if response.status_code < 400 else ""
 
+    def create_table(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Glue's CreateTable. The form in which Glue itself writes the metadata of Iceberg is refused."""
+        _refuse_open_format(body, "OpenTableFormatInput", "CreateTable")
+        return self.call("AWSGlue.CreateTable", body)
+
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
+        _refuse_open_format(body, "UpdateOpenTableFormatInput", "UpdateTable")
         expected = body.get("VersionId")
         name = {"DatabaseName": body.get("DatabaseName"), "Name": body.get("TableInput", {}).get("Name")}
         with self._lock:
@@ -283,3 +289,13 @@ def _operation(environ: WSGIEnvironment) -> str:
     """Return the operation's name: from the header, or the path of a service that speaks REST."""
     target: str = environ.get("HTTP_X_AMZ_TARGET", "")
     return target.rpartition(".")[2] or environ.get("PATH_INFO", "").lstrip("/")
+
+
+def _refuse_open_format(body: dict[str, Any], member: str, operation: str) -> None:
+    # moto would leave the member out and make a table of Iceberg that has no metadata.
+    if body.get(member):
+        raise AwsError(
+            "InvalidInputException",
+            f"the embedded Glue does not model {member} of {operation}; nothing was changed. "
+            "Let Athena or a library of Iceberg write the metadata",
+        )
