@@ -19,6 +19,7 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.state_files import MISSHAPEN, LateWrites, read_json, set_aside
 from etltctl.local.server.backend_data import KEPT_SERVICES, from_nodes, read_pickled, to_nodes
 from etltctl.local.server.moto_answers import answer_of, moto_application
+from etltctl.local.services.glue.open_formats import refuse_open_format
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -156,12 +157,12 @@ class ControlPlane:
 
     def create_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's CreateTable. The form in which Glue itself writes the metadata of Iceberg is refused."""
-        _refuse_open_format(body, "OpenTableFormatInput", "CreateTable")
+        refuse_open_format(body, "OpenTableFormatInput", "CreateTable")
         return self.call("AWSGlue.CreateTable", body)
 
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
-        _refuse_open_format(body, "UpdateOpenTableFormatInput", "UpdateTable")
+        refuse_open_format(body, "UpdateOpenTableFormatInput", "UpdateTable")
         expected = body.get("VersionId")
         name = {"DatabaseName": body.get("DatabaseName"), "Name": body.get("TableInput", {}).get("Name")}
         with self._lock:
@@ -289,13 +290,3 @@ def _operation(environ: WSGIEnvironment) -> str:
     """Return the operation's name: from the header, or the path of a service that speaks REST."""
     target: str = environ.get("HTTP_X_AMZ_TARGET", "")
     return target.rpartition(".")[2] or environ.get("PATH_INFO", "").lstrip("/")
-
-
-def _refuse_open_format(body: dict[str, Any], member: str, operation: str) -> None:
-    # moto would leave the member out and make a table of Iceberg that has no metadata.
-    if body.get(member):
-        raise AwsError(
-            "InvalidInputException",
-            f"the embedded Glue does not model {member} of {operation}; nothing was changed. "
-            "Let Athena or a library of Iceberg write the metadata",
-        )
