@@ -80,8 +80,11 @@ class Scan:
         for task in tasks:
             piece = self._piece(scan, task)
             piece = piece.rename_columns([column.lower() for column in piece.column_names])
-            path = task.file.file_path if task and has_paths else None
-            piece = piece.append_column(PATH, pa.array([path] * piece.num_rows, pa.string()))
+            # Most queries do not read the path, and nulls take no memory.
+            paths = pa.nulls(piece.num_rows, pa.string())
+            if task and has_paths:
+                paths = pa.array([task.file.file_path] * piece.num_rows, pa.string())
+            piece = piece.append_column(PATH, paths)
             if self.has_positions:
                 piece = piece.append_column(ROW, pa.array(range(piece.num_rows), pa.int64()))
             pieces.append(piece)
