@@ -88,6 +88,7 @@ def athena(server: Served) -> Athena:
         "TBLPROPERTIES ('table_type'='ICEBERG')"
     )
     athena.succeed("INSERT INTO t VALUES (1, 'a')")
+    athena.succeed("CREATE VIEW seen AS SELECT id FROM t")
     athena.succeed("CREATE EXTERNAL TABLE plain (id int) LOCATION 's3://ice-refused-lake/plain/'")
     return athena
 
@@ -154,6 +155,7 @@ LIKE = "WITH (table_type = 'ICEBERG', is_external = false, location = 's3://ice-
         ("SELECT * FROM plain FOR VERSION AS OF 1", "NOT_SUPPORTED: line 1:15: This connector does not support versio"),
         ("SELECT * FROM t FOR VERSION AS OF 'a'", "TYPE_MISMATCH: "),
         ("SELECT * FROM t FOR TIMESTAMP AS OF 1", "TYPE_MISMATCH: "),
+        ("SELECT * FROM seen FOR VERSION AS OF 1", "NOT_SUPPORTED: "),
         ('SELECT * FROM "t$nothing"', "TABLE_NOT_FOUND: "),
         ('SELECT * FROM "plain$snapshots"', "TABLE_NOT_FOUND: "),
     ],
@@ -164,3 +166,46 @@ def test_what_athena_refuses_is_refused_in_its_words(athena: Athena, sql: str, r
     assert "n" not in [
         table["Name"] for table in athena.glue.get_tables(DatabaseName="ice_refused")["TableList"]
     ]
+
+
+def test_glue_refuses_to_write_the_metadata_of_a_table_itself(athena: Athena) -> None:
+    description = {"Name": "n", "StorageDescriptor": {"Columns": [], "Location": "s3://ice-refused-lake/n/"}}
+    glue = athena.glue
+    with pytest.raises(glue.exceptions.InvalidInputException, match="does not model OpenTableFormatInput"):
+        glue.create_table(
+            DatabaseName="ice_refused",
+            TableInput=description,
+            OpenTableFormatInput={"IcebergInput": {"MetadataOperation": "CREATE", "Version": "2"}},
+        )
+    tables = glue.get_tables(DatabaseName="ice_refused")["TableList"]
+    assert "n" not in [table["Name"] for table in tables]
+
+
+def test_a_table_without_its_metadata_says_so(athena: Athena) -> None:
+    stored = {"Columns": [{"Name": "id", "Type": "int"}], "Location": "s3://ice-refused-lake/lost/"}
+    for name, metadata in (
+        ("lost", "s3://ice-refused-lake/lost/0.json"),
+        ("torn", "s3://ice-refused-lake/torn.json"),
+    ):
+        parameters = {"table_type": "ICEBERG", "metadata_location": metadata}
+        description = {"Name": name, "StorageDescriptor": stored, "Parameters": parameters}
+        athena.glue.create_table(DatabaseName="ice_refused", TableInput=description)
+    athena.s3.put_object(Bucket="ice-refused-lake", Key="torn.json", Body=b"{")
+    assert athena.reason("SELECT * FROM lost").startswith("ICEBERG_MISSING_METADATA: Metadata not found")
+    assert athena.reason("SELECT * FROM torn").startswith("ICEBERG_INVALID_METADATA: ")
+
+
+def test_a_data_file_that_is_torn_or_missing_is_named(athena: Athena) -> None:
+    athena.succeed(
+        "CREATE TABLE holed (id int) LOCATION 's3://ice-refused-lake/holed/' TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    athena.succeed("INSERT INTO holed VALUES 1")
+    (key,) = athena.keys("s3://ice-refused-lake/holed/data/")
+    athena.s3.put_object(Bucket="ice-refused-lake", Key=key, Body=b"torn")
+    assert athena.reason("SELECT * FROM holed") == (
+        f"ICEBERG_BAD_DATA: Error reading Iceberg split s3://ice-refused-lake/{key}"
+    )
+    athena.s3.delete_object(Bucket="ice-refused-lake", Key=key)
+    assert athena.reason("SELECT * FROM holed") == (
+        f"ICEBERG_CANNOT_OPEN_SPLIT: Error opening Iceberg split s3://ice-refused-lake/{key}"
+    )

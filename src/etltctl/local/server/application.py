@@ -106,6 +106,7 @@ class Application:
         self._further = {name: make(url, own) for name, make in further_services.items()}
         self._logs = GlueLogs(self._glue.log_file, self._glue.log_prefixes, self._plane.call)
         self._operations: dict[str, Operation] = {
+            "AWSGlue.CreateTable": self._plane.create_table,
             "AWSGlue.UpdateTable": self._plane.update_table,
             "AWSGlue.CreateDatabase": self._create_database,
             "AWSGlue.CreateJob": self._create_job,

@@ -19,6 +19,7 @@ from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.state_files import MISSHAPEN, LateWrites, read_json, set_aside
 from etltctl.local.server.backend_data import KEPT_SERVICES, from_nodes, read_pickled, to_nodes
 from etltctl.local.server.moto_answers import answer_of, moto_application
+from etltctl.local.services.glue.open_formats import refuse_open_format
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -154,8 +155,14 @@ class ControlPlane:
         )
         return response.get_data(as_text=True) if response.status_code < 400 else ""
 
+    def create_table(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Glue's CreateTable. The form in which Glue itself writes the metadata of Iceberg is refused."""
+        refuse_open_format(body, "OpenTableFormatInput", "CreateTable")
+        return self.call("AWSGlue.CreateTable", body)
+
     def update_table(self, body: dict[str, Any]) -> dict[str, Any]:
         """Glue's UpdateTable with its compare-and-swap, which moto leaves out."""
+        refuse_open_format(body, "UpdateOpenTableFormatInput", "UpdateTable")
         expected = body.get("VersionId")
         name = {"DatabaseName": body.get("DatabaseName"), "Name": body.get("TableInput", {}).get("Name")}
         with self._lock:

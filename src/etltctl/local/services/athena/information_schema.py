@@ -158,15 +158,22 @@ def _table_columns(lake: Lake, schema: str, table: dict[str, Any]) -> list[Colum
     plain = [(column, None) for column in current_columns(table)]
     keys = [(column, "partition key") for column in table.get("PartitionKeys") or []]
     return [
-        (column["Name"].lower(), _type_of(column), column.get("Comment"), extra)
+        (
+            column["Name"].lower(),
+            _type_of(column, is_of_iceberg=is_iceberg(table)),
+            column.get("Comment"),
+            extra,
+        )
         for column, extra in [*plain, *keys]
         if column["Name"].lower() in seen
     ]
 
 
-def _type_of(column: Mapping[str, str]) -> str:
+def _type_of(column: Mapping[str, str], *, is_of_iceberg: bool) -> str:
     try:
-        return str(of_hive(column["Type"]))
+        text = str(of_hive(column["Type"]))
+        # Iceberg keeps microseconds, and the catalog has one word for both.
+        return text.replace("timestamp(3)", "timestamp(6)") if is_of_iceberg else text
     except (ValueError, QueryError):
         return column["Type"]  # a type that no query can read is shown as it stands
 

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import AthenaSql, QueryError, Type, parse
 from etltctl.local.services.athena.dialect.errors import place as place_of
+from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.types import hive_type
 
@@ -94,6 +95,8 @@ def expanded(query: exp.Expr, database: str, catalog: Catalog, depth: int = 0) -
         view = catalog.get_table((place.db or database).lower(), place.name.lower())
         if view is None or view.get("TableType") != VIEW:
             continue
+        if place.args.get("version"):
+            raise unsupported("time travel of a view")
         definition = definition_of(view)
         inner = parse(definition["originalSql"])
         inner = _with_databases(

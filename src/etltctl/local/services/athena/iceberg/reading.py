@@ -48,15 +48,7 @@ class Scan:
     @property
     def files(self) -> list[DataFile]:
         """The data files, as the server's limits and errors name them."""
-        return [
-            DataFile(
-                str(LakeFile(task.file.file_path, self._io.directory).path),
-                task.file.file_size_in_bytes,
-                (),
-                task.file.file_path,
-            )
-            for task in self.tasks
-        ]
+        return [_data_file(task, self._io) for task in self.tasks]
 
     @property
     def _io(self) -> LakeFiles:
@@ -88,19 +80,39 @@ class Scan:
         for task in tasks:
             piece = self._piece(scan, task)
             piece = piece.rename_columns([column.lower() for column in piece.column_names])
-            path = task.file.file_path if task and has_paths else None
-            piece = piece.append_column(PATH, pa.array([path] * piece.num_rows, pa.string()))
+            # Most queries do not read the path, and nulls take no memory.
+            paths = pa.nulls(piece.num_rows, pa.string())
+            if task and has_paths:
+                paths = pa.array([task.file.file_path] * piece.num_rows, pa.string())
+            piece = piece.append_column(PATH, paths)
             if self.has_positions:
                 piece = piece.append_column(ROW, pa.array(range(piece.num_rows), pa.int64()))
             pieces.append(piece)
         return pa.concat_tables(pieces, promote_options="permissive")
 
     def _piece(self, scan: ArrowScan, task: FileScanTask | None) -> pa.Table:
+        import pyarrow as pa
+
+        place = task.file.file_path if task else ""
         try:
             return scan.to_table([task] if task else [])
         except FileNotFoundError as error:
-            place = task.file.file_path if task else ""
-            raise QueryError("ICEBERG_CANNOT_OPEN_SPLIT", f"Error opening Iceberg split {place}") from error
+            raise _unopened(place) from error
+        except (pa.ArrowException, OSError) as error:
+            raise QueryError("ICEBERG_BAD_DATA", f"Error reading Iceberg split {place}") from error
+
+
+def _data_file(task: FileScanTask, io: LakeFiles) -> DataFile:
+    place = task.file.file_path
+    try:
+        path = LakeFile(place, io.directory).path
+    except FileNotFoundError as error:
+        raise _unopened(place) from error
+    return DataFile(str(path), task.file.file_size_in_bytes, (), place)
+
+
+def _unopened(place: str) -> QueryError:
+    return QueryError("ICEBERG_CANNOT_OPEN_SPLIT", f"Error opening Iceberg split {place}")
 
 
 def scan_of(table: Table, snapshot: Snapshot | None, schema: Schema, *, has_positions: bool = False) -> Scan:
