@@ -8,6 +8,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from etltctl.causes import UNKNOWN, Failure, Line, diagnose
 from etltctl.errors import EtltctlError, NextStep, RunFailedError, command
 from etltctl.values import TableName
 
@@ -48,6 +49,16 @@ def step_after_failure(
         with suppress(EtltctlError):  # the reason is right without the nearest name, too
             return _step_after_no_table(error.message, database, settings, list_tables())
     return error.next_step
+
+
+def cause_of_query(error: RunFailedError) -> dict[str, object]:
+    """Return the cause of a query that failed as a fact of its error; nothing if the catalogue has none.
+
+    Args:
+        error: The error, with Athena's reason.
+    """
+    cause = diagnose(Failure((Line(error.message),), "Athena")).cause
+    return {} if cause == UNKNOWN else {"cause": f"{cause.code} {cause.title}"}
 
 
 def _step_after_no_column(sql: str, database: str, settings: Settings) -> NextStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from etltctl.ledger import Event
 from etltctl.pipeline.failure_cause import names_of
 from etltctl.pipeline.kinds import kind_of
 from etltctl.pipeline.model import Step
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
 MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
 
 
-def explain(settings: Settings, run_id: str = "") -> Explanation:
+def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] = ()) -> Explanation:
     """Explain a run: why it failed, whether the data is safe, what it cost, and what to do.
 
     Args:
         settings: The settings, which say where the runs are kept.
         run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
+        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
 
     Raises:
         UsageError: There is no such run, or no run has failed.
@@ -49,18 +49,17 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     failure = failed_step(events)
     if failure is None:
         return _with(state, next_steps=tuple(_steps_of_healthy(state)))
-    return _explained(state, failure, events, settings)
+    return _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
 
 
 def _explained(
-    state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings
+    state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings, *, is_billed: bool
 ) -> Explanation:
     diagnosis = failure.diagnosis()
     earlier = EarlierRuns(state.pipeline, state.began)
     for run in newest_runs(settings, MOST_RUNS):
         earlier.add(run)
     seconds = failure.event.get("seconds")
-    is_billed = state.env != LOCAL
     published = [e for e in events if e["type"] == "publish.switched"]
     notes = list(state.notes)
     if not failure.is_recorded_whole:

@@ -137,7 +137,8 @@ def _names(tables: tuple[str, ...] | list[str]) -> str:
 
 def _cost_line(explanation: Explanation) -> str:
     assert explanation.diagnosis is not None
-    spent = "$0.00 (local)" if explanation.spent_usd is None else f"${explanation.spent_usd:.2f}"
+    usd = explanation.spent_usd
+    spent = f"$0.00 ({explanation.env})" if usd is None else f"${usd:.2f}"
     advice = ADVICE[explanation.diagnosis.cause.retry]
     price = f", and cost about ${explanation.retry_usd:.2f} (est.)" if explanation.retry_usd else ""
     return f"Spent {spent}. {advice[0].upper()}{advice[1:]}{price}."
