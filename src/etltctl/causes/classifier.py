@@ -61,6 +61,7 @@ class Match:
     line: Line
     is_reason: bool
     detail: str = ""
+    frame: Line | None = None
 
 
 def diagnose(failure: Failure) -> Diagnosis:
@@ -121,7 +122,8 @@ def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
         if service in ("Glue", "") and (raised := script_exception(text)):
             cause = catalogue()[SCRIPT_EXCEPTION]
             line = entry.line_at(raised.position)
-            yield Match(cause, cause.rank * entry.weight, line, entry.is_reason, raised.sentence)
+            frame = entry.line_at(raised.frame_at) if raised.frame_at >= 0 else None
+            yield Match(cause, cause.rank * entry.weight, line, entry.is_reason, raised.sentence, frame)
 
 
 def _below_reason(matches: Sequence[Match]) -> list[Match]:
@@ -166,9 +168,15 @@ def _evidence(ranked: Sequence[Match], entries: Sequence[Entry]) -> tuple[Line, 
     """Return the lines that name the cause, then its consequences."""
     best = ranked[0].cause
     lines = [match.line for match in ranked if match.cause == best]
+    # Of a script's exception the line of the script is the best proof after its name.
+    frames = [frame for match in ranked if match.cause == best and match.frame for frame in (match.frame,)]
     consequences = [line for entry in entries for line in entry.lines if CONSEQUENCE.search(line.text)]
-    distinct = dict.fromkeys(_short(line) for line in [*lines, *consequences[:1]])
-    return tuple(distinct)[:MOST_EVIDENCE]
+    distinct: dict[str, Line] = {}
+    for line in map(_short, [*lines[:2], *frames[:1], *lines[2:], *consequences[:1]]):
+        # The same text in a log has a time as well.
+        if line.text not in distinct or not distinct[line.text].at:
+            distinct[line.text] = line
+    return tuple(distinct.values())[:MOST_EVIDENCE]
 
 
 def _best_lines(entries: Sequence[Entry]) -> Iterator[Line]:

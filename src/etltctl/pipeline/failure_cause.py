@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
-from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
+from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose, names_of
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
@@ -117,18 +117,6 @@ def _safety(step: NextStep) -> tuple[str, ...]:
 
 def _has_retry(step: NextStep) -> bool:
     return any(isinstance(part, Command) and part.words[0] == "retry" for part in step.parts)
-
-
-def names_of(step: str, run_id: str) -> dict[str, str]:
-    """Return what stands for the names in a fix of the catalogue.
-
-    Args:
-        step: The step, `kind:name`.
-        run_id: The run's id.
-    """
-    kind, _, name = step.partition(":")
-    things = {"glue": "JOB", "sync": "SOURCE"}
-    return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
 
 
 def _shown(record: Mapping[str, Any]) -> dict[str, str]:

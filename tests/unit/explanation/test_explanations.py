@@ -94,7 +94,7 @@ def test_a_whole_record_gives_cause_proof_data_cost_comparison_and_next_command(
         "etltctl runs logs r9 bronze_to_silver --errors",
     ):
         assert part in text, part
-    assert document(explanation)["cause"]["settings"][0] == "glue.jobs.JOB.worker_type"
+    assert document(explanation)["cause"]["settings"][0] == "glue.jobs.bronze_to_silver.worker_type"
 
 
 def test_without_a_run_the_newest_that_failed_is_explained(settings: Settings, store: DiskStore) -> None:
