@@ -12,6 +12,7 @@ from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalo
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
+    BlockedError,
     BudgetError,
     Command,
     ConfigurationError,
@@ -22,6 +23,7 @@ from etltctl.errors import (
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
+    UnverifiedError,
     WaitTimeoutError,
     bounded,
     command,
@@ -33,7 +35,6 @@ from etltctl.runs import Run
 INTERRUPTED = "M107"
 # Errors of etltctl whose class says more than their words.
 CERTAIN: Mapping[type[EtltctlError], str] = {
-    BudgetError: "C110",
     WaitTimeoutError: "C112",
     OutcomeUnknownError: "C113",
     DrivenElsewhereError: "C111",
@@ -41,12 +42,15 @@ CERTAIN: Mapping[type[EtltctlError], str] = {
 # Errors whose class decides only where the words name no cause.
 LIKELY: Mapping[type[EtltctlError], str] = {
     AccessError: "E201",
+    BudgetError: "C110",
+    BlockedError: "C108",
+    UnverifiedError: "C106",
     UnreachableError: "N103",
     ConfigurationError: "M103",
 }
 # A call of etltctl, as the errors of the SDK are worded: the service, the operation, then the service's words.
 CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm|kms|cloudformation)\b")
-QUERY = re.compile(r"^query [A-Z]+: ")
+QUERY = re.compile(r"^(?:the )?query (?:[A-Z]+: |scanned )")
 LONGEST_EXCERPT = 8_000
 
 
