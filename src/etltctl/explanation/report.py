@@ -52,7 +52,7 @@ def _explained(
     state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings, *, is_billed: bool
 ) -> Explanation:
     diagnosis = failure.diagnosis()
-    earlier = EarlierRuns(state.pipeline, state.began)
+    earlier = EarlierRuns(state.pipeline, state.began, state.run_id)
     for run in newest_runs(settings, MOST_RUNS):
         earlier.add(run)
     seconds = failure.event.get("seconds")
@@ -74,7 +74,7 @@ def _explained(
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
         settings=tuple(str(NextStep(name).filled(names)) for name in diagnosis.cause.settings),
-        comparison=tuple(earlier.comparison(events, failure.name, seconds)),
+        comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
         next_steps=tuple(_next_steps(state.run_id, failure, diagnosis)),
         notes=tuple(notes),
     )

@@ -30,7 +30,7 @@ from etltctl.errors import (
 )
 from etltctl.logs import LogLine
 from etltctl.pipeline.interrupts import interrupt_name
-from etltctl.runs import Run
+from etltctl.runs import JobRun, Run
 
 INTERRUPTED = "M107"
 # Errors of etltctl whose class says more than their words.
@@ -61,7 +61,9 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
         run: The run in its final state.
         log: The end of its log.
     """
-    reason = [Line(run.reason)] if run.reason else []
+    ended = run.ended if isinstance(run, JobRun) else None
+    at = ended.astimezone(UTC).isoformat() if ended else ""
+    reason = [Line(run.reason, at=at)] if run.reason else []
     lines = [Line(line.text, _speaker(line), line.at.astimezone(UTC).isoformat()) for line in log]
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 

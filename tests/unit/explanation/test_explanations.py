@@ -97,6 +97,12 @@ def test_a_whole_record_gives_cause_proof_data_cost_comparison_and_next_command(
     assert document(explanation)["cause"]["settings"][0] == "glue.jobs.bronze_to_silver.worker_type"
 
 
+def test_an_earlier_failure_for_the_same_cause_is_counted(settings: Settings, store: DiskStore) -> None:
+    fail(begin(store, "first"), error="x", **RECORDED)
+    fail(begin(store, "second"), error="x", **RECORDED)
+    assert "The run before failed for the same cause, G117" in words(explain(settings, "second"))
+
+
 def test_without_a_run_the_newest_that_failed_is_explained(settings: Settings, store: DiskStore) -> None:
     fail(begin(store, "old"), error="x", **RECORDED)
     fail(begin(store, "new"), error="x", **RECORDED)
