@@ -131,6 +131,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	@[ -n "$${ETLTCTL_DATA_PACK:-}" ] || { echo "set ETLTCTL_DATA_PACK to a folder of real weather documents (weather/*.jsonl.gz)" >&2; exit 2; }
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py
+	$(BIN)/python benchmarks/why.py
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/jobs.py
 	.tableau/bin/python benchmarks/extracts.py

@@ -18,6 +18,9 @@ GROUPS = ("error", "output")
 GROUP_PREFIX = "--custom-logGroup-prefix"  # the argument with which Glue 5 writes to other groups
 READ_BACK = 200  # lines, of which most say nothing
 MOST_EMPTY_PAGES = 50  # in a row
+MOST_EXECUTOR_PAGES = 3
+# A pattern of CloudWatch: a line fits if it has one of the terms.
+EXECUTOR_ERRORS = '?OutOfMemoryError ?"No space left" ?"Exception in task" ?"Caused by" ?FATAL'
 EARLY, LATE = timedelta(minutes=1), timedelta(minutes=10)  # clocks differ, and lines come late
 NOISE = re.compile(
     r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
@@ -131,7 +134,7 @@ class Logs:
         return self.tail(run).telling(count)
 
     def tail(self, run: JobRun) -> LogTail:
-        """Return the end of each of the driver's logs.
+        """Return the end of each of the driver's logs, and the errors of the executors.
 
         A log that cannot be read is left out: a summary must not fail for want of it.
         """
@@ -141,8 +144,29 @@ class Logs:
                 with suppress(EtltctlError):
                     logs.append(self._newest(run, f"{place}/{group}", group, stream))
             if any(logs):
+                with suppress(EtltctlError):
+                    logs.append(self._executor_errors(run, f"{place}/error"))
                 break
         return LogTail(tuple(map(tuple, logs)))
+
+    def _executor_errors(self, run: JobRun, name: str) -> list[LogLine]:
+        """Return lines of the executors that name an error. Spark may lose them on their way to the driver."""
+        query: dict[str, Any] = {
+            "logGroupName": name,
+            "logStreamNamePrefix": f"{run.id}-",
+            "filterPattern": EXECUTOR_ERRORS,
+            "limit": READ_BACK,
+            **_period(run),
+        }
+        lines: list[LogLine] = []
+        for _ in range(MOST_EXECUTOR_PAGES):
+            with translated("logs"):
+                page = self.aws.client("logs").filter_log_events(**query)
+            lines += [_line(event, "error", event["logStreamName"]) for event in page["events"]]
+            if not page.get("nextToken"):
+                break
+            query["nextToken"] = page["nextToken"]
+        return [line for line in lines if not line.stream.endswith("-driver")]
 
     def _places(self, run: JobRun) -> list[str]:
         """Return the prefixes of the groups that the run may have written to, the likeliest first."""

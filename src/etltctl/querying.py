@@ -14,7 +14,7 @@ from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog, current_columns, is_iceberg
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
-from etltctl.refused_queries import step_after_failure, step_after_no_role
+from etltctl.refused_queries import cause_of_query, step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3
@@ -135,6 +135,7 @@ def run_query(
             on_poll=on_poll,
         )
     except RunFailedError as error:
+        error.facts = cause_of_query(error) | error.facts
         error.next_step = step_after_failure(
             error, sql, database, settings, lambda: [row[:2] for row in list_tables(settings)]
         )
@@ -142,7 +143,7 @@ def run_query(
         if REFUSED not in error.message:
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
-        raise AccessError(error.message, hint=hint) from error
+        raise AccessError(error.message, hint=hint, **error.facts) from error
     return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
 
 

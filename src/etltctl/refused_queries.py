@@ -8,6 +8,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from etltctl.causes import UNKNOWN, Failure, Line, diagnose
 from etltctl.errors import EtltctlError, NextStep, RunFailedError, command
 from etltctl.values import TableName
 
@@ -85,6 +86,16 @@ def _step_after_syntax(error: RunFailedError, sql: str) -> NextStep:
 
 def _place(sql: str, at: int) -> str:
     return f"line {sql.count(chr(10), 0, at) + 1}, column {at - sql.rfind(chr(10), 0, at)}"
+
+
+def cause_of_query(error: RunFailedError) -> dict[str, object]:
+    """Return the cause of a query that failed as a fact of its error; nothing if the catalogue has none.
+
+    Args:
+        error: The error, with Athena's reason.
+    """
+    cause = diagnose(Failure((Line(error.message),), "Athena")).cause
+    return {} if cause == UNKNOWN else {"cause": f"{cause.code} {cause.title}"}
 
 
 def _step_after_no_column(sql: str, database: str, settings: Settings) -> NextStep:

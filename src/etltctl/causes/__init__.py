@@ -1,6 +1,6 @@
 """Causes of failed runs: the catalogue, and the classifier that finds the cause of one failure."""
 
-from etltctl.causes.catalogue import UNKNOWN, catalogue, cause_of_code
+from etltctl.causes.catalogue import UNKNOWN, catalogue, cause_of_code, names_of
 from etltctl.causes.classifier import diagnose
 from etltctl.causes.model import Cause, Confidence, Diagnosis, Failure, Line, Retry
 
@@ -15,4 +15,5 @@ __all__ = [
     "catalogue",
     "cause_of_code",
     "diagnose",
+    "names_of",
 ]

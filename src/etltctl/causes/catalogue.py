@@ -67,6 +67,18 @@ def cause_of_code(code: str) -> Cause:
     return causes[name]
 
 
+def names_of(step: str, run_id: str) -> dict[str, str]:
+    """Return what stands for the names in a fix of the catalogue.
+
+    Args:
+        step: The step, `kind:name`.
+        run_id: The run's id.
+    """
+    kind, _, name = step.partition(":")
+    things = {"glue": "JOB", "sync": "SOURCE"}
+    return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
+
+
 def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
     rank = float(entry["rank"])
     return Cause(

@@ -16,7 +16,9 @@ from etltctl.causes.model import REASON, Cause, Confidence, Diagnosis, Failure, 
 from etltctl.causes.script_exceptions import script_exception
 
 SCRIPT_EXCEPTION = "G143"
-LEAST = 20.0  # below it nothing is concluded
+LEAST = 24.0  # below it nothing is concluded: a note in a log alone never reaches it
+DEFINITE = 30.0  # from it on the words of the service are believed before the log
+EXIT_RANK = 26.0  # of a script that ended itself with `sys.exit`: the log may say why
 HIGH = 60.0
 # With a definite word of the service, the log has the cause only if that word is a symptom.
 LOG_BELOW_REASON = 0.45
@@ -61,6 +63,7 @@ class Match:
     line: Line
     is_reason: bool
     detail: str = ""
+    frame: Line | None = None
 
 
 def diagnose(failure: Failure) -> Diagnosis:
@@ -121,14 +124,16 @@ def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
         if service in ("Glue", "") and (raised := script_exception(text)):
             cause = catalogue()[SCRIPT_EXCEPTION]
             line = entry.line_at(raised.position)
-            yield Match(cause, cause.rank * entry.weight, line, entry.is_reason, raised.sentence)
+            frame = entry.line_at(raised.frame_at) if raised.frame_at >= 0 else None
+            rank = EXIT_RANK if raised.name == "SystemExit" else cause.rank
+            yield Match(cause, rank * entry.weight, line, entry.is_reason, raised.sentence, frame)
 
 
 def _below_reason(matches: Sequence[Match]) -> list[Match]:
     """Return the matches, those of the log lowered where the service's own words name a root cause."""
     reasons = [match for match in matches if match.is_reason]
     best = max(reasons, key=lambda match: match.score, default=None)
-    is_definite = best is not None and best.score >= LEAST and not best.cause.is_symptom
+    is_definite = best is not None and best.score >= DEFINITE and not best.cause.is_symptom
     lowered = [
         replace(match, score=match.score * LOG_BELOW_REASON)
         if is_definite and best and not match.is_reason and match.cause != best.cause
@@ -166,9 +171,15 @@ def _evidence(ranked: Sequence[Match], entries: Sequence[Entry]) -> tuple[Line, 
     """Return the lines that name the cause, then its consequences."""
     best = ranked[0].cause
     lines = [match.line for match in ranked if match.cause == best]
+    # Of a script's exception the line of the script is the best proof after its name.
+    frames = [frame for match in ranked if match.cause == best and match.frame for frame in (match.frame,)]
     consequences = [line for entry in entries for line in entry.lines if CONSEQUENCE.search(line.text)]
-    distinct = dict.fromkeys(_short(line) for line in [*lines, *consequences[:1]])
-    return tuple(distinct)[:MOST_EVIDENCE]
+    distinct: dict[str, Line] = {}
+    for line in map(_short, [*lines[:2], *frames[:1], *lines[2:], *consequences[:1]]):
+        # The same text in a log has a time as well.
+        if line.text not in distinct or not distinct[line.text].at:
+            distinct[line.text] = line
+    return tuple(distinct.values())[:MOST_EVIDENCE]
 
 
 def _best_lines(entries: Sequence[Entry]) -> Iterator[Line]:

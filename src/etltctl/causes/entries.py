@@ -16,6 +16,8 @@ LONGEST_LINE = 20_000  # a service may write megabytes on one line
 # A warning is often about a call that was repeated with success, so that it weighs less than an error.
 WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
 LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
+REPEATED = 0.3  # of a warning that says so itself
+RETRIED = re.compile(r"\bretr(?:y|ying|ied)\b|try(?:ing)? again|will try", re.IGNORECASE)
 # The level stands near the beginning of a line, after the time. Later it is a word of the text.
 LEVEL_WITHIN = 60
 TRACEBACK = "Traceback (most recent call last)"
@@ -23,6 +25,13 @@ OF_A_TRACE = re.compile(
     r"\s+\S|\s*$|Caused by: |During handling of |The above exception |\.\.\. \d+ more|: |'?\w*[Dd]river stacktrace"
     r"|(?:[a-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure)\b"
 )
+# Lines that every job writes: the command that starts Java, and warnings of Spark that mean nothing for a failure.
+HARMLESS = re.compile(
+    r"-XX:\+?\w|-Dspark\.|global_temp|Assume no metadata directory|NativeCodeLoader|hadoop-metrics2|MetricsConfig"
+    r"|\bObjectStore\b|Neither spark\.yarn|SignalUtils: Registering|log4j:WARN|SLF4J:"
+)
+# Glue's own analysis of a failure has the level INFO in some versions.
+ANALYSIS = re.compile(r'"Failure Reason"|Glue Exception Analysis|Stage Skewness')
 TELLING = re.compile(
     r"error|exception|fail|denied|refus|kill|lost|abort|exceed|timed? ?out|memory|not found", re.I
 )
@@ -66,6 +75,8 @@ def entries_of(lines: Iterable[Line]) -> list[Entry]:
     """
     distinct: dict[str, Entry] = {}
     for entry in _grouped(_split(lines)):
+        if not entry.is_reason and HARMLESS.search(entry.lines[0].text):
+            continue
         # Task and stage numbers differ in lines that are otherwise the same. The newest one counts.
         key = re.sub(r"\d+", "0", entry.text[:300]) + ("!" if entry.is_reason else "")
         distinct.pop(key, None)
@@ -123,4 +134,7 @@ def _level(line: Line) -> str:
 
 
 def _weight(line: Line) -> float:
-    return 1.0 if line.source == REASON else WEIGHTS.get(_level(line), 1.0)
+    if line.source == REASON or ANALYSIS.search(line.text):
+        return 1.0
+    weight = WEIGHTS.get(_level(line), 1.0)
+    return min(weight, REPEATED) if weight < 1.0 and RETRIED.search(line.text) else weight

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 # Python names the class at the end of a traceback, Glue at the head of its reason or after the line's number.
 RAISED = re.compile(
-    r"(?:^|; )[ \t]*(?:[\w.]+\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration|Group|Warning))"
+    r"(?:^|; )[ \t]*(?:[\w.]+\.)?(?P<name>[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
     r"(?:: (?P<message>[^\n]*)|, [\w.-]+\.py:\d+\b[^\n]*)?$",
     re.MULTILINE,
 )
@@ -32,13 +32,17 @@ OF_JAVA = re.compile(r"\b(?:java|javax|org|com|scala|io|software|sun|py4j|net)\.
 
 @dataclass(frozen=True)
 class ScriptException:
-    """An exception of a script. What is not known is empty or 0."""
+    """An exception of a script. What is not known is empty or 0.
+
+    `position` and `frame_at` are the places of its name and of its frame in the text; -1 if there is no frame.
+    """
 
     name: str
     message: str
     file: str
     line: int
     position: int
+    frame_at: int = -1
 
     @property
     def sentence(self) -> str:
@@ -56,9 +60,9 @@ def script_exception(text: str) -> ScriptException | None:
     if not raised:
         return None
     last = raised[-1]
-    file, line = _place(text[: last.start()] or text, text)
+    file, line, frame_at = _place(text[: last.start()] or text, text)
     message = (last["message"] or "").strip()[:200]
-    return ScriptException(last["name"], message, file, line, last.start("name"))
+    return ScriptException(last["name"], message, file, line, last.start("name"), frame_at)
 
 
 def _is_of_script(raised: re.Match[str], text: str) -> bool:
@@ -68,12 +72,12 @@ def _is_of_script(raised: re.Match[str], text: str) -> bool:
     return raised["name"] not in WRAPPERS and not is_java
 
 
-def _place(before: str, text: str) -> tuple[str, int]:
-    """Return file and line of the innermost frame of the script, else the line that Glue names."""
+def _place(before: str, text: str) -> tuple[str, int, int]:
+    """Return file, line and place of the innermost frame of the script, else the line that Glue names."""
     frames = [frame for frame in FRAME.finditer(before) if not NOT_THE_SCRIPT.search(frame["file"])]
     if frames:
-        return PurePosixPath(frames[-1]["file"]).name, int(frames[-1]["line"])
+        return PurePosixPath(frames[-1]["file"]).name, int(frames[-1]["line"]), frames[-1].start()
     if at := AT_LINE.search(text):
-        return at["file"], int(at["line"])
+        return at["file"], int(at["line"]), -1
     failed = FAILED_LINE.search(text)
-    return "", int(failed["line"]) if failed else 0
+    return "", int(failed["line"]) if failed else 0, -1

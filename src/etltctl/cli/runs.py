@@ -261,6 +261,8 @@ def facts_line(event: Mapping[str, Any]) -> str:
     common = {"ts", "seq", "run_id", "step", "env", "type"}
     if event["type"] != "publish.switched":
         common.add("tables")
+    # `why` shows them: a page of a log has no place on one line.
+    common |= {"evidence", "excerpt"}
     facts = {name: value for name, value in event.items() if name not in common}
     return " ".join(
         f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)

@@ -8,6 +8,7 @@ import typer
 
 from etltctl.cli.session import Session
 from etltctl.errors import UsageError, command
+from etltctl.values import LOCAL
 
 
 def why(
@@ -31,5 +32,5 @@ def why(
         cause = cause_of_code(code)
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
-    explanation = explain(session.load(), run_id)
+    explanation = explain(session.load(), run_id, unbilled=(LOCAL,))
     session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -10,6 +10,7 @@ from etltctl.explanation.model import TableState
 from etltctl.ledger import Event
 
 COMPARED = 10  # runs of the same pipeline
+LONGEST_HOURS = 48  # a longer duration is given in days
 DIFFERS = 1.5  # times the median, or a fraction of it, from which a figure is worth a sentence
 
 
@@ -19,18 +20,21 @@ class EarlierRuns:
 
     Attributes:
         pipeline: The pipeline of the failed run.
-        before: The time before which the runs began, in UTC.
+        before: The time until which the runs began, in UTC.
+        run_id: The id of the failed run, which is not compared with itself.
     """
 
     pipeline: str
     before: str
+    run_id: str
     tables: dict[str, TableState] = field(default_factory=dict)
     runs: list[Sequence[Event]] = field(default_factory=list)
 
     def add(self, events: Sequence[Event]) -> None:
         """Add a run. The order of the calls does not matter."""
         self._note_publishes(events)
-        is_older = bool(events) and events[0]["ts"] < self.before
+        # Not by time alone: two runs may begin within one millisecond.
+        is_older = events[0]["ts"] <= self.before and events[0]["run_id"] != self.run_id
         of_pipeline = any(e.get("pipeline") == self.pipeline for e in events if e["type"] == "run.started")
         if is_older and of_pipeline:
             self.runs.append(events)
@@ -62,13 +66,16 @@ class EarlierRuns:
         billed = [usd for usd in sums if usd]
         return round(median(billed), 4) if billed else None
 
-    def comparison(self, events: Sequence[Event], step: str, seconds: float | None) -> Iterator[str]:
-        """Yield a sentence for duration, rows and cost of the failed run that differ from those before.
+    def comparison(
+        self, events: Sequence[Event], step: str, seconds: float | None, code: str
+    ) -> Iterator[str]:
+        """Yield a sentence for duration, rows, cost and cause of the failed run next to those before.
 
         Args:
             events: The events of the failed run.
             step: The step that failed.
             seconds: How long it ran.
+            code: The code of the cause.
         """
         if not self.newest:
             yield f"no earlier run of {self.pipeline or 'this kind'} is on record to compare with"
@@ -82,6 +89,9 @@ class EarlierRuns:
         costs = [usd for run in self.newest if (usd := _usd(run))]
         if costs and (spent := _usd(events)):
             yield f"the run cost ${spent:.2f} so far; {of} cost ${median(costs):.2f}"
+        if same := sum(any(event.get("cause") == code for event in run) for run in self.newest):
+            times = f"{same} of {of}" if number > 1 else of
+            yield f"{times} failed for the same cause, {code}"
 
     def _rows(self, events: Sequence[Event], of: str) -> Iterator[str]:
         for step, rows in _rows_of(events).items():
@@ -97,6 +107,8 @@ def duration(seconds: float) -> str:
     """Return a duration in words, to the second."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
+    if hours >= LONGEST_HOURS:
+        return f"{hours // 24} days"
     if hours:
         return f"{hours} h {minutes} min"
     if minutes:

@@ -45,6 +45,7 @@ class Explanation:
         published: The tables that this run published before it failed.
         spent_usd: What the run cost; None if its environment bills nothing.
         retry_usd: What a retry of the step is expected to cost; None if nothing is known.
+        settings: The settings or options to change.
         comparison: How the run compares with the runs before it, a sentence each.
         next_steps: What to do, the safest first.
         notes: What the record lacks.
@@ -65,6 +66,7 @@ class Explanation:
     published: tuple[str, ...] = ()
     spent_usd: float | None = None
     retry_usd: float | None = None
+    settings: tuple[str, ...] = ()
     comparison: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
     notes: tuple[str, ...] = ()

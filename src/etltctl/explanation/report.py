@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from etltctl.causes import UNKNOWN, Diagnosis, Retry
-from etltctl.errors import EtltctlError, NextStep, command
+from etltctl.causes import UNKNOWN, Diagnosis, Retry, names_of
+from etltctl.errors import NextStep, command
 from etltctl.explanation.earlier_runs import EarlierRuns
 from etltctl.explanation.failed_step import FailedStep, failed_step
 from etltctl.explanation.model import Explanation
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
 from etltctl.ledger import Event
-from etltctl.pipeline.failure_cause import names_of
-from etltctl.pipeline.kinds import kind_of
-from etltctl.pipeline.model import Step
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -25,12 +20,13 @@ if TYPE_CHECKING:
 MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
 
 
-def explain(settings: Settings, run_id: str = "") -> Explanation:
+def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] = ()) -> Explanation:
     """Explain a run: why it failed, whether the data is safe, what it cost, and what to do.
 
     Args:
         settings: The settings, which say where the runs are kept.
         run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
+        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
 
     Raises:
         UsageError: There is no such run, or no run has failed.
@@ -49,18 +45,18 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     failure = failed_step(events)
     if failure is None:
         return _with(state, next_steps=tuple(_steps_of_healthy(state)))
-    return _explained(state, failure, events, settings)
+    return _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
 
 
 def _explained(
-    state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings
+    state: Explanation, failure: FailedStep, events: Sequence[Event], settings: Settings, *, is_billed: bool
 ) -> Explanation:
     diagnosis = failure.diagnosis()
-    earlier = EarlierRuns(state.pipeline, state.began)
+    earlier = EarlierRuns(state.pipeline, state.began, state.run_id)
     for run in newest_runs(settings, MOST_RUNS):
         earlier.add(run)
     seconds = failure.event.get("seconds")
-    is_billed = state.env != LOCAL
+    names = names_of(failure.name, state.run_id)
     published = [e for e in events if e["type"] == "publish.switched"]
     notes = list(state.notes)
     if not failure.is_recorded_whole:
@@ -77,7 +73,8 @@ def _explained(
         published=tuple(table for event in published for table in event.get("tables") or ()),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
-        comparison=tuple(earlier.comparison(events, failure.name, seconds)),
+        settings=tuple(str(NextStep(name).filled(names)) for name in diagnosis.cause.settings),
+        comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
         next_steps=tuple(_next_steps(state.run_id, failure, diagnosis)),
         notes=tuple(notes),
     )
@@ -107,9 +104,11 @@ def _tables(events: Sequence[Event], settings: Settings) -> list[str]:
     named: list[str] = next((list(e["steps"]) for e in events if e.get("steps")), [])
     tables: list[str] = []
     for text in named:
-        with suppress(EtltctlError, KeyError):  # the settings may have other steps by now
-            step = Step.parse(str(text))
-            tables += kind_of(step).published_tables(step.name, settings)
+        # Only jobs publish versions. The registry of step kinds would say so too, but its import takes longer than the
+        # whole explanation. The settings may have other jobs by now.
+        kind, _, name = str(text).partition(":")
+        if kind == "glue" and name in settings.glue.jobs:
+            tables += settings.glue.jobs[name].writes
     return list(dict.fromkeys(tables))
 
 

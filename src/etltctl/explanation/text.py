@@ -35,7 +35,7 @@ def document(explanation: Explanation, spell: Callable[[NextStep], str] = str) -
         spell: Spells a next step, with the flags that lead to the run's environment.
     """
     facts = asdict(explanation) | {"next_steps": [spell(step) for step in explanation.next_steps]}
-    del facts["diagnosis"]
+    del facts["diagnosis"], facts["settings"]
     diagnosis = explanation.diagnosis
     cause = None
     if diagnosis is not None:
@@ -45,7 +45,7 @@ def document(explanation: Explanation, spell: Callable[[NextStep], str] = str) -
             "sentence": diagnosis.sentence,
             "confidence": str(diagnosis.confidence),
             "retry": str(diagnosis.cause.retry),
-            "settings": list(diagnosis.cause.settings),
+            "settings": list(explanation.settings),
             "exit_code": int(diagnosis.cause.exit_code),
             "evidence": [asdict(line) for line in diagnosis.evidence],
         }
@@ -78,6 +78,8 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
     yield ""
     yield "Next (safe):"
     yield from (f"  {spell(step)}" for step in explanation.next_steps)
+    if explanation.settings:
+        yield f"To change: {', '.join(explanation.settings)}"
 
 
 def _head(explanation: Explanation, now: datetime) -> str:
@@ -137,7 +139,8 @@ def _names(tables: tuple[str, ...] | list[str]) -> str:
 
 def _cost_line(explanation: Explanation) -> str:
     assert explanation.diagnosis is not None
-    spent = "$0.00 (local)" if explanation.spent_usd is None else f"${explanation.spent_usd:.2f}"
+    usd = explanation.spent_usd
+    spent = f"$0.00 ({explanation.env})" if usd is None else f"${usd:.2f}"
     advice = ADVICE[explanation.diagnosis.cause.retry]
     price = f", and cost about ${explanation.retry_usd:.2f} (est.)" if explanation.retry_usd else ""
     return f"Spent {spent}. {advice[0].upper()}{advice[1:]}{price}."

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import Any
 
-from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
+from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose, names_of
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
+    BlockedError,
     BudgetError,
     Command,
     ConfigurationError,
@@ -22,18 +23,18 @@ from etltctl.errors import (
     OutcomeUnknownError,
     ServiceError,
     UnreachableError,
+    UnverifiedError,
     WaitTimeoutError,
     bounded,
     command,
 )
 from etltctl.logs import LogLine
 from etltctl.pipeline.interrupts import interrupt_name
-from etltctl.runs import Run
+from etltctl.runs import JobRun, Run
 
 INTERRUPTED = "M107"
 # Errors of etltctl whose class says more than their words.
 CERTAIN: Mapping[type[EtltctlError], str] = {
-    BudgetError: "C110",
     WaitTimeoutError: "C112",
     OutcomeUnknownError: "C113",
     DrivenElsewhereError: "C111",
@@ -41,12 +42,15 @@ CERTAIN: Mapping[type[EtltctlError], str] = {
 # Errors whose class decides only where the words name no cause.
 LIKELY: Mapping[type[EtltctlError], str] = {
     AccessError: "E201",
+    BudgetError: "C110",
+    BlockedError: "C108",
+    UnverifiedError: "C106",
     UnreachableError: "N103",
     ConfigurationError: "M103",
 }
 # A call of etltctl, as the errors of the SDK are worded: the service, the operation, then the service's words.
 CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm|kms|cloudformation)\b")
-QUERY = re.compile(r"^query [A-Z]+: ")
+QUERY = re.compile(r"^(?:the )?query (?:[A-Z]+: |scanned )")
 LONGEST_EXCERPT = 8_000
 
 
@@ -57,7 +61,9 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
         run: The run in its final state.
         log: The end of its log.
     """
-    reason = [Line(run.reason)] if run.reason else []
+    ended = run.ended if isinstance(run, JobRun) else None
+    at = ended.astimezone(UTC).isoformat() if ended else ""
+    reason = [Line(run.reason, at=at)] if run.reason else []
     lines = [Line(line.text, _speaker(line), line.at.astimezone(UTC).isoformat()) for line in log]
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
@@ -117,18 +123,6 @@ def _safety(step: NextStep) -> tuple[str, ...]:
 
 def _has_retry(step: NextStep) -> bool:
     return any(isinstance(part, Command) and part.words[0] == "retry" for part in step.parts)
-
-
-def names_of(step: str, run_id: str) -> dict[str, str]:
-    """Return what stands for the names in a fix of the catalogue.
-
-    Args:
-        step: The step, `kind:name`.
-        run_id: The run's id.
-    """
-    kind, _, name = step.partition(":")
-    things = {"glue": "JOB", "sync": "SOURCE"}
-    return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
 
 
 def _shown(record: Mapping[str, Any]) -> dict[str, str]:

@@ -36,7 +36,7 @@ REFUSAL = re.compile(
     r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
 )
 SPARK_WRAPPER = "Py4JJavaError"
-# A remote run that failed: of its causes, these have an exit code of their own.
+# A remote run that failed: of its causes, these have a separate exit code.
 CLASSES: Mapping[ExitCode, type[EtltctlError]] = {
     ExitCode.ALREADY_RUNNING: AlreadyRunningError,
     ExitCode.CONFIGURATION: ConfigurationError,

@@ -130,6 +130,26 @@ def test_each_line_is_read_once(aws: Aws, server: Served) -> None:
     assert not list(logs.new_lines(run))
 
 
+def test_the_errors_of_executors_are_part_of_the_end_of_the_logs(
+    aws: Aws, server: Served, spoil: Callable[..., None]
+) -> None:
+    run = failed(aws, "own")
+    texts = {
+        f"{run.id}-4": "java.lang.OutOfMemoryError: Java heap space",
+        f"{run.id}-driver": "of the driver",
+    }
+    events = [
+        {"logStreamName": stream, "timestamp": 1_800_000_000_000, "message": text, "eventId": stream}
+        for stream, text in texts.items()
+    ]
+    body = {"events": events, "searchedLogStreams": []}
+    spoil({"call": "FilterLogEvents", "refuse": {"status": 200, "body": body}, "times": 0})
+    tail = Logs(aws, OWN).tail(run)
+    assert [line.stream for line in tail.lines if "OutOfMemory" in line.text] == [f"{run.id}-4"]
+    assert "of the driver" not in [line.text for line in tail.lines]
+    assert tail.telling()[-1] == "ValueError: no such luck"
+
+
 @pytest.mark.parametrize("job", ["own", "shared"])
 def test_a_failure_is_summarized_from_the_output_of_the_script(aws: Aws, server: Served, job: str) -> None:
     """This includes a job that was deployed before the project had separate log groups."""

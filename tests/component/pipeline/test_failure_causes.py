@@ -99,8 +99,8 @@ def test_an_unknown_failure_says_so_and_keeps_the_services_words(place: Place) -
 
 
 def test_a_run_that_a_person_stopped_says_who_may_have_done_it(place: Place) -> None:
-    run_into(place, "stopped", "STOPPED", "")
-    explanation = why(place, "stopped")
+    run_into(place, "stopped-by-hand", "STOPPED", "")
+    explanation = why(place, "stopped-by-hand")
     assert explanation.diagnosis is not None
     assert explanation.diagnosis.cause.code == "G109"
     assert "not by etltctl, but by Glue or another caller" in explanation.stopped_by

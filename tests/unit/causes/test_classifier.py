@@ -59,7 +59,13 @@ def test_a_warning_that_was_repaired_does_not_hide_the_error_after_it() -> None:
     )
     raised = Line("KeyError: 'season'")
     assert diagnose(Failure((raised, warned), "Glue", "FAILED")).cause.code == "G143"
-    assert diagnose(Failure((Line("exit status 1"), warned), "Glue", "FAILED")).cause.code == "E222"
+    assert diagnose(Failure((Line("exit status 1"), warned), "Glue", "FAILED")).cause == UNKNOWN
+
+
+def test_the_line_of_the_script_is_part_of_the_proof() -> None:
+    log = 'Traceback (most recent call last):\n  File "/tmp/ships.py", line 10, in knots\nKeyError: 1'
+    diagnosis = diagnose(Failure((Line("KeyError: 1"), Line(log, "driver")), "Glue", "FAILED"))
+    assert any("ships.py" in line.text for line in diagnosis.evidence)
 
 
 def test_a_bare_error_of_an_executors_log_is_one_of_the_executor() -> None:
@@ -80,6 +86,14 @@ def test_of_a_very_long_log_only_a_bounded_part_is_searched() -> None:
     noise = [Line(f"26/01/01 INFO Storage{number:x}: kept {'z' * 300}", "driver") for number in range(5_000)]
     error = Line("Container killed by YARN for exceeding memory limits", "driver")
     assert diagnose(Failure((*noise, error), "Glue", "FAILED")).cause.code == "G117"
+
+
+def test_a_log_of_200_megabytes_is_read_in_part() -> None:
+    line = Line("ERROR Storage: kept " + "z" * 1_000_000, "driver")
+    reason = Line("Command failed with exit code 137")
+    diagnosis = diagnose(Failure((reason, *[line] * 200), "Glue", "FAILED"))
+    assert diagnosis.cause.code == "G116"
+    assert all(len(each.text) < 400 for each in diagnosis.evidence)
 
 
 def test_lines_of_nothing_and_of_binary_data_are_read() -> None:

@@ -68,6 +68,8 @@ def in_bash(words: list[str], cwd: Path) -> list[str]:
         (["-o", "nd"], {"ndjson"}),
         (["retry", "2026"], {"20260102-0304-mine-k7qf"}),
         (["runs", "show", "k7"], {"k7qf"}),
+        (["why", "k7"], {"k7qf"}),
+        (["why", "--code", "G11"], {"G115", "G117"}),
         (["run", "mine", "--run-id", "20"], {"20260102-0304-mine-k7qf"}),
         (["doctor", "air"], {"airbyte"}),
     ],

@@ -94,7 +94,13 @@ def test_a_whole_record_gives_cause_proof_data_cost_comparison_and_next_command(
         "etltctl runs logs r9 bronze_to_silver --errors",
     ):
         assert part in text, part
-    assert document(explanation)["cause"]["settings"][0] == "glue.jobs.JOB.worker_type"
+    assert document(explanation)["cause"]["settings"][0] == "glue.jobs.bronze_to_silver.worker_type"
+
+
+def test_an_earlier_failure_for_the_same_cause_is_counted(settings: Settings, store: DiskStore) -> None:
+    fail(begin(store, "first"), error="x", **RECORDED)
+    fail(begin(store, "second"), error="x", **RECORDED)
+    assert "The run before failed for the same cause, G117" in words(explain(settings, "second"))
 
 
 def test_without_a_run_the_newest_that_failed_is_explained(settings: Settings, store: DiskStore) -> None:
@@ -178,7 +184,7 @@ def test_an_interrupt_is_the_cause_of_an_interrupted_run(settings: Settings, sto
     ledger.append("remote.stopping", STEP, **facts)
     ledger.append("step.finished", STEP, outcome="interrupted", seconds=3.0, error="Ctrl-C", cause="M107")
     ledger.append("run.finished", outcome="interrupted", seconds=3.0)
-    text = words(explain(settings, "stopped"))
+    text = words(explain(settings, "stopped", unbilled=("local",)))
     assert "INTERRUPTED at glue:bronze_to_silver" in text
     assert "stopped by Ctrl-C (ana@laptop): lunch" in text
     assert "Spent $0.00 (local)" in text

@@ -1,0 +1,57 @@
+"""The lines that every Spark job writes hide no cause and make none up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etltctl.causes import UNKNOWN, Failure, Line, diagnose
+from support.recorded_failures import Recorded, recorded
+
+BEFORE = """\
+Preparing ...
+/usr/bin/java -cp /tmp -Xmx5g -XX:OnOutOfMemoryError=kill -9 %p -Dspark.driver.maxResultSize=4g com.amazonaws.Launcher
+24/05/01 10:00:01 WARN NativeCodeLoader: Unable to load native-hadoop library for your platform
+24/05/01 10:00:02 INFO SparkContext: Running Spark version 3.5.6
+24/05/01 10:00:02 INFO SignalUtils: Registering signal handler for TERM
+24/05/01 10:00:04 INFO SecurityManager: authentication disabled; ui acls disabled
+24/05/01 10:00:05 WARN ObjectStore: Failed to get database global_temp, returning NoSuchObjectException
+24/05/01 10:00:06 WARN MetricsConfig: Cannot locate configuration: tried hadoop-metrics2-s3a-file-system.properties
+24/05/01 10:00:08 INFO MemoryStore: Block broadcast_1 stored as values in memory (estimated size 12 MB, free 2.1 GB)
+24/05/01 10:00:10 WARN TaskSetManager: Stage 3 contains a task of very large size (1713 KiB).
+24/05/01 10:00:12 WARN S3AInstrumentation: retry after connection reset
+""".splitlines()
+AFTER = """\
+24/05/01 10:09:11 INFO SparkContext: SparkContext is stopping with exitCode 0.
+24/05/01 10:09:12 INFO ShutdownHookManager: Shutdown hook called
+24/05/01 10:09:12 ERROR TransportResponseHandler: Still have 1 requests outstanding when a connection is closed
+""".splitlines()
+OF_JOBS = [
+    each for held in (False, True) for each in recorded(held_out=held) if each.failure.service == "Glue"
+]
+
+
+def among_noise(failure: Failure) -> Failure:
+    """Return the failure with the lines of a whole log around its own."""
+    reasons = [line for line in failure.lines if line.source == "reason"]
+    log = [line for line in failure.lines if line.source != "reason"]
+    before, after = ([Line(text, "driver") for text in lines] for lines in (BEFORE, AFTER))
+    return replace(failure, lines=(*reasons, *before, *log, *after))
+
+
+@pytest.mark.parametrize("each", OF_JOBS, ids=lambda each: each.name)
+def test_a_failure_among_the_lines_of_a_whole_log_has_the_same_cause(each: Recorded) -> None:
+    assert diagnose(among_noise(each.failure)).cause.code == each.code
+
+
+@pytest.mark.parametrize("reason", ["exit status 1", "Command failed with exit code 1", "Job aborted."])
+def test_the_lines_of_a_log_without_an_error_are_no_cause(reason: str) -> None:
+    assert diagnose(among_noise(Failure((Line(reason),), "Glue", "FAILED"))).cause == UNKNOWN
+
+
+def test_a_log_that_was_cut_in_the_middle_of_a_trace_is_read() -> None:
+    text = (
+        "java.lang.OutOfMemoryError: Java heap space\n\tat org.apache.spark.executor.Executor$TaskRunner.ru"
+    )
+    assert diagnose(Failure((Line(text, "driver"),), "Glue", "FAILED")).cause.code == "G117"
