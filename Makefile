@@ -133,6 +133,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/front.py
 	$(BIN)/python benchmarks/why.py
 	$(BIN)/python benchmarks/refresh.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/jobs.py
 	.tableau/bin/python benchmarks/extracts.py
 

@@ -12,6 +12,7 @@ from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, Point
 from etltctl.reports.plot_query import Column
 from etltctl.reports.plot_sections import drawn
+from etltctl.reports.tables import Spell
 from etltctl.settings import Settings
 from etltctl.settings.plots import Plot
 
@@ -107,10 +108,12 @@ def every_kind(name: str = HOSTILE) -> list[PlotData]:
     ]
 
 
-def report_page(events: Sequence[Event], settings: Settings, plots: Sequence[PlotData] = ()) -> str:
+def report_page(
+    events: Sequence[Event], settings: Settings, plots: Sequence[PlotData] = (), spell: Spell = str
+) -> str:
     """Return the page of these events and plots."""
     current = {"gold.weather_monthly": ("run-1", "2026-01-01")}
-    return page(facts_of(events), [drawn(plot) for plot in plots], settings, current, "")
+    return page(facts_of(events), [drawn(plot) for plot in plots], settings, current, "", spell)
 
 
 class Elements(HTMLParser):

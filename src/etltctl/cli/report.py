@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from etltctl.cli.runs import RunName
 from etltctl.cli.session import Session
+from etltctl.values import LOCAL
 
 
 def report(
@@ -26,12 +26,22 @@ def report(
         bool, typer.Option("--plots/--no-plots", help="Whether gold is queried for plots, one query each.")
     ] = True,
 ) -> None:
-    """Write one HTML page about a run: timeline, rows, checks, cost, lineage, and plots of its gold tables."""
+    """Write one HTML page about a run, with plots of its gold tables."""
+    import webbrowser  # here, because every command would pay for it
+
     from etltctl.reports import make_report
 
     session: Session = context.obj
     with session.console.working("report"):
-        written = make_report(run_id, session.load(), session.connected, to=to, is_plotted=is_plotted)
+        written = make_report(
+            run_id,
+            session.load(),
+            session.connected,
+            to=to,
+            is_plotted=is_plotted,
+            unbilled=(LOCAL,),
+            spell=session.console.spell,
+        )
     for name, reason in written.undrawn:
         session.console.say(f"no plot {name}: {reason}")
     if written.usd:

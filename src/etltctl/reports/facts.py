@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -97,6 +97,7 @@ class RunFacts:
     proofs: Mapping[str, Event]
     options: Mapping[str, Any] = field(default_factory=dict)
     gaps: int = 0
+    is_billed: bool = True
 
     @property
     def usd(self) -> float:
@@ -104,11 +105,12 @@ class RunFacts:
         return sum(step.usd for step in self.steps)
 
 
-def facts_of(events: Sequence[Event]) -> RunFacts:
+def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunFacts:
     """Return what the events of a run say of it.
 
     Args:
         events: The events, oldest first; at least one. Any fact beyond those that every event has may be missing.
+        unbilled: The environments whose services bill nothing.
     """
     times = [datetime.fromisoformat(event["ts"]) for event in events]
     starts = [event for event in events if event["type"] == "run.started"]
@@ -117,6 +119,7 @@ def facts_of(events: Sequence[Event]) -> RunFacts:
     return RunFacts(
         summary=summary(events),
         env=str(events[0].get("env", "")),
+        is_billed=events[0].get("env") not in unbilled,
         began=min(times),
         ended=max(times),
         tries=max(len(starts), 1),

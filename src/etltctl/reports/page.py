@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etltctl.errors import command
 from etltctl.reports.facts import RunFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.plot_sections import DrawnPlot, plots_section
 from etltctl.reports.sections import Standing, contents, overview, sections, troubles
-from etltctl.reports.tables import moment
+from etltctl.reports.tables import Spell, moment
 from etltctl.reports.timeline import timeline
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -24,7 +24,12 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 
 
 def page(
-    run: RunFacts, plots: Sequence[DrawnPlot], settings: Settings, current: Standing, why_no_versions: str
+    run: RunFacts,
+    plots: Sequence[DrawnPlot],
+    settings: Settings,
+    current: Standing,
+    why_no_versions: str,
+    spell: Spell = str,
 ) -> str:
     """Return the page of a run.
 
@@ -36,10 +41,11 @@ def page(
         settings: The settings.
         current: The current version of each table.
         why_no_versions: Why there are none.
+        spell: Spells a command; the command line's spelling adds its flags.
     """
     kept = list(plots)
     while True:
-        text = _page(run, kept, settings, current, why_no_versions)
+        text = _page(run, kept, settings, current, why_no_versions, spell)
         size = len(text.encode())
         drawn = [plot for plot in kept if plot.pictures]
         if size <= MOST_BYTES or not drawn:
@@ -49,18 +55,22 @@ def page(
 
 
 def _page(
-    run: RunFacts, plots: Sequence[DrawnPlot], settings: Settings, current: Standing, why_no_versions: str
+    run: RunFacts,
+    plots: Sequence[DrawnPlot],
+    settings: Settings,
+    current: Standing,
+    why_no_versions: str,
+    spell: Spell,
 ) -> str:
-    suffix = "" if run.env in ("", LOCAL) else f" --env {run.env}"
     title = f"Run {run.summary.run_id}"
     parts = [
         ("timeline", "Timeline", timeline(run)),
-        ("plots", "Plots", plots_section(plots, suffix)),
-        *sections(run, settings, current, why_no_versions),
+        ("plots", "Plots", plots_section(plots, spell)),
+        *sections(run, settings, current, why_no_versions, spell),
     ]
     main = element(
         "main",
-        troubles(run, suffix),
+        troubles(run, spell),
         (
             element("section", element("h2", heading, id=name), content, aria_labelledby=name)
             for name, heading, content in parts
@@ -78,7 +88,7 @@ def _page(
         element("a", "Skip to the report", href="#main", class_="skip"),
         header,
         main,
-        _footer(run, suffix),
+        _footer(run, spell),
     )
     return f"<!doctype html>\n{element('html', _head(title), body, lang='en')}\n"
 
@@ -97,7 +107,7 @@ def _head(title: str) -> Markup:
     )
 
 
-def _footer(run: RunFacts, suffix: str) -> Markup:
+def _footer(run: RunFacts, spell: Spell) -> Markup:
     from etltctl import __version__
 
     origin = joined(["Made by etltctl ", __version__, " at ", moment(datetime.now(UTC)), ". "])
@@ -105,5 +115,5 @@ def _footer(run: RunFacts, suffix: str) -> Markup:
         "footer",
         origin,
         "Every event of the run: ",
-        element("code", f"etltctl runs show {run.summary.run_id}{suffix}"),
+        element("code", spell(command("runs", "show", run.summary.run_id))),
     )

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from etltctl.errors import EtltctlError
+from etltctl.errors import EtltctlError, command
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.pictures import draw
 from etltctl.reports.plot_data import PlotData, Point
 from etltctl.reports.rose import off_the_circle
-from etltctl.reports.tables import table
+from etltctl.reports.tables import Spell, table
+from etltctl.values import TableName
 
 SVG_START = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>")
 TAG = re.compile(r"<[^>]*>")
@@ -49,19 +50,19 @@ def drawn(data: PlotData) -> DrawnPlot:
         return DrawnPlot(replace(data, reason=f"{error.message}{hint}"))
 
 
-def plots_section(plots: Sequence[DrawnPlot], suffix: str) -> Markup:
+def plots_section(plots: Sequence[DrawnPlot], spell: Spell) -> Markup:
     """Return all plots next to each other.
 
     Args:
         plots: The plots.
-        suffix: What a command needs at its end to reach the same environment.
+        spell: Spells a command.
     """
     if not plots:
         return element("p", "The settings declare no plot of a table that this run brought up to date.")
-    return element("div", (_figure(index, plot, suffix) for index, plot in enumerate(plots)), class_="plots")
+    return element("div", (_figure(index, plot, spell) for index, plot in enumerate(plots)), class_="plots")
 
 
-def _figure(index: int, plot: DrawnPlot, suffix: str) -> Markup:
+def _figure(index: int, plot: DrawnPlot, spell: Spell) -> Markup:
     data, parts = plot.data, [element("h3", plot.data.title)]
     if data.reason:
         parts.append(element("p", f"No plot: {data.reason}.", class_="odd"))
@@ -77,7 +78,7 @@ def _figure(index: int, plot: DrawnPlot, suffix: str) -> Markup:
         ]
     parts += [element("p", note, class_="soft") for note in _notes(data)]
     if data.points:
-        parts.append(_numbers(data, suffix))
+        parts.append(_numbers(data, spell))
     wide = " wide" if len(plot.pictures) > 1 else ""
     return element("div", parts, class_=f"plot {data.plot.kind}{wide}")
 
@@ -142,7 +143,7 @@ def _notes(data: PlotData) -> Iterator[str]:
         )
 
 
-def _numbers(data: PlotData, suffix: str) -> Markup:
+def _numbers(data: PlotData, spell: Spell) -> Markup:
     """Return the plotted numbers as a table that opens on demand."""
     named_columns = [name for name in ("panels", "series", "x", "y") if name in data.plot.columns]
     # What is measured is in the last column.
@@ -155,6 +156,6 @@ def _numbers(data: PlotData, suffix: str) -> Markup:
         values = {"panels": point.panel, "series": point.series, "x": point.x, "y": point.y}
         return [*(values[name] for name in names), point.value]
 
-    query = f'etltctl athena query "select * from {data.plot.table.partition(".")[2]}"{suffix}'
+    query = spell(command("athena", "query", f"select * from {TableName.parse(data.plot.table).name}"))
     inner = table(f"{data.title}: the numbers", columns, map(row, data.points), more=f"All rows: {query}")
     return element("details", element("summary", "Numbers"), inner)

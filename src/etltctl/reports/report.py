@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from etltctl.atomic_files import write_atomically
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
 from etltctl.history import Having, find_run
-from etltctl.ledger import Event
 from etltctl.querying import list_tables
 from etltctl.reports.facts import RunFacts, facts_of
 from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
 from etltctl.reports.sections import Standing
+from etltctl.reports.tables import Spell
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -45,7 +45,14 @@ class Report:
 
 
 def make_report(
-    run_id: str, settings: Settings, connect: Connect, *, to: Path | None = None, is_plotted: bool = True
+    run_id: str,
+    settings: Settings,
+    connect: Connect,
+    *,
+    to: Path | None = None,
+    is_plotted: bool = True,
+    unbilled: Collection[str] = (),
+    spell: Spell = str,
 ) -> Report:
     """Write the report on a run as one HTML file.
 
@@ -54,21 +61,37 @@ def make_report(
         settings: The settings.
         connect: Returns the settings with their services within reach, for as long as its block lasts.
         to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
-        is_plotted: Whether gold is queried for plots. Without, no service is reached.
+        is_plotted: Whether gold is queried for plots. Without, no service is reached for a ledger on disk.
+        unbilled: The environments whose services bill nothing.
+        spell: Spells a command on the page; the command line's spelling adds its flags.
 
     Raises:
         UsageError: There is no such run, nothing of it is on record, or the file cannot be written.
     """
-    events = None if _is_in_embedded_s3(settings) else find_run(settings, run_id, Having.STEPS)
-    if events is not None and not is_plotted:
-        return _written(events, settings, [], {}, NOT_ASKED, to)
-    with _reached(settings, connect) as (reached, reason):
-        events = events or find_run(reached, run_id, Having.STEPS)
-        run = facts_of(events)
-        plots = plots_of([table.table for table in run.tables], settings)
-        data = undrawn(plots, reason) if reason else read_plots(plots, reached)
-        current, why_not = ({}, reason) if reason else _current(reached)
-    return _written(events, settings, data, current, why_not, to)
+    # A ledger in S3 may be in that of the embedded server, which has to be reached first.
+    events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
+    data: list[PlotData] = []
+    current: Standing = {}
+    why_not = NOT_ASKED
+    if events is None or is_plotted:
+        with _reached(settings, connect) as (reached, reason):
+            events = events or find_run(reached, run_id, Having.STEPS)
+            if is_plotted:
+                data = _data(facts_of(events), reached, reason)
+                current, why_not = ({}, reason) if reason else _current(reached)
+    run = facts_of(events, unbilled=unbilled)
+    plots = [drawn(one) for one in data]
+    text = page(run, plots, settings, current, why_not, spell)
+    file = to or _default_path(run, settings)
+    _write(file, text)
+    reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
+    pictured = len(plots) - len(reasons)
+    return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
+
+
+def _data(run: RunFacts, settings: Settings, unreached: str) -> list[PlotData]:
+    plots = plots_of([table.table for table in run.tables], settings)
+    return undrawn(plots, unreached) if unreached else read_plots(plots, settings)
 
 
 @contextmanager
@@ -93,30 +116,12 @@ def _current(settings: Settings) -> tuple[Standing, str]:
     return {f"{layer}.{name}": (version, since) for layer, name, _, version, since in tables}, ""
 
 
-def _is_in_embedded_s3(settings: Settings) -> bool:
-    return settings.is_embedded and S3Location.is_one(settings.state)
-
-
-def _written(
-    events: Sequence[Event],
-    settings: Settings,
-    data: Sequence[PlotData],
-    current: Standing,
-    why_not: str,
-    to: Path | None,
-) -> Report:
-    run = facts_of(events)
-    plots = [drawn(one) for one in data]
-    text = page(run, plots, settings, current, why_not)
-    file = to or _default_path(run, settings)
+def _write(file: Path, text: str) -> None:
     try:
         write_atomically(file, text)
     except OSError as error:
         hint = NextStep("name another file: ", Parameter("to"))
         raise UsageError(f"cannot write the report to {file}: {error.strerror}", hint=hint) from error
-    reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
-    pictured = len(plots) - len(reasons)
-    return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
 
 
 def _default_path(run: RunFacts, settings: Settings) -> Path:

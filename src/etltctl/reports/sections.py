@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from etltctl.errors import command
 from etltctl.pipeline import Step, lineage_of
 from etltctl.publishing import declared_rules
 from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
 from etltctl.reports.html import Markup, element, joined
-from etltctl.reports.tables import facts, moment, seconds_text, shown, standing, table
-from etltctl.values import LOCAL
+from etltctl.reports.tables import Spell, facts, moment, seconds_text, shown, standing, table
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -19,7 +19,9 @@ Section = tuple[str, str, Markup]  # its id, its heading, its content
 Standing = Mapping[str, tuple[str, str]]  # the current version of each table, and when it was published
 
 
-def sections(run: RunFacts, settings: Settings, current: Standing, why_no_versions: str) -> Iterator[Section]:
+def sections(
+    run: RunFacts, settings: Settings, current: Standing, why_no_versions: str, spell: Spell
+) -> Iterator[Section]:
     """Yield the sections that follow the plots.
 
     Args:
@@ -27,9 +29,10 @@ def sections(run: RunFacts, settings: Settings, current: Standing, why_no_versio
         settings: The settings, which know the rules of tables and what the steps read and write.
         current: The version that readers see of each table, if the catalog was reached.
         why_no_versions: Why it was not.
+        spell: Spells a command.
     """
     yield "lineage", "Lineage", _lineage(run, settings)
-    yield "rows", "Rows", joined(_rows(run))
+    yield "rows", "Rows", joined(_rows(run, spell))
     yield "quality", "Quality rules", _quality(run)
     yield "checks", "Checks and contracts", joined(_checks(run, settings))
     yield "versions", "Versions", _versions(run, current, why_no_versions)
@@ -54,12 +57,12 @@ def overview(run: RunFacts) -> Markup:
     )
 
 
-def troubles(run: RunFacts, suffix: str) -> Markup:
+def troubles(run: RunFacts, spell: Spell) -> Markup:
     """Return the errors of the run, its warnings and the next commands; empty if all went well.
 
     Args:
         run: The run.
-        suffix: What a command needs at its end to reach the same environment.
+        spell: Spells a command.
     """
     name = run.summary.run_id
     failed = [step for step in run.steps if step.error]
@@ -68,7 +71,7 @@ def troubles(run: RunFacts, suffix: str) -> Markup:
         for step in failed
     ]
     if run.summary.outcome not in ("succeeded", ""):
-        commands = (f"etltctl runs logs {name} --errors{suffix}", f"etltctl retry {name}{suffix}")
+        commands = (spell(command("runs", "logs", name, "--errors")), spell(command("retry", name)))
         parts.append(element("p", "Next: ", element("code", commands[0]), " shows the errors of its jobs; ",
                              element("code", commands[1]), " resumes it."))  # fmt: skip
     if run.gaps:
@@ -115,7 +118,7 @@ def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) 
     return element("ul", map(line, names), aria_label=what)
 
 
-def _rows(run: RunFacts) -> Iterator[Markup]:
+def _rows(run: RunFacts, spell: Spell) -> Iterator[Markup]:
     if not run.tables:
         yield element("p", "This run brought no table up to date.")
         return
@@ -137,7 +140,7 @@ def _rows(run: RunFacts) -> Iterator[Markup]:
             (each.table, each.change, each.rows, *(each.counts.get(name) for name in counts))
             for each in run.tables
         ],
-        more=f"etltctl runs show {run.summary.run_id} lists them.",
+        more=f"{spell(command('runs', 'show', run.summary.run_id))} lists them.",
     )
 
 
@@ -230,13 +233,13 @@ def _cost(run: RunFacts) -> Markup:
 def _free(run: RunFacts) -> str:
     return (
         " Work on this machine costs nothing: the figures are what AWS would charge."
-        if run.env == LOCAL
+        if not run.is_billed
         else ""
     )
 
 
 def _usd(run: RunFacts) -> str:
-    return "0.00 USD (local)" if run.env == LOCAL else f"{run.usd:.4f} USD"
+    return "0.00 USD (local)" if not run.is_billed else f"{run.usd:.4f} USD"
 
 
 def contents(ids: Iterable[tuple[str, str]]) -> Markup:

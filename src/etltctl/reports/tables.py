@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
+from etltctl.errors import Command
 from etltctl.reports.html import Markup, element
 from etltctl.tabulating import local_time
 
+Spell = Callable[[Command], str]  # how a command of etltctl is written for the reader
 MOST_ROWS = 200  # of one table of the page; more cannot be read, and the page has a limit
 
 
