@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
+from etltctl.answers import answered_at
 from etltctl.aws import Aws, translated
 from etltctl.errors import (
     AccessError,
@@ -196,7 +196,7 @@ class Athena:
         query_id = str(answer["QueryExecutionId"])
         if self.on_start:
             self.on_start(query_id)
-        return _answered(answer), query_id
+        return answered_at(answer), query_id
 
     @cached_property
     def _workgroup_decides_where_results_go(self) -> bool:
@@ -261,15 +261,6 @@ def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
     """
     # 10 MB a query, by Athena's price list.
     return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
-
-
-def _answered(answer: Mapping[str, Any]) -> datetime:
-    """Return the time of the answer by the service's clock, or by this machine's if the answer has no date."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(date)
-    except ValueError:
-        return datetime.now(UTC)
 
 
 def _values(row: Mapping[str, Any], columns: int) -> tuple[str | None, ...]:

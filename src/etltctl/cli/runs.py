@@ -15,6 +15,7 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
+from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
 from etltctl.values import LOCAL
 
@@ -45,11 +46,23 @@ app = group("Look at earlier runs.")
 def list_runs(
     context: typer.Context,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    status: Annotated[
+        list[Outcome] | None,
+        typer.Option("--status", help="Only these outcomes; may be repeated.", show_default=False),
+    ] = None,
+    pipeline: Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")] = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Started later: 90m, 12h, 7d, 2w before now, or a date.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", help="Started earlier, in the same way.")] = "",
 ) -> None:
-    """List the newest runs and how they ended."""
+    """List the newest runs and how they ended. Names those that a process still drives. Asks no service."""
     from etltctl.history import summaries
+    from etltctl.run_summaries import RunFilter
 
     session: Session = context.obj
+    run_filter = RunFilter(status or (), pipeline, since, until)
+    run_list = summaries(session.load(), limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -59,12 +72,15 @@ def list_runs(
             run.seconds,
             run.stopped_at,
         )
-        for run in summaries(session.load(), limit)
+        for run in run_list
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows(
-        "etltctl.runs/1", columns, rows, none=NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    nothing = (
+        "No such run." if run_filter.has_filter else NextStep("No runs yet: ", command("run", "mongodb"), ".")
     )
+    session.console.rows("etltctl.runs/1", columns, rows, none=nothing)
+    if run_list.unread:
+        session.console.say(f"{run_list.unread:,} older runs were not read; --since narrows the search")
 
 
 @app.command("show")
