@@ -188,21 +188,20 @@ def logs(
     ] = False,
 ) -> None:
     """Show the logs of a run's Glue job. They are those of driver and executors, output and errors."""
+    from etltctl.cli.log_spool import COLUMNS, LogSpool
     from etltctl.history import Having, find_run
-    from etltctl.logs import LogLine
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
     # A stream is written line by line; a document must be whole before its first line.
     is_document = session.console.output in ("json", "csv", "markdown")
-    lines: list[LogLine] = []
-    emit = lines.append if is_document else session.console.log_line
-    with session.connected() as settings:
-        run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
-    if is_document:
-        rows = [(line.at, line.group, line.stream, line.text) for line in lines]
-        session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
+    with LogSpool.opened() as spool:
+        emit = spool.add if is_document else session.console.log_line
+        with session.connected() as settings:
+            run = find_run(settings, run_id, Having.REMOTE_RUNS)
+            reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+        if is_document:
+            session.console.rows("etltctl.runs-logs/1", COLUMNS, spool.rows())
     # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
     if (nothing := reading.note_if_empty()).parts:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from etltctl.history import RunSummary, summary
 from etltctl.ledger import Event
+from etltctl.run_summaries import RunSummary, summary_of
 from etltctl.values import layer_of
 
 OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
@@ -115,7 +115,7 @@ def facts_of(events: Sequence[Event]) -> RunFacts:
     numbers = [event["seq"] for event in events]
     options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
     return RunFacts(
-        summary=summary(events),
+        summary=summary_of(events),
         env=str(events[0].get("env", "")),
         began=min(times),
         ended=max(times),
