@@ -29,8 +29,11 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "contract-accept": (DRIFT, {}),
     "contract-diff": (DRIFT, {}),
     "cost": (
-        {"env": "text", "billed": "count", "usd": "number", "pipeline?": "text", "step?": "text", "day?": "text"},
-        {},
+        {
+            "env": "text", "billed": "count", "usd": "number", "basis": {"enum": ["actual", "estimated"]},
+            "pipeline?": "text", "step?": "text", "day?": "text",
+        },
+        {"total_usd": "number"},
     ),
     "describe": ({"part": "text", "name": "text", "type": "text", "description": "text"}, {}),
     "doctor": ({"area": "text", "subject": "text", "status": "text", "evidence": "text", "fix": "text"}, {}),

@@ -212,19 +212,31 @@ def cost(
     context: typer.Context,
     by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
 ) -> None:
-    """Sum what the runs cost, as the services reported it. Work on this machine (env local) costs 0.00."""
+    """Sum what the runs cost: actual as reported, or estimated. Work on this machine (env local) costs 0.00."""
     from etltctl.history import costs
 
     session: Session = context.obj
     is_table = session.console.is_for_people
+    every = costs(session.load(), by, unbilled=(LOCAL,))
     rows = [
-        (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
-        for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
+        (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
+        for cost in every
     ]
+    total, number = round(sum(cost.usd for cost in every), 4), sum(cost.number for cost in every)
+    if is_table and every:
+        bases = dict.fromkeys(cost.basis for cost in every)
+        rows.append(("total", "", number, _dollars(total), " and ".join(bases)))
     # The documents keep their fields' names: docs/stability.md.
     count, amount = ("remote runs", "USD") if is_table else ("billed", "usd")
-    columns = (str(by), "env", count, amount)
-    session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
+    columns = (str(by), "env", count, amount, "basis")
+    session.console.rows(
+        "etltctl.cost/1", columns, rows, none="No run has cost anything yet.", total_usd=total
+    )
+
+
+def _dollars(usd: float) -> str:
+    """Return an amount as people write it; of less than a cent, its first digits."""
+    return f"{usd:.2f}" if usd == 0 or usd >= 0.01 else f"{usd:.4f}"
 
 
 def retry(
