@@ -99,10 +99,16 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "run-glue": STEP,
     "sync": STEP,
+    "runs-report": {"run": "text", "path": "text", "bytes": "count", "plots": "count", "usd": "number"},
     "tableau-export": {
         "file": "text", "table": "text", "version": "text", "rows": "count", "bytes": "count", "columns": TABLE,
     },
     "tableau-publish": {"id": "text", "name": "text", "project": "text"},
     "tableau-refresh": {"verb": "text", "job": "text", "state": "text"},
     "tableau-template": {"file": "text", "changes": LIST},
+    "why": {"run_id": "text", "outcome": "text", "next_steps": TEXTS, "cause": {"type": ["object", "null"]}},
+    "why-code": {
+        "code": "text", "title": "text", "sentence": "text", "fix": "text", "retry": "text", "exit_code": "count",
+        "settings": TEXTS, "searched": TEXTS, "page": "text",
+    },
 }  # fmt: skip

@@ -223,7 +223,7 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
 
     with _reached(settings) as reached:
         # The rows are read here, because the connection may end with this call.
-        answer = run_query(sql, reached, database=database, is_billed=reached.env != LOCAL)
+        answer = run_query(sql, reached, database=database)
         facts = answer.facts()
         return QueryResult(
             columns=tuple(answer.names),

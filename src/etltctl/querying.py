@@ -99,7 +99,6 @@ def run_query(
     parameters: Sequence[str] = (),
     max_scan: str = "",
     on_poll: Callable[[QueryExecution], None] | None = None,
-    is_billed: bool = True,
 ) -> Answer:
     """Run the SQL and wait for its end. An interrupt cancels the query.
 
@@ -112,7 +111,6 @@ def run_query(
         parameters: Texts for the query's `?`, each read by `literal`.
         max_scan: The query is cancelled once it scanned more than this, such as `1GB`.
         on_poll: Called with each poll's answer.
-        is_billed: Whether the service bills for what is scanned.
 
     Raises:
         RunFailedError: The query failed, for the reason that Athena gives.
@@ -147,7 +145,7 @@ def run_query(
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint) from error
-    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], is_billed)
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], not settings.is_embedded)
 
 
 def _calling_as(principal: str, settings: Settings) -> Aws:

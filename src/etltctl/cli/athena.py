@@ -12,7 +12,6 @@ from etltctl.cli.groups import group
 from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Session
 from etltctl.tabulating import folded, local_time, utc_time
-from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -105,7 +104,6 @@ def query(
                 run_id=run_id,
                 parameters=parameters or [],
                 max_scan=max_scan,
-                is_billed=settings.env != LOCAL,
                 on_poll=lambda run: describe(f"query {run.status}, {run.scanned_bytes:,} bytes scanned"),
             )
         output.write(answer)

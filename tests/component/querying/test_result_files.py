@@ -183,7 +183,8 @@ def test_a_value_that_arrow_cannot_hold_is_named_with_its_cast(small: SmallLake)
 
 
 def test_a_query_of_the_embedded_engine_costs_nothing(small: SmallLake) -> None:
-    answers = [run_query("select 1", small.settings, is_billed=is_billed) for is_billed in (True, False)]
+    local = run_query("select 1", small.settings)
+    answers = [replace(local, is_billed=True), local]
     scanned = [
         replace(each, execution=replace(each.execution, scanned_bytes=10**12, duration_ms=500))
         for each in answers
