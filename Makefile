@@ -128,6 +128,7 @@ aws-test: $(VENV)/.dev  ## a first day in the account that ETLTCTL_AWS_CHECKOUT 
 
 bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but the start needs ETLTCTL_DATA_PACK, takes minutes)
 	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/runs_list.py
 	@[ -n "$${ETLTCTL_DATA_PACK:-}" ] || { echo "set ETLTCTL_DATA_PACK to a folder of real weather documents (weather/*.jsonl.gz)" >&2; exit 2; }
 	$(BIN)/python benchmarks/waiting.py
 	$(BIN)/python benchmarks/front.py

@@ -29,8 +29,11 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "contract-accept": (DRIFT, {}),
     "contract-diff": (DRIFT, {}),
     "cost": (
-        {"env": "text", "billed": "count", "usd": "number", "pipeline?": "text", "step?": "text", "day?": "text"},
-        {},
+        {
+            "env": "text", "billed": "count", "usd": "number", "basis": {"enum": ["actual", "estimated"]},
+            "pipeline?": "text", "step?": "text", "day?": "text",
+        },
+        {"total_usd": "number"},
     ),
     "describe": ({"part": "text", "name": "text", "type": "text", "description": "text"}, {}),
     "doctor": ({"area": "text", "subject": "text", "status": "text", "evidence": "text", "fix": "text"}, {}),
@@ -96,10 +99,16 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "run-glue": STEP,
     "sync": STEP,
+    "runs-report": {"run": "text", "path": "text", "bytes": "count", "plots": "count", "usd": "number"},
     "tableau-export": {
         "file": "text", "table": "text", "version": "text", "rows": "count", "bytes": "count", "columns": TABLE,
     },
     "tableau-publish": {"id": "text", "name": "text", "project": "text"},
     "tableau-refresh": {"verb": "text", "job": "text", "state": "text"},
     "tableau-template": {"file": "text", "changes": LIST},
+    "why": {"run_id": "text", "outcome": "text", "next_steps": TEXTS, "cause": {"type": ["object", "null"]}},
+    "why-code": {
+        "code": "text", "title": "text", "sentence": "text", "fix": "text", "retry": "text", "exit_code": "count",
+        "settings": TEXTS, "searched": TEXTS, "page": "text",
+    },
 }  # fmt: skip

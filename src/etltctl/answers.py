@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from etltctl.errors import ServiceError
@@ -163,3 +165,16 @@ def _has(value: Any, path: list[str]) -> bool:
     if inner is None:
         return name.endswith("?")
     return isinstance(inner, list) and all(_has(item, path[1:]) for item in inner)
+
+
+def answered_at(answer: Mapping[str, Any]) -> datetime:
+    """Return the time of an answer of AWS by the service's clock; by this machine's if the answer has no date.
+
+    Args:
+        answer: The answer, as boto3 returns it.
+    """
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(date)
+    except ValueError:
+        return datetime.now(UTC)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
-from etltctl.aws import Aws, answered_at, translated
+from etltctl.answers import answered_at
+from etltctl.aws import Aws, translated
 from etltctl.errors import (
     AccessError,
     BudgetError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live 
 BUG = "this is a bug in etltctl; run again with -vv for the traceback"
 
 # Glue's group "error" has all that Glue and Spark log, errors or not; "output" has all that the script writes.
+EXECUTOR = re.compile(r"^jr_\w+-(?!driver$)")  # a stream of the job run that is not its driver's
 WRITERS = {"error": "system", "output": "script"}
 
 
@@ -110,7 +112,8 @@ class Results(Terminal):
         """Write a line of a log, as a result."""
         facts = {"ts": line.at, "group": line.group, "stream": line.stream}
         if self.is_for_people:
-            self._write(f"{line.at.astimezone():%H:%M:%S} {WRITERS.get(line.group, line.group)} {line.text}")
+            writer = "executor" if EXECUTOR.search(line.stream) else WRITERS.get(line.group, line.group)
+            self._write(f"{line.at.astimezone():%H:%M:%S} {writer} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))
 

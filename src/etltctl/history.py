@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -14,23 +14,13 @@ from typing import TYPE_CHECKING, Any
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, Parameter, UsageError, command
 from etltctl.ledger import Event, Store, open_store, read_events
+from etltctl.run_summaries import RunFilter, RunList, list_runs, summary_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """A run in one line; `outcome` is `unfinished` if its last event is missing."""
-
-    run_id: str
-    pipeline: str
-    started: str
-    outcome: str
-    seconds: float | None
-    stopped_at: str
-
-
+ACTUAL, ESTIMATED = "actual", "estimated"
 MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 
@@ -54,18 +44,21 @@ def events_so_far(settings: Settings, run_id: str) -> list[Event]:
     return read_events(_store(settings), run_id)
 
 
-def summaries(settings: Settings, limit: int) -> list[RunSummary]:
+def summaries(
+    settings: Settings, limit: int, run_filter: RunFilter | None = None, *, now: datetime | None = None
+) -> RunList:
     """Return the runs written to last, newest first.
 
     Args:
         settings: The settings, which say where the runs are kept.
         limit: How many runs at most.
+        run_filter: Which runs; all if None.
+        now: The present time, for tests.
+
+    Raises:
+        UsageError: A time of `run_filter` is not valid.
     """
-    store = _store(settings)
-    # Ids sort by time, so the newest are the last; the start on record orders those with other ids.
-    newest = [_summary_of(store, run_id) for run_id in store.run_ids()[-limit:]]
-    known = [summary for summary in newest if summary is not None]
-    return sorted(known, key=lambda summary: (summary.started, summary.run_id), reverse=True)[:limit]
+    return list_runs(_store(settings), limit, run_filter or RunFilter(), now or datetime.now(UTC))
 
 
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
@@ -125,7 +118,7 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
             if latest and events and events[-1]["ts"] < latest[0]["ts"]:
                 break
             is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
-            if is_later and any(map(HAS[Having.STEPS], events)) and summary(events).outcome != "succeeded":
+            if is_later and any(map(HAS[Having.STEPS], events)) and summary_of(events).outcome != "succeeded":
                 latest = events
     if not latest:
         find_run(settings, "", Having.STEPS)  # raises if no run has steps, so that `run` is the next step
@@ -203,81 +196,64 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 
 
-def costs(
-    settings: Settings, by: str, *, unbilled: Collection[str] = ()
-) -> list[tuple[str, str, int, float]]:
+@dataclass(frozen=True)
+class Cost:
+    """What a group of remote runs cost.
+
+    Attributes:
+        key: What is summed by: a pipeline, a step or a day.
+        env: The environment.
+        number: How many job runs and queries they are.
+        usd: US dollars.
+        basis: `actual` if the services reported it, `estimated` if it is what earlier runs of the same job cost: a job
+            run that still goes on, or whose cost its service never reported.
+    """
+
+    key: str
+    env: str
+    number: int
+    usd: float
+    basis: str
+
+
+def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> list[Cost]:
     """Sum what runs cost, the dearest first.
 
     Args:
         settings: The settings, which say where the runs are kept.
         by: What to sum by: `pipeline`, `step` or `day`.
         unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
-
-    Returns:
-        The value summed by, the environment, the number of job runs and queries, and US dollars.
     """
     store = _store(settings)
-    sums: dict[tuple[str, str], tuple[int, float]] = {}
+    sums: dict[tuple[str, str, str], tuple[int, float]] = {}
     for run_id in store.run_ids():
         try:
             events = read_events(store, run_id)
         except UsageError:
             continue  # a later etltctl wrote it; `runs list` says so
-        # Estimates are left out: only what a service has billed is summed.
-        for event in (event for event in events if event["type"] == "cost.actual"):
-            key = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}[
-                by
-            ]
-            env = str(event.get("env", ""))
-            number, usd = sums.get((key, env), (0, 0.0))
-            sums[key, env] = (number + 1, usd + (0.0 if env in unbilled else event["usd"]))
-    rows = [(key, env, number, round(usd, 4)) for (key, env), (number, usd) in sums.items()]
-    return sorted(rows, key=lambda row: -row[3])
+        for event, basis in _costs_of(events):
+            keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
+            group = (keys[by], str(event.get("env", "")), basis)
+            number, usd = sums.get(group, (0, 0.0))
+            sums[group] = (number + 1, usd + (0.0 if group[1] in unbilled else event["usd"]))
+    rows = [Cost(key, env, number, round(usd, 4), basis) for (key, env, basis), (number, usd) in sums.items()]
+    return sorted(rows, key=lambda cost: -cost.usd)
+
+
+def _costs_of(events: Sequence[Event]) -> list[tuple[Event, str]]:
+    """Return every event with a cost that counts, and its basis."""
+    counted: list[tuple[Event, str]] = []
+    estimates: dict[str, Event] = {}
+    for event in events:
+        if event["type"] == "cost.estimate" and "usd" in event:
+            estimates[event["step"]] = event
+        elif event["type"] == "cost.actual":
+            # The actual cost takes the place of what was expected before the start.
+            estimates.pop(event["step"], None)
+            counted.append((event, ACTUAL))
+    started = {event["step"] for event in events if event["type"] == "remote.started"}
+    return counted + [(event, ESTIMATED) for step, event in estimates.items() if step in started]
 
 
 def _store(settings: Settings) -> Store:
     return open_store(settings.state, Aws.from_settings(settings))
-
-
-def _summary_of(store: Store, run_id: str) -> RunSummary | None:
-    """Return the run in one line; None if it has no event yet. A run that cannot be read hides no other."""
-    try:
-        events = read_events(store, run_id)
-    except UsageError:
-        return RunSummary(run_id, "", "", "written by a later etltctl", None, "")
-    return summary(events) if events else None
-
-
-def summary(events: Sequence[Event]) -> RunSummary:
-    """Return a run in one line.
-
-    Args:
-        events: The run's events, oldest first; at least one.
-    """
-    first = events[0]
-    last = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
-    failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]
-    # A run that was resumed has events after its end, and is under way again.
-    is_over = last is not None and last is events[-1]
-    return RunSummary(
-        run_id=first["run_id"],
-        pipeline=first.get("pipeline", ""),
-        started=first["ts"],
-        outcome=str(last.get("outcome") or "unfinished") if last and is_over else "unfinished",
-        seconds=_seconds(events) if is_over else None,
-        stopped_at=failed[-1]["step"] if failed and not (last and last.get("outcome") == "succeeded") else "",
-    )
-
-
-def _seconds(events: Sequence[Event]) -> float:
-    """Return how long the run was driven, in all its tries.
-
-    The seconds of a try may count from the beginning of the run; the time that earlier tries cover is not added twice.
-    """
-    # The end of the try before: seconds that reach further back were counted there.
-    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
-    for event in (event for event in events if event["type"] == "run.finished"):
-        at = datetime.fromisoformat(event["ts"])
-        total += min(timedelta(seconds=event.get("seconds") or 0.0), at - until)
-        until = at
-    return round(total.total_seconds(), 2)

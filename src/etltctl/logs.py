@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from etltctl.aws import Aws, translated
@@ -25,6 +26,7 @@ EARLY, LATE = timedelta(minutes=1), timedelta(minutes=10)  # clocks differ, and 
 NOISE = re.compile(
     r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
 )  # Spark's own talk, frames of the JVM
+MOST_KNOWN = 100_000  # events: ten pages, as CloudWatch fills them
 OVERLAP_MS = 30_000  # lines may arrive that late
 LATEST_MS = 253_402_300_799_000  # the last second that Python can name
 
@@ -102,7 +104,7 @@ class Logs:
     aws: Aws
     prefix: str = ""
     unread: set[str] = field(default_factory=set)
-    _seen: set[str] = field(default_factory=set, repr=False)
+    _seen: _Identities = field(default_factory=lambda: _Identities(), repr=False)
     _newest_ms: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
 
     def new_lines(self, run: JobRun) -> Iterator[LogLine]:
@@ -194,7 +196,8 @@ class Logs:
         period, key = _period(run), (run.id, name)
         if key in self._newest_ms:
             # Lines may arrive late, so that the last seconds are read once more; `_seen` drops the repeated ones.
-            period["startTime"] = max(period.get("startTime", 0), self._newest_ms[key] - OVERLAP_MS)
+            again = max(self._newest_ms[key] - OVERLAP_MS, self._seen.forgotten_ms + 1)
+            period["startTime"] = max(period.get("startTime", 0), again)
         for event in self._events(name, run.id, period):
             line = _line(event, group, event["logStreamName"])
             at_ms = int(line.at.timestamp() * 1000)
@@ -220,7 +223,7 @@ class Logs:
             self.unread.discard(group)
             events = {_identity(event): event for event in page["events"]}
             unread = [event for identity, event in events.items() if identity not in self._seen]
-            self._seen.update(events)
+            self._seen.add(events)
             yield from unread
             empty = 0 if unread else empty + 1
             if not page.get("nextToken"):
@@ -233,6 +236,29 @@ def _line(event: Mapping[str, Any], group: str, stream: str) -> LogLine:
     """Return an event as a line. A service may leave its time out, or name one that Python cannot."""
     at = datetime.fromtimestamp(min(event.get("timestamp", 0), LATEST_MS) / 1000, UTC)
     return LogLine(at, group, stream, str(event["message"]).rstrip())
+
+
+@dataclass
+class _Identities:
+    """The events that were read lately; a log may have millions of lines.
+
+    Attributes:
+        forgotten_ms: The latest time of an event that is no longer known, so that no older one is read again.
+    """
+
+    forgotten_ms: int = -1
+    _times: dict[int, int] = field(default_factory=dict)  # by hash, in the order in which they were read
+
+    def __contains__(self, identity: str) -> bool:
+        return hash(identity) in self._times
+
+    def add(self, events: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember the events of a page, and forget the oldest ones."""
+        self._times.update(
+            (hash(identity), min(event.get("timestamp", 0), LATEST_MS)) for identity, event in events.items()
+        )
+        for oldest in list(islice(self._times, max(len(self._times) - MOST_KNOWN, 0))):
+            self.forgotten_ms = max(self.forgotten_ms, self._times.pop(oldest))
 
 
 def _identity(event: Mapping[str, Any]) -> str:

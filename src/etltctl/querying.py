@@ -35,6 +35,7 @@ class Answer:
     execution: QueryExecution
     columns: list[Column]
     verb: Verb = Verb.STARTED
+    is_billed: bool = True
 
     @property
     def names(self) -> list[str]:
@@ -78,12 +79,13 @@ class Answer:
     @property
     def cost_usd(self) -> float:
         """Return what the query cost at the region's price. A reused query was paid for when it ran."""
-        return cost_usd(self.execution.scanned_bytes, self.athena.tb_usd)
+        return cost_usd(self.execution.scanned_bytes, self.athena.tb_usd) if self.is_billed else 0.0
 
     def summary(self) -> str:
         """Return what the query scanned and cost, on one line."""
         scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
-        text = f"{scanned:,} bytes scanned in {seconds:.2f} s, {self.cost_usd:.6f} USD at Athena's price"
+        price = f"{self.cost_usd:.6f} USD at Athena's price" if self.is_billed else "0.00 USD on this machine"
+        text = f"{scanned:,} bytes scanned in {seconds:.2f} s, {price}"
         return text if self.verb is Verb.STARTED else f"{self.verb}: {text}, once"
 
 
@@ -144,7 +146,7 @@ def run_query(
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint, **error.facts) from error
-    return Answer(athena, execution, athena.columns(execution.id), verbs[-1])
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], not settings.is_embedded)
 
 
 def _calling_as(principal: str, settings: Settings) -> Aws:
@@ -272,14 +274,11 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
         raise UsageError(
             "give the SQL either as an argument or with -f FILE", hint=command("athena", "query", "select 1")
         )
+    typed = "" if file else sql
     try:
-        text = (
-            file.read_text("utf-8-sig")
-            if file
-            else stdin.read().removeprefix("\ufeff")
-            if sql == "-"
-            else sql
-        )
+        text = file.read_text("utf-8-sig") if file else typed
+        if typed == "-":
+            text = stdin.read().removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"cannot read the SQL from {file}: {reason}") from error

@@ -17,6 +17,19 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Outcome(StrEnum):
+    """How a run of etltctl ended, or how it stands if its last event is not its end."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNVERIFIED = "unverified"
+    INTERRUPTED = "interrupted"
+    DETACHED = "detached"
+    RUNNING = "running"  # a process drives it
+    UNATTENDED = "unattended"  # no process drives it; a remote run that it started may go on
+    UNFINISHED = "unfinished"  # no process drives it, and no remote run of it is on record as live
+
+
 class Verb(StrEnum):
     """What a start did: it started a run, adopted one that goes on, or reused one that had succeeded."""
 

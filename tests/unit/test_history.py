@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import UsageError
-from etltctl.history import Having, costs, find_run, run_to_retry, summaries
+from etltctl.history import Cost, Having, costs, find_run, run_to_retry, summaries
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.pipeline import read_logs, resume
 from etltctl.settings import Settings, load_settings
@@ -136,15 +136,31 @@ def test_the_seconds_of_a_run_are_those_of_all_its_tries(
 def test_costs_are_summed_by_the_requested_group(settings: Settings, store: DiskStore) -> None:
     for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
         start_run(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
-    assert costs(settings, "pipeline") == [("mongodb", "aws", 2, 0.5), ("api", "aws", 1, 0.1)]
-    assert costs(settings, "step")[0] == ("glue:mongodb_job", "aws", 2, 0.5)
-    assert [(number, usd) for _, _, number, usd in costs(settings, "day")] == [(3, 0.6)]
+    assert costs(settings, "pipeline") == [
+        Cost("mongodb", "aws", 2, 0.5, "actual"),
+        Cost("api", "aws", 1, 0.1, "actual"),
+    ]
+    assert costs(settings, "step")[0] == Cost("glue:mongodb_job", "aws", 2, 0.5, "actual")
+    assert [(cost.number, cost.usd) for cost in costs(settings, "day")] == [(3, 0.6)]
 
 
 def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore) -> None:
     start_run(store, "r1").append("cost.actual", "glue:job", usd=0.5)
     start_run(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
     assert costs(settings, "pipeline", unbilled=("local",)) == [
-        ("mongodb", "aws", 1, 0.2),
-        ("mongodb", "local", 1, 0.0),
+        Cost("mongodb", "aws", 1, 0.2, "actual"),
+        Cost("mongodb", "local", 1, 0.0, "actual"),
+    ]
+
+
+def test_a_job_run_without_a_reported_cost_counts_as_estimated(settings: Settings, store: DiskStore) -> None:
+    live, billed, waiting = (start_run(store, run_id, env="aws") for run_id in ("r1", "r2", "r3"))
+    for ledger in (live, billed, waiting):
+        ledger.append("cost.estimate", "glue:job", usd=0.4)
+    for ledger in (live, billed):
+        ledger.append("remote.started", "glue:job", remote_id="jr_1", state="RUNNING")
+    billed.append("cost.actual", "glue:job", usd=0.3)
+    assert costs(settings, "pipeline") == [
+        Cost("mongodb", "aws", 1, 0.4, "estimated"),
+        Cost("mongodb", "aws", 1, 0.3, "actual"),
     ]

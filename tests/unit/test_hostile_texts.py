@@ -11,7 +11,7 @@ import pytest
 
 from etltctl.console import Console, Output
 from etltctl.errors import LONGEST_TEXT, EtltctlError, bounded
-from etltctl.history import costs, summaries
+from etltctl.history import Cost, costs, summaries
 from etltctl.ledger import DiskStore, Ledger, open_store, read_events
 from etltctl.settings import Settings, load_settings
 
@@ -76,8 +76,8 @@ def test_an_unusable_event_is_skipped_with_a_warning_that_names_file_and_line(
     store.add("bad", lambda _: json.dumps(event) + "\n")
     with caplog.at_level(logging.WARNING):
         assert {run.run_id for run in summaries(settings, 9)} == {"good", "bad"}
-        assert costs(settings, "day")[0][1:] == ("aws", 2, 1.0)
-        assert costs(settings, "pipeline") == [("p", "aws", 2, 1.0)]
+        assert [(cost.env, cost.number, cost.usd) for cost in costs(settings, "day")] == [("aws", 2, 1.0)]
+        assert costs(settings, "pipeline") == [Cost("p", "aws", 2, 1.0, "actual")]
     (warning,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert f"{tmp_path}/runs/bad.ndjson, line 4, was left out: {next(iter(change))}" in warning
 

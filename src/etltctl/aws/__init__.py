@@ -1,7 +1,7 @@
 """AWS as one account and region: its clients, the caller, and the SDK's errors in etltctl's words."""
 
-from etltctl.aws.clients import Aws, answered_at, keep_quiet
+from etltctl.aws.clients import Aws, keep_quiet
 from etltctl.aws.identity import Identity
 from etltctl.aws.translation import THROTTLED, translated
 
-__all__ = ["THROTTLED", "Aws", "Identity", "answered_at", "keep_quiet", "translated"]
+__all__ = ["THROTTLED", "Aws", "Identity", "keep_quiet", "translated"]

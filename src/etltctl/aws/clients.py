@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -192,12 +189,3 @@ def keep_quiet(*loggers: str, least: int = logging.INFO) -> None:
     for name in loggers:
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.getEffectiveLevel(), least))
-
-
-def answered_at(answer: Mapping[str, Any]) -> datetime:
-    """Return the time of the answer by the service's clock, or by this machine's if the answer has no date."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(date)
-    except ValueError:
-        return datetime.now(UTC)

@@ -21,6 +21,8 @@ NEVER_EMPTY = VALUE_FLAGS | {
     "--run-id",
     "--table",
     "--since",
+    "--until",
+    "--pipeline",
     "--from",
     "--to",
     "--only",

@@ -15,6 +15,7 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
+from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
 from etltctl.values import LOCAL
 
@@ -45,11 +46,23 @@ app = group("Look at earlier runs.")
 def list_runs(
     context: typer.Context,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    status: Annotated[
+        list[Outcome] | None,
+        typer.Option("--status", help="Only these outcomes; may be repeated.", show_default=False),
+    ] = None,
+    pipeline: Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")] = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Started later: 90m, 12h, 7d, 2w before now, or a date.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", help="Started earlier, in the same way.")] = "",
 ) -> None:
-    """List the newest runs and how they ended."""
+    """List the newest runs and how they ended. Names those that a process still drives. Asks no service."""
     from etltctl.history import summaries
+    from etltctl.run_summaries import RunFilter
 
     session: Session = context.obj
+    run_filter = RunFilter(status or (), pipeline, since, until)
+    run_list = summaries(session.load(), limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -59,12 +72,15 @@ def list_runs(
             run.seconds,
             run.stopped_at,
         )
-        for run in summaries(session.load(), limit)
+        for run in run_list
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    session.console.rows(
-        "etltctl.runs/1", columns, rows, none=NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    nothing = (
+        "No such run." if run_filter.has_filter else NextStep("No runs yet: ", command("run", "mongodb"), ".")
     )
+    session.console.rows("etltctl.runs/1", columns, rows, none=nothing)
+    if run_list.unread:
+        session.console.say(f"{run_list.unread:,} older runs were not read; --since narrows the search")
 
 
 @app.command("show")
@@ -172,21 +188,20 @@ def logs(
     ] = False,
 ) -> None:
     """Show the logs of a run's Glue job. They are those of driver and executors, output and errors."""
+    from etltctl.cli.log_spool import COLUMNS, LogSpool
     from etltctl.history import Having, find_run
-    from etltctl.logs import LogLine
     from etltctl.pipeline import read_logs
 
     session: Session = context.obj
     # A stream is written line by line; a document must be whole before its first line.
     is_document = session.console.output in ("json", "csv", "markdown")
-    lines: list[LogLine] = []
-    emit = lines.append if is_document else session.console.log_line
-    with session.connected() as settings:
-        run = find_run(settings, run_id, Having.REMOTE_RUNS)
-        reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
-    if is_document:
-        rows = [(line.at, line.group, line.stream, line.text) for line in lines]
-        session.console.rows("etltctl.runs-logs/1", ("ts", "group", "stream", "text"), rows)
+    with LogSpool.opened() as spool:
+        emit = spool.add if is_document else session.console.log_line
+        with session.connected() as settings:
+            run = find_run(settings, run_id, Having.REMOTE_RUNS)
+            reading = read_logs(run, settings, emit, step=step, is_errors_only=errors, follow=follow)
+        if is_document:
+            session.console.rows("etltctl.runs-logs/1", COLUMNS, spool.rows())
     # After the lines: what was read is shown, and then that it is not all.
     reading.require_whole()
     if (nothing := reading.note_if_empty()).parts:
@@ -197,19 +212,31 @@ def cost(
     context: typer.Context,
     by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
 ) -> None:
-    """Sum what the runs cost, as the services reported it. Work on this machine (env local) costs 0.00."""
+    """Sum what the runs cost: actual as reported, or estimated. Work on this machine (env local) costs 0.00."""
     from etltctl.history import costs
 
     session: Session = context.obj
     is_table = session.console.is_for_people
+    every = costs(session.load(), by, unbilled=(LOCAL,))
     rows = [
-        (key, env, number, f"{usd:.2f}" if is_table and env == LOCAL else usd)
-        for key, env, number, usd in costs(session.load(), by, unbilled=(LOCAL,))
+        (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
+        for cost in every
     ]
+    total, number = round(sum(cost.usd for cost in every), 4), sum(cost.number for cost in every)
+    if is_table and every:
+        bases = dict.fromkeys(cost.basis for cost in every)
+        rows.append(("total", "", number, _dollars(total), " and ".join(bases)))
     # The documents keep their fields' names: docs/stability.md.
     count, amount = ("remote runs", "USD") if is_table else ("billed", "usd")
-    columns = (str(by), "env", count, amount)
-    session.console.rows("etltctl.cost/1", columns, rows, none="No run has cost anything yet.")
+    columns = (str(by), "env", count, amount, "basis")
+    session.console.rows(
+        "etltctl.cost/1", columns, rows, none="No run has cost anything yet.", total_usd=total
+    )
+
+
+def _dollars(usd: float) -> str:
+    """Return an amount as people write it; of less than a cent, its first digits."""
+    return f"{usd:.2f}" if usd == 0 or usd >= 0.01 else f"{usd:.4f}"
 
 
 def retry(

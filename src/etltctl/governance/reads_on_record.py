@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.cloudtrail import CloudTrail
-from etltctl.errors import NextStep, Parameter, UsageError
+from etltctl.errors import UsageError
+from etltctl.moments import moment_of
 from etltctl.values import TableName
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 EVENT = "GetDataAccess"
 KEPT = timedelta(days=90)  # by CloudTrail's event history
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
@@ -59,17 +58,8 @@ def read_accesses(
 
 
 def since_when(text: str, now: datetime) -> datetime:
-    """Return the time that `90m`, `12h`, `7d`, `2w` before now or a date means, in UTC; raise UsageError for others."""
-    if span := re.fullmatch(r"(\d{1,6})\s*([mhdw])", text.strip()):
-        when = now - timedelta(**{UNITS[span[2]]: int(span[1])})
-    else:
-        try:
-            when = datetime.fromisoformat(text)
-        except ValueError as error:
-            hint = NextStep(Parameter("since"), " takes 12h, 7d or 2w before now, or a date like 2026-11-01")
-            raise UsageError(f"{text!r} is not a valid time", hint=hint) from error
-        when = when.replace(tzinfo=when.tzinfo or UTC)
-    return max(when, now - KEPT)
+    """Return the time that the text means, at most 90 days before now; raise UsageError if it means none."""
+    return max(moment_of(text, now), now - KEPT)
 
 
 def _in_catalog(table: str, settings: Settings) -> str:

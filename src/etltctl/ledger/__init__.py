@@ -1,7 +1,7 @@
 """The append-only event stream of every run, on disk or in S3, and the right to drive a run."""
 
 from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, newest_event, read_events
-from etltctl.ledger.stores import DiskStore, S3Store, Store, open_store
+from etltctl.ledger.stores import DiskStore, S3Store, Store, StoredRun, open_store
 
 __all__ = [
     "SCHEMA",
@@ -11,6 +11,7 @@ __all__ = [
     "Ledger",
     "S3Store",
     "Store",
+    "StoredRun",
     "newest_event",
     "open_store",
     "read_events",

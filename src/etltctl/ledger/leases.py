@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -29,6 +29,7 @@ from etltctl.waiting import Waiter
 LAPSES_AFTER_S = 60.0
 RENEWED_EVERY_S = 15.0
 POLL_S = 5.0
+UNSEEN_FOR = timedelta(days=1)
 CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 GONE = "NoSuchKey"
 IsLost = Callable[[], bool]
@@ -64,7 +65,12 @@ def lock_file(path: Path, run_id: str) -> Iterator[IsLost]:
         file.truncate(0)
         file.write(_owner())
         file.flush()
-        yield lambda: False  # no process can take the lock from one that lives
+        try:
+            yield lambda: False  # no process can take the lock from one that lives
+        finally:
+            # Before the lock goes: the text says who drives the run, and from here on no process does.
+            with suppress(OSError):
+                file.truncate(0)
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,16 @@ def _process() -> dict[str, object]:
         space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "space": space}
+    return {"host": socket.gethostname(), "pid": os.getpid(), "space": space, "began": _began(os.getpid())}
+
+
+def _began(pid: int) -> str:
+    """Return when the process began, in the kernel's ticks since the boot; empty if the system does not say."""
+    try:
+        # Field 22 of proc_pid_stat(5). The name of the program stands in brackets and may hold anything.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def is_gone(owner: str) -> bool:
@@ -224,6 +239,24 @@ def is_gone(owner: str) -> bool:
     except (ValueError, KeyError, TypeError, OSError):
         return False
     return False
+
+
+def is_alive(owner: str, now: datetime) -> bool:
+    """Return whether the owner of a lease file drives its run.
+
+    Args:
+        owner: The text of the lease.
+        now: The present time. An owner that this process cannot see, such as one of another container, counts as alive
+            for a day.
+    """
+    try:
+        process, mine = json.loads(owner), _process()
+        if (process["host"], process["space"]) != (mine["host"], mine["space"]):
+            return now - datetime.fromisoformat(process["since"]) < UNSEEN_FOR
+        # Another process may have got the number of one that was killed, but not its time of birth.
+        return not is_gone(owner) and process.get("began", "") in ("", _began(int(process["pid"])))
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _driven_by(run_id: str, text: str, held_for: str = "") -> AlreadyRunningError:

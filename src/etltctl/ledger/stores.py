@@ -6,18 +6,38 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from etltctl.answers import answered_at
 from etltctl.aws import Aws, translated
 from etltctl.errors import ConfigurationError, NextStep, ServiceError, command
-from etltctl.ledger.leases import CONFLICTS, GONE, IsLost, LeaseObject, lock_file
+from etltctl.ledger.leases import CONFLICTS, GONE, LAPSES_AFTER_S, IsLost, LeaseObject, is_alive, lock_file
 from etltctl.values import S3Location
 
 Compose = Callable[[str], str]  # the stream so far → the text to add
 TRIES = 20
+SUFFIX = ".ndjson"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run that has a stream.
+
+    Attributes:
+        run_id: The run's id.
+        written: When it was written to last, in seconds since the epoch.
+        version: A text that changes whenever the stream does.
+        lease_age: How many seconds ago its lease was renewed; None if it has none, or its store does not say.
+    """
+
+    run_id: str
+    written: float
+    version: str
+    lease_age: float | None = None
 
 
 class Store(Protocol):
@@ -29,8 +49,18 @@ class Store(Protocol):
     def read(self, run_id: str) -> str:
         """Return the run's whole stream; empty if there is none."""
 
-    def run_ids(self) -> list[str]:
+    def stored_runs(self) -> list[StoredRun]:
         """Return every run that has a stream, the one written to last at the end."""
+
+    def run_ids(self) -> list[str]:
+        """Return the id of every run that has a stream, the one written to last at the end."""
+
+    def is_driven(self, run: StoredRun) -> bool:
+        """Return whether a process drives the run, as far as the store knows; no service is asked."""
+
+    @property
+    def index(self) -> Path | None:
+        """Where summaries of the runs may be kept, so that not every stream is read again; None if nowhere."""
 
     def place(self, run_id: str) -> str:
         """Return where the run's stream is, for a person to read."""
@@ -84,10 +114,34 @@ class DiskStore:
         file = self._file(run_id)
         return file.read_text(errors="replace") if file.is_file() else ""
 
-    def run_ids(self) -> list[str]:
+    def stored_runs(self) -> list[StoredRun]:
         """Return every run that has a file, the one written to last at the end."""
-        files = [file for file in self.folder.glob("*.ndjson") if file.is_file()]
-        return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.stem))]
+        files: list[tuple[int, str, str]] = []
+        # One call for each file: a ledger of years has thousands of them.
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(SUFFIX) and entry.is_file():
+                    of = entry.stat()
+                    version = f"{of.st_mtime_ns}-{of.st_size}"
+                    files.append((of.st_mtime_ns, entry.name.removesuffix(SUFFIX), version))
+        return [StoredRun(run_id, at / 1e9, version) for at, run_id, version in sorted(files)]
+
+    def run_ids(self) -> list[str]:
+        """Return the id of every run that has a file, the one written to last at the end."""
+        return [run.run_id for run in self.stored_runs()]
+
+    def is_driven(self, run: StoredRun) -> bool:
+        """Return whether the process that the lease names lives. The lock is not tried: that could refuse a start."""
+        try:
+            owner = (self.folder / f"{run.run_id}.lock").read_text(errors="replace")
+        except OSError:
+            return False
+        return is_alive(owner, datetime.now(UTC))
+
+    @property
+    def index(self) -> Path | None:
+        """The file of summaries, next to the streams."""
+        return self.folder / "summaries.json"
 
     def place(self, run_id: str) -> str:
         """Return the run's file."""
@@ -137,16 +191,40 @@ class S3Store:
         """Return the run's whole stream; empty if there is none."""
         return self._read(run_id)[0]
 
-    def run_ids(self) -> list[str]:
-        """Return every run that has an object, the one written to last at the end."""
+    def stored_runs(self) -> list[StoredRun]:
+        """Return every run that has an object, the one written to last at the end: one request for 1,000 objects."""
         with translated("s3", bucket=self.bucket):
             paginator = self.aws.client("s3").get_paginator("list_objects_v2")
             pages = list(paginator.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/"))
         objects = [entry for page in pages for entry in page.get("Contents", [])]
         # LastModified has whole seconds. The key orders the runs that share one.
         objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
-        names = [entry["Key"].rsplit("/", 1)[1] for entry in objects]
-        return [name.removesuffix(".ndjson") for name in names if name.endswith(".ndjson")]
+        written = {entry["Key"].rsplit("/", 1)[1]: entry["LastModified"].timestamp() for entry in objects}
+        # By the clock of S3, as LastModified is: that of this machine may be wrong.
+        now = answered_at(pages[-1]).timestamp() if pages else 0.0
+        return [
+            StoredRun(
+                run_id := name.removesuffix(SUFFIX),
+                at,
+                str(at),
+                lease_age=now - leased if (leased := written.get(f"{run_id}.lock")) is not None else None,
+            )
+            for name, at in written.items()
+            if name.endswith(SUFFIX)
+        ]
+
+    def run_ids(self) -> list[str]:
+        """Return the id of every run that has an object, the one written to last at the end."""
+        return [run.run_id for run in self.stored_runs()]
+
+    def is_driven(self, run: StoredRun) -> bool:
+        """Return whether the run's lease was renewed lately, by the listing that named the run."""
+        return run.lease_age is not None and run.lease_age < LAPSES_AFTER_S
+
+    @property
+    def index(self) -> Path | None:
+        """Nowhere: a command that only reads writes nothing to S3."""
+        return None
 
     def place(self, run_id: str) -> str:
         """Return the run's object."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from etltctl.history import RunSummary, summary
 from etltctl.ledger import Event
+from etltctl.run_summaries import RunSummary, summary_of
 from etltctl.values import layer_of
 
 OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
@@ -117,7 +117,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
     numbers = [event["seq"] for event in events]
     options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
     return RunFacts(
-        summary=summary(events),
+        summary=summary_of(events),
         env=str(events[0].get("env", "")),
         is_billed=events[0].get("env") not in unbilled,
         began=min(times),

@@ -18,6 +18,7 @@ from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
 from etltctl.reports.sections import Standing
 from etltctl.reports.tables import Spell
+from etltctl.tabulating import local_time
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -113,7 +114,10 @@ def _current(settings: Settings) -> tuple[Standing, str]:
         tables = list_tables(settings)
     except EtltctlError as error:
         return {}, error.message
-    return {f"{layer}.{name}": (version, since) for layer, name, _, version, since in tables}, ""
+    return {
+        f"{layer}.{name}": (version, local_time(since) if since else "")
+        for layer, name, _, version, since in tables
+    }, ""
 
 
 def _write(file: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,6 +12,7 @@ from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError
 from etltctl.ledger import Ledger, S3Store, read_events
 from etltctl.ledger.leases import LeaseObject, _owner
+from etltctl.run_summaries import RunFilter, list_runs
 from etltctl.waiting import Waiter
 from support.served import Served, wait_until
 
@@ -76,3 +78,20 @@ def test_a_lease_is_renewed_while_its_owner_lives(store: S3Store, aws: Aws) -> N
         assert json.loads(owner)["pid"] == json.loads(lease._read()[1])["pid"]
         assert not is_lost()
     assert lease._read() == ("", "")
+
+
+def test_a_listing_asks_once_for_all_runs_and_once_for_each_that_it_shows(store: S3Store, aws: Aws) -> None:
+    for run_id in ("l1", "l2", "l3", "l4"):
+        Ledger(store, run_id, "aws").append("run.started", pipeline="run_list")
+    calls: list[str] = []
+    aws.client("s3").meta.events.register(
+        "before-call.s3", lambda model, **_: calls.append(model.name), unique_id="listing"
+    )
+    with store.lease("l4"):
+        run_list = list_runs(store, 2, RunFilter(pipeline="run_list"), datetime.now(UTC))
+        calls_of_listing = [name for name in calls if name in ("ListObjectsV2", "GetObject")]
+    aws.client("s3").meta.events.unregister("before-call.s3", unique_id="listing")
+    assert {run.run_id: run.outcome for run in run_list} == {"l4": "running", "l3": "unfinished"}
+    assert calls_of_listing == ["ListObjectsV2", "GetObject", "GetObject"]
+    (after,) = [run for run in store.stored_runs() if run.run_id == "l4"]
+    assert not store.is_driven(after), "its lease was given back"

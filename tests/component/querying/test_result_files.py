@@ -182,6 +182,20 @@ def test_a_value_that_arrow_cannot_hold_is_named_with_its_cast(small: SmallLake)
     assert refused.value.hint == "cast it in the query: cast(a as varchar)"
 
 
+def test_a_query_of_the_embedded_engine_costs_nothing(small: SmallLake) -> None:
+    local = run_query("select 1", small.settings)
+    answers = [replace(local, is_billed=True), local]
+    scanned = [
+        replace(each, execution=replace(each.execution, scanned_bytes=10**12, duration_ms=500))
+        for each in answers
+    ]
+    assert [each.cost_usd for each in scanned] == [5.0, 0.0]
+    assert scanned[0].summary().endswith("in 0.50 s, 5.000000 USD at Athena's price")
+    assert scanned[1].summary().endswith("in 0.50 s, 0.00 USD on this machine")
+    assert small.settings.env == "local"
+    assert etltctl.query("select 1", small.settings).cost_usd == 0.0
+
+
 @pytest.mark.parametrize(
     ("text", "hour"),
     [("2026-01-31 12:00:00.000 America/Bogota", 17), ("2026-01-31 12:00:00.000 +02:00", 10)],
