@@ -1,25 +1,23 @@
-"""Queries of the lake: run SQL on Athena and read its answer, list and describe the tables."""
+"""Queries of the lake: run SQL on Athena and read its answer."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from etltctl.athena import Athena, cost_usd
 from etltctl.aws import Aws
-from etltctl.catalog import STAGING, Catalog, current_columns, is_iceberg
-from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command, unknown
+from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command
+from etltctl.lake_tables import list_tables
 from etltctl.refused_queries import cause_of_query, step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
-from etltctl.s3 import S3
-from etltctl.tabulating import distinct, local_time
-from etltctl.values import TableName, quoted_text
+from etltctl.tabulating import distinct
+from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -167,69 +165,6 @@ def _calling_as(principal: str, settings: Settings) -> Aws:
         raise
 
 
-def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, datetime | None]]:
-    """Return layer, name, rows, version and time of publication of every table in the catalog."""
-    catalog = Catalog(Aws.from_settings(settings))
-    return [
-        _row_of(layer, table)
-        for layer, database in settings.athena.databases.items()
-        for table in catalog.tables(database)
-        if not table["Name"].startswith(STAGING)
-    ]
-
-
-def describe_table(
-    table: str, settings: Settings, spell_time: Callable[[str], str] = local_time
-) -> list[tuple[str, str, str, str]]:
-    """Return the parts of a table: the table, its columns, partition columns and versions, a publish left half way.
-
-    Args:
-        table: The table as `layer.table`.
-        settings: The settings.
-        spell_time: Returns a time as the caller's reader wants it: `local_time` or `utc_time`.
-
-    Returns:
-        For each part its kind (table, format, column, partition, version or publish), its name, its type or
-        standing, and what the catalog says of it.
-
-    Raises:
-        UsageError: There is no such table.
-    """
-    from etltctl.publishing import History, Lake
-
-    aws = Aws.from_settings(settings)
-    lake = Lake(settings, S3(aws), Catalog(aws))
-    # A name without a layer must not reach the catalog, which answers it with a validation error.
-    is_known = TableName.is_one(table) and TableName.parse(table).layer in settings.athena.databases
-    described = lake.context.current(TableName.parse(table)) if is_known else None
-    if described is None:
-        every = [str(TableName(layer, name)) for layer, name, *_ in list_tables(settings)]
-        raise unknown("table", table, every, hint=command("athena", "tables"))
-    history = History.of(described)
-    since = {name: f"out of use since {spell_time(at)}" for name, at in history.out_of_use.items()}
-    # Only versioned tables are published in sets, so others cost no read of S3.
-    journal = lake.unfinished(table) if history.versions else None
-    return [
-        *([("table", table, "", text)] if (text := described.get("Description", "")) else []),
-        *(
-            [("format", "iceberg", "", described["Parameters"].get("metadata_location", ""))]
-            if is_iceberg(described)
-            else []
-        ),
-        *(_column("column", column) for column in current_columns(described)),
-        *(_column("partition", column) for column in described.get("PartitionKeys", [])),
-        *(
-            ("version", version, "current" if version == history.current else since.get(version, ""), "")
-            for version in history.versions
-        ),
-        *([("publish", journal["run"], _half_done(journal, spell_time), "")] if journal else []),
-    ]
-
-
-def _column(kind: str, column: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return kind, column["Name"], column["Type"], column.get("Comment", "")
-
-
 def literal(text: str) -> str:
     """Return the text as a literal of Athena's SQL, so that Athena takes no part of it for SQL.
 
@@ -285,18 +220,3 @@ def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:
     if not text.strip():
         raise UsageError("the SQL is empty")
     return text
-
-
-def _row_of(layer: str, table: dict[str, Any]) -> tuple[str, str, int | None, str, datetime | None]:
-    from etltctl.publishing import ROWS, VERSION  # here, because a query needs nothing of it
-
-    parameters = table.get("Parameters", {})
-    rows = parameters.get(ROWS)
-    published = table.get("UpdateTime") or table.get("CreateTime")
-    return layer, table["Name"], int(rows) if rows else None, parameters.get(VERSION, ""), published
-
-
-def _half_done(journal: Mapping[str, Any], spell_time: Callable[[str], str]) -> str:
-    """Return the standing of a publish that was left half way. A damaged journal does not say when it began."""
-    since = f" since {spell_time(journal['since'])}" if "since" in journal else ""
-    return f"half done{since}: {command('retry', journal['run'])}"
