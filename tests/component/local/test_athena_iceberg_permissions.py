@@ -99,3 +99,19 @@ def test_a_caller_with_all_permissions_changes_rows(lake: GovernedLake) -> None:
     assert ended(athena, "INSERT INTO gold.ice VALUES (9, 'n', 'n')")[0] == ""
     assert ended(athena, "DELETE FROM gold.ice WHERE id = 9")[0] == ""
     lake.client("lakeformation").revoke_permissions(**grant)
+
+
+def test_the_settings_of_governance_filter_such_a_table_like_others(lake: GovernedLake) -> None:
+    lake.apply(
+        """
+[governance.filters."gold.ice".high]
+rows = "id > 1"
+columns = ["id"]
+[[governance.grants]]
+principal = "role:analyst"
+table = "gold.ice"
+filters = ["high"]
+permissions = ["SELECT"]
+"""
+    )
+    assert lake.ask("select * from ice", "analyst") == [{"id": 2}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,19 @@ def test_without_the_library_every_statement_names_the_extra(bare: Lake, sql: st
         perform(Execution(sql, (), "db", engine, bare))
     assert refusal.value.code == "NOT_SUPPORTED"
     assert "iceberg]'" in refusal.value.message
+
+
+def test_statements_without_such_a_table_do_not_import_the_library() -> None:
+    code = """
+import sys, duckdb
+from etltctl.local.services.athena import statements
+from etltctl.local.services.athena.tables import Lake
+with duckdb.connect() as engine:
+    statements.perform(statements.Execution("SELECT 1", (), "db", engine, Lake(None, None)))
+print([name for name in sys.modules if name.startswith("pyiceberg")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.fixture(scope="module")
