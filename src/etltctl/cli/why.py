@@ -20,7 +20,7 @@ def why(
         str, typer.Option("--code", help="Explain this code, such as G117, instead of a run.")
     ] = "",
 ) -> None:
-    """Explain why a run failed: cause, proof, state of the data, cost and next command. Needs no network."""
+    """Explain why a run failed: cause, proof, next command. Needs no network."""
     from etltctl.causes import cause_of_code
     from etltctl.explanation import code_document, code_text, document, explain, text_of
 

@@ -28,6 +28,7 @@ class EarlierRuns:
     before: str
     run_id: str
     tables: dict[str, TableState] = field(default_factory=dict)
+    tables_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by step, in their order
     runs: list[Sequence[Event]] = field(default_factory=list)
 
     def add(self, events: Sequence[Event]) -> None:
@@ -43,6 +44,7 @@ class EarlierRuns:
         for event in events:
             if event["type"] != "publish.switched" or not isinstance(event.get("tables"), Mapping):
                 continue
+            self.tables_of.setdefault(event["step"], {}).update(dict.fromkeys(event["tables"]))
             for table, facts in event["tables"].items():
                 rows = facts.get("rows") if isinstance(facts, Mapping) else None
                 # A rollback names the version that it made current again, any other publish made that of its run.
@@ -51,9 +53,10 @@ class EarlierRuns:
                 if table not in self.tables or self.tables[table].since < state.since:
                     self.tables[table] = state
 
-    def states(self, tables: Sequence[str]) -> tuple[TableState, ...]:
-        """Return what readers see of these tables."""
-        return tuple(self.tables.get(table, TableState(table)) for table in tables)
+    def states(self, steps: Sequence[str]) -> tuple[TableState, ...]:
+        """Return what readers see of the tables that these steps publish, as far as a publish is on record."""
+        tables = {table: None for step in steps for table in self.tables_of.get(step, ())}
+        return tuple(self.tables[table] for table in tables)
 
     @property
     def newest(self) -> list[Sequence[Event]]:

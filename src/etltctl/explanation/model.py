@@ -14,14 +14,14 @@ class TableState:
 
     Attributes:
         table: The table, `layer.table`.
-        run_id: The run that published it; empty if no publish is on record.
-        since: When it was published, in UTC; empty if no publish is on record.
+        run_id: The run that published it, or the version that a rollback made current.
+        since: When it was published, in UTC.
         rows: How many rows it has; None if the record does not say.
     """
 
     table: str
-    run_id: str = ""
-    since: str = ""
+    run_id: str
+    since: str
     rows: int | None = None
 
 

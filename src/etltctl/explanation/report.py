@@ -69,7 +69,7 @@ def _explained(
         error=failure.error,
         diagnosis=diagnosis,
         stopped_by=_stopped_by(failure, events),
-        tables=earlier.states(_tables(events, settings)),
+        tables=earlier.states(_steps(events)),
         published=tuple(table for event in published for table in event.get("tables") or ()),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
@@ -99,17 +99,9 @@ def _gaps(events: Sequence[Event]) -> Iterator[str]:
         yield f"{missing} {'event' if missing == 1 else 'events'} of the run are lost or damaged"
 
 
-def _tables(events: Sequence[Event], settings: Settings) -> list[str]:
-    """Return the tables that the steps of the run publish, as far as the settings still have the steps."""
-    named: list[str] = next((list(e["steps"]) for e in events if e.get("steps")), [])
-    tables: list[str] = []
-    for text in named:
-        # Only jobs publish versions. The registry of step kinds would say so too, but its import takes longer than the
-        # whole explanation. The settings may have other jobs by now.
-        kind, _, name = str(text).partition(":")
-        if kind == "glue" and name in settings.glue.jobs:
-            tables += settings.glue.jobs[name].writes
-    return list(dict.fromkeys(tables))
+def _steps(events: Sequence[Event]) -> list[str]:
+    """Return the steps that the run was begun with, `kind:name`."""
+    return next((list(map(str, event["steps"])) for event in events if event.get("steps")), [])
 
 
 def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:

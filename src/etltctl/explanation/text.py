@@ -119,14 +119,13 @@ def _data_lines(explanation: Explanation) -> Iterator[str]:
     """Yield whether the data is safe, and which version readers see since when."""
     half = f"this run had published {_names(explanation.published)}" if explanation.published else ""
     yield f"Your data is safe: {half or 'nothing of this run was published'}, and nothing was half published."
+    if not explanation.tables:
+        yield "  no publish of a table of this run is on record here"
     versions: dict[tuple[str, str], list[TableState]] = {}
     for table in explanation.tables:
         versions.setdefault((table.run_id, table.since[:16]), []).append(table)
     for (run_id, _), tables in sorted(versions.items(), key=lambda item: item[1][0].since, reverse=True):
         names = _names([table.table for table in tables])
-        if not run_id:
-            yield f"  {names}: no publish is on record here"
-            continue
         since = local_time(max(table.since for table in tables))
         yield f"  readers see of {names} the version of {run_id}, since {since}"
 

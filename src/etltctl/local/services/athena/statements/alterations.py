@@ -61,7 +61,7 @@ def alter_table(execution: Execution) -> Answer:
     name = reader.table(execution.database)
     if reader.next.word not in ACTIONS:
         raise reader.mismatch(*ACTIONS)
-    # A table of Iceberg has actions of its own, so that the table decides by which grammar the rest is read.
+    # The actions of a table of Iceberg differ, so the table decides by which grammar the rest is read.
     table = table_of(execution, name, takes_iceberg=True)
     if is_iceberg(table):
         return iceberg_alterations.alter(execution, name, reader)

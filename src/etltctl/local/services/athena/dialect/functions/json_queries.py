@@ -247,7 +247,7 @@ def _json(node: exp.Expr, call: Call) -> str:
     if has_format and not value.type.is_text:
         raise unsupported(f"FORMAT JSON of {value.type}")
     if has_format or isinstance(node, exp.JSONObject | exp.JSONArray | exp.JSONExtract):
-        # A function that returns JSON is no text to be quoted: its FORMAT is implicit.
+        # The FORMAT of a function that returns JSON is implicit: its result is not quoted as a text.
         return call.python(formatted, casts.coerced(value, VARCHAR), returns=VARCHAR).sql
     if value.type.is_("array", "map", "row"):
         raise unsupported(f"a value of {value.type} in {call.name}")
