@@ -57,10 +57,7 @@ class Answer:
         from etltctl.arrow_results import write_parquet
 
         if not self.columns:
-            raise UsageError(
-                "the statement ran, but it has no result to write as Parquet",
-                hint=NextStep("print what it did: ", Parameter("output"), " table"),
-            )
+            raise UsageError("the statement ran, but it has no result to write as Parquet")
         return write_parquet(stream, self.columns, distinct(self.names), self.rows())
 
     def facts(self) -> dict[str, Any]:

@@ -129,12 +129,11 @@ def summary_of(events: Sequence[Event]) -> RunSummary:
     failed = [e for e in events if e["type"] == "step.finished" and e.get("outcome") != "succeeded"]
     # A run that was resumed has events after its end, and is under way again.
     is_over = last is not None and last is events[-1]
-    outcome = str(last.get("outcome") or Outcome.UNFINISHED) if last and is_over else _standing(events)
     return RunSummary(
         run_id=first["run_id"],
         pipeline=first.get("pipeline", ""),
         started=first["ts"],
-        outcome=outcome,
+        outcome=str(last.get("outcome") or Outcome.UNFINISHED) if last and is_over else Outcome.UNFINISHED,
         seconds=_seconds(events) if is_over else None,
         stopped_at=failed[-1]["step"] if failed and not (last and last.get("outcome") == "succeeded") else "",
     )
@@ -197,6 +196,8 @@ class _Summaries:
             if not events:
                 return None
             summary = summary_of(events)
+            if summary.outcome == Outcome.UNFINISHED:
+                summary = replace(summary, outcome=_standing(events))
             self._kept[run.run_id] = [run.version, *asdict(summary).values()]
         # Never kept: a process may end without another event.
         is_open = summary.outcome in (Outcome.UNATTENDED, Outcome.UNFINISHED)

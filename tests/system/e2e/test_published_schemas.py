@@ -21,7 +21,7 @@ COMMANDS = (
     ("athena", "describe", "gold.f1_driver_championship"), ("athena", "query", "select 1 as n, 'a' as t"),
     ("contract", "diff"), ("config", "show"), ("config", "validate"), ("local", "status"), ("local", "env"),
     ("local", "env", "--dbt"), ("govern", "who", "gold.f1_driver_championship"), ("govern", "audit"),
-    ("doctor", "settings"), ("why",), ("why", "--code", "G117"), ("runs", "report"),
+    ("doctor", "settings"), ("why", "first"), ("why", "--code", "G117"), ("runs", "report"),
     ("connections", "plan"), ("init", "other"),
 )  # fmt: skip
 
