@@ -6,24 +6,21 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from etltctl.error_documents import error_document, plain_error_document
-from etltctl.errors import ConfigurationError, EtltctlError, ExitCode, NextStep, bounded
+from etltctl.errors import ConfigurationError, DetachedError, EtltctlError, ExitCode, NextStep, bounded
 from etltctl.layouts import Output, laid_out
 from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
-from etltctl.terminal import Advice, Terminal, is_terminal
+from etltctl.terminal import Advice, Progress, Terminal, is_terminal
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
 
 __all__ = ["Console", "Errors", "Progress", "Results", "Terminal", "end_for_no_reader", "is_terminal"]
-
-NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live line
 
 BUG = "this is a bug in etltctl; run again with -vv for the traceback"
 
@@ -145,67 +142,6 @@ def end_for_no_reader() -> NoReturn:
 
 
 @dataclass
-class Progress(Terminal):
-    """The live line of what is under way, and a question to the user."""
-
-    def ask(self, question: str) -> str:
-        """Return the answer of the user at the terminal; empty if there is no terminal.
-
-        Raises:
-            KeyboardInterrupt: The user pressed Ctrl-C.
-        """
-        # Both: a question that no one sees must not wait, nor one that no one can answer.
-        if not (self.stderr.isatty() and sys.stdin.isatty()):
-            return ""
-        if self._live is not None:
-            self._live.stop()
-        self.stderr.write(f"\n{question} ")
-        self.stderr.flush()
-        answer = ""
-        try:
-            with suppress(OSError):
-                answer = sys.stdin.readline()
-        finally:
-            if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D
-                self.stderr.write("\n")
-        return answer.strip()
-
-    @contextmanager
-    def working(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show a spinner with a running clock inside the block, if someone watches.
-
-        Args:
-            text: What is under way.
-
-        Yields:
-            A function that replaces the text.
-        """
-        if self.quiet or self.plain or self._live is not None:
-            yield lambda _: None
-            return
-        from rich.console import Console as RichConsole
-        from rich.progress import Progress as RichProgress
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-        from rich.table import Column
-
-        # One line at most: rich would wrap a long text, and every repaint would leave a copy of it behind.
-        terminal = RichConsole(file=self.stderr)
-        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - NEXT_TO_TEXT, 10))
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False, table_column=left),
-            TimeElapsedColumn(),
-        )
-        with RichProgress(*columns, console=terminal, transient=True) as progress:
-            task = progress.add_task(text, total=None)
-            self._live = progress
-            try:
-                yield lambda text: progress.update(task, description=printable(text))
-            finally:
-                self._live = None
-
-
-@dataclass
 class Errors(Terminal):
     """Errors as the user sees them."""
 
@@ -230,6 +166,16 @@ class Errors(Terminal):
         self.complain("\n".join(lines))
         if self.verbosity > 1:
             self.complain("".join(traceback.format_exception(error)).rstrip())
+
+    def detached(self, error: DetachedError) -> None:
+        """Write how to come back to what was left running: the user chose this, so it is not an error."""
+        if self.is_document:
+            self.error(error)
+            return
+        if self.verbosity:
+            self.complain(error.message)
+        again = self.spell(error.next_step)
+        self.complain(f"Detached. {again[:1].upper()}{again[1:]}")
 
     def fault(self, error: BaseException) -> None:
         """Write an error that etltctl did not foresee."""

@@ -1,16 +1,22 @@
-"""The two streams of a command, and what it says on stderr: progress, advice and warnings."""
+"""The two streams of a command, and what it says on stderr: progress, advice, warnings and questions."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from etltctl.errors import Command, NextStep
+from etltctl.heartbeat import INTERVAL_S, heartbeat
 from etltctl.layouts import Output
 from etltctl.tabulating import printable
+
+NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live line
+NARROWEST = 40  # columns of a terminal on which progress is drawn; a narrower one gets plain lines
 
 Advice = str | Command | NextStep
 
@@ -33,6 +39,7 @@ class Terminal:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     is_streaming: bool = False
     spell: Callable[[Advice], str] = str
+    heartbeat_s: float = INTERVAL_S
     _live: Any = field(default=None, repr=False)  # rich's progress display, while there is a live line
 
     @property
@@ -53,7 +60,7 @@ class Terminal:
         with suppress(OSError):  # the reader of the progress has gone, or the terminal has; the run goes on
             if self._live is not None:
                 # Through rich, which moves its live line below the text; a direct write would tear it.
-                self._live.console.print(line, markup=False, highlight=False)
+                self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
             else:
                 self.stderr.write(line + "\n")
                 self.stderr.flush()
@@ -69,13 +76,112 @@ class Terminal:
             self.stderr.flush()
 
 
+@dataclass
+class Progress(Terminal):
+    """The live line of what is under way, and a question to the user."""
+
+    def ask(self, question: str) -> str:
+        """Return the answer of the user at the terminal; empty if there is no terminal.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+        # Both: a question that no one sees must not wait, nor one that no one can answer.
+        if not (self.stderr.isatty() and sys.stdin.isatty()):
+            return ""
+        if self._live is not None:
+            self._live.stop()
+        self.stderr.write(f"\n{question} ")
+        self.stderr.flush()
+        answer = ""
+        try:
+            with suppress(OSError):
+                answer = sys.stdin.readline()
+        finally:
+            if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D
+                self.stderr.write("\n")
+        return answer.strip()
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show a spinner with a running clock inside the block, if someone watches.
+
+        Args:
+            text: What is under way.
+
+        Yields:
+            A function that replaces the text.
+        """
+        if not self.draws:
+            with self._plain_work(text) as describe:
+                yield describe
+            return
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress as RichProgress
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
+
+        # One line at most: rich would wrap a long text, and every repaint would leave a copy of it behind.
+        terminal = RichConsole(file=self.stderr)
+        left = Column(no_wrap=True, overflow="ellipsis", max_width=max(terminal.width - NEXT_TO_TEXT, 10))
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=left),
+            TimeElapsedColumn(),
+        )
+        progress = RichProgress(*columns, console=terminal, transient=True)
+        task = progress.add_task(text, total=None)
+        with self.drawing(progress):
+            yield lambda text: progress.update(task, description=printable(text))
+
+    @property
+    def draws(self) -> bool:
+        """Whether what is under way is drawn, and nothing is drawn yet."""
+        return not (self.quiet or self.plain or self._live is not None)
+
+    @contextmanager
+    def drawing(self, progress: Any) -> Iterator[None]:
+        """Draw one of Rich's progress displays inside the block; lines are said above it."""
+        self._live = progress
+        progress.start()
+        try:
+            yield
+        finally:
+            self._live = None
+            with suppress(OSError):  # the terminal has gone; the run goes on
+                progress.stop()
+
+    @contextmanager
+    def beating(self, line: Callable[[], str]) -> Iterator[None]:
+        """Say a line at intervals inside the block, unless it is empty; nothing while something is drawn."""
+        if self.quiet or self._live is not None:
+            yield
+            return
+        with heartbeat(lambda: self.say(text) if (text := line()) else None, self.heartbeat_s):
+            yield
+
+    @contextmanager
+    def _plain_work(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Say what is under way at intervals, and for how long already."""
+        began, newest = time.monotonic(), [text]
+        with self.beating(lambda: f"{newest[-1]}, for {time.monotonic() - began:.0f} s"):
+            yield newest.append
+
+
 def is_terminal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Return whether live progress can be shown.
 
     Args:
         stream: Standard error.
-        environ: The variables of the process; TERM=dumb, CI and NO_COLOR ask for plain lines.
+        environ: The variables of the process; TERM=dumb and CI ask for plain lines. NO_COLOR asks for no colour only.
     """
-    # TERM, CI and NO_COLOR as the community uses them; any value counts, an empty one does not.
-    asks_for_plain = environ.get("TERM") == "dumb" or environ.get("CI") or environ.get("NO_COLOR")
-    return stream.isatty() and not asks_for_plain
+    # TERM and CI as the community uses them; any value counts, an empty one does not.
+    asks_for_plain = environ.get("TERM") == "dumb" or environ.get("CI")
+    return stream.isatty() and not asks_for_plain and not is_narrow(stream)
+
+
+def is_narrow(stream: TextIO) -> bool:
+    """Return whether the terminal is too narrow to draw on; one that reports no size is not."""
+    with suppress(OSError, ValueError):  # not every stream has a file descriptor
+        return 0 < os.get_terminal_size(stream.fileno()).columns < NARROWEST
+    return False

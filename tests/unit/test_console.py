@@ -108,8 +108,8 @@ def test_a_finished_step_is_one_line_with_verb_rows_and_proof() -> None:
         "type": "step.finished", "step": "sync:mongodb", "outcome": "succeeded", "verb": "started", "rows": 8710,
         "reported_rows": 8710, "layer": "bronze", "seconds": 1.1,
     }  # fmt: skip
-    with drawn_run(shown, "mongodb") as on_event:
-        on_event(event)
+    with drawn_run(shown, "mongodb") as progress:
+        progress.draw(event)
     assert err.getvalue().split() == (
         [
             "mongodb",
@@ -166,7 +166,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(
     ("environ", "live"),
-    [({}, True), ({"NO_COLOR": "1"}, False), ({"CI": "true"}, False), ({"TERM": "dumb"}, False)],
+    [({}, True), ({"NO_COLOR": "1"}, True), ({"CI": "true"}, False), ({"TERM": "dumb"}, False)],
 )
 def test_live_progress_needs_a_terminal_and_no_request_for_plain_output(
     environ: dict[str, str], live: bool
@@ -195,9 +195,9 @@ def test_a_job_s_line_accounts_for_every_row() -> None:
         "type": "step.finished", "step": "glue:job", "outcome": "succeeded", "verb": "started", "rows": 1_000,
         "layer": "silver", "seconds": 1.0, "tables": tables, "usd": 0.147,
     }  # fmt: skip
-    with drawn_run(shown, "mongodb") as on_event:
-        on_event(event)
-        on_event({**event, "verb": "reused", "usd": 0.0})
+    with drawn_run(shown, "mongodb") as progress:
+        progress.draw(event)
+        progress.draw({**event, "verb": "reused", "usd": 0.0})
     first, second = err.getvalue().splitlines()
     assert first.endswith("published 2 tables · 1,010 in, 7 merged, 3 rejected, NO_WIND 2 · 0.15 USD")
     assert second.endswith("as before")

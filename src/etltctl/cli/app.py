@@ -24,7 +24,7 @@ from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
 from etltctl.console import Console, is_terminal
-from etltctl.errors import Command, EtltctlError, ExitCode, NextStep
+from etltctl.errors import Command, DetachedError, EtltctlError, ExitCode, NextStep
 from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
@@ -202,6 +202,9 @@ def _run(arguments: list[str], session: Session) -> int:
         # Built here, so that an error in a declaration is reported as any other error.
         run_command = built(app)
         result = run_command(arguments, obj=session, prog_name="etltctl", standalone_mode=False)
+    except DetachedError as error:
+        session.console.detached(error)
+        return error.exit_code
     except EtltctlError as error:
         correct(error, arguments)
         session.console.error(error)

@@ -3,77 +3,161 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from etltctl.cli.run_state import SMALLEST_USD, Event, RunState
 from etltctl.console import Console
 from etltctl.errors import NextStep, UsageError, command
 
-Event = Mapping[str, Any]
+if TYPE_CHECKING:
+    from etltctl.cli.live_view import RunView
+    from etltctl.runs import Run
+
 Listener = Callable[[Event], None]
 
 STDOUT = "-"
-LONGEST_ID = 16  # characters of a remote run's id on the live line
-SMALLEST_USD = 0.005  # a smaller amount would be printed as 0.00
 
 
 @contextmanager
-def drawn_run(console: Console, name: str) -> Iterator[Listener]:
-    """Yield a listener that draws a run's events: a line for each step, and what is under way on the live line.
+def drawn_run(
+    console: Console,
+    name: str,
+    durations: Mapping[str, Sequence[float]] | None = None,
+    so_far: Sequence[Event] = (),
+) -> Iterator[RunProgress]:
+    """Yield what draws a run: a live view on a terminal, a line for each step that has ended, else a heartbeat.
 
     Args:
         console: Where the run is drawn.
         name: The run's pipeline, or what else is run.
+        durations: How long earlier runs took, by step, in seconds.
+        so_far: The events of the run before this command, for one that only joins it.
     """
-    # Here, because the import takes a moment in which the live line's clock would stand still.
+    # Here, because the import takes a moment in which the clocks would stand still.
     import_module("etltctl.pipeline")
-    with console.working(name) as describe:
-        yield RunProgress(console, name, describe).draw
+    state = RunState(name, durations or {})
+    with ExitStack() as showing:
+        progress = RunProgress(console, state, showing)
+        if console.draws:
+            progress.open_view()
+        else:
+            showing.enter_context(console.beating(lambda: f"  {line}" if (line := state.line()) else ""))
+        progress.replay(so_far)
+        try:
+            yield progress
+        finally:
+            progress.settle()
 
 
 @dataclass
 class RunProgress:
-    """The drawing of one run."""
+    """The drawing of one run.
+
+    While the live view is open, the line of each step that has ended waits for its end, or for a warning: the screen
+    shows each step once, and what stays behind is the same as without a terminal.
+    """
 
     console: Console
-    name: str
-    describe: Callable[[str], None]  # replaces the text of the live line
+    state: RunState
+    showing: ExitStack = field(default_factory=ExitStack)  # ends the live view or the heartbeat
+    view: RunView | None = None
     _is_named: bool = False  # whether a line names the run already
     _switched: set[str] = field(default_factory=set)  # steps that published a version in this invocation
+    _replayed: set[str] = field(
+        default_factory=set
+    )  # steps that had ended before this command joined the run
+    _waiting: list[str] = field(default_factory=list)  # lines of the record
+
+    def open_view(self) -> None:
+        """Show the live view."""
+        from rich.console import Console as RichConsole
+
+        from etltctl.cli.live_view import RunView
+
+        self.view = RunView(self.state, RichConsole(file=self.console.stderr))
+        self.showing.enter_context(self.console.drawing(self.view.progress))
+
+    def settle(self) -> None:
+        """End the live view or the heartbeat, and write the lines that wait. What follows is written at once."""
+        self.showing.close()
+        self.view = None
+        self._write_waiting()
+
+    def replay(self, events: Sequence[Event]) -> None:
+        """Draw the events that were written before this command joined the run."""
+        starts = [number for number, event in enumerate(events) if event["type"] == "run.started"]
+        newest_try = events[starts[-1] if starts else 0 :]
+        self.state.replay(newest_try)
+        for event in newest_try:
+            if event["type"] == "step.finished" and event.get("outcome") == "succeeded":
+                self._replayed.add(event["step"])
+                with suppress(KeyError, TypeError, ValueError):  # an older etltctl may have recorded less
+                    self._waiting.append(self._step_line(event))
+        self._follow()
+
+    def poll(self, step: str, run: Run, usd: float, env: str) -> None:
+        """Show what a poll of a step's remote run reports; `RunState.poll` has the arguments."""
+        self.state.poll(step, run, usd, env)
 
     def draw(self, event: Event) -> None:
         """Draw one event."""
+        self.state.apply(event)
+        kind = event["type"]
+        if kind == "publish.switched":
+            self._switched.add(event["step"])
+        elif kind == "step.finished" and event["outcome"] == "succeeded":
+            # A run that is resumed reuses what it had done: its line stands already.
+            if not (event["verb"] == "reused" and event["step"] in self._replayed):
+                self._waiting.append(self._step_line(event))
+        elif said := self._said(event):
+            self._say(said)
+        self._follow()
+
+    def _said(self, event: Event) -> str | NextStep:
+        """Return what is said of an event as soon as it happens; empty for most."""
         from etltctl.pipeline.kinds import title_of
 
-        kind, step = event["type"], title_of(event["step"])
-        if kind == "run.started":
-            self.console.say(f"run {event['run_id']}")
-        elif kind == "publish.switched":
-            self._switched.add(event["step"])
-        elif kind == "step.planned":
-            self.describe(f"{step} …")
-        elif kind in {"remote.started", "remote.adopted", "step.progress"}:
-            self.describe(f"{step} {event['state']} {_short(event['remote_id'])}")
-            if self.console.verbosity:
-                self.console.say(f"  {step}: {kind} {event['remote_id']} {event['state']}")
-        elif kind == "remote.stopped":
-            self.console.say(f"stopped {event['remote_id']} of {step}")
-        elif kind == "preflight.skipped":
-            self.console.say(f"warning: the permissions of the caller were not checked: {event['reason']}")
-        elif kind == "warning.degraded":
-            self.console.say(_warning(event))
-        elif kind == "step.finished" and event["outcome"] == "succeeded":
-            self.console.say(self._step_line(event))
+        match event["type"]:
+            case "run.started":
+                return f"run {event['run_id']}"
+            case "remote.started" | "remote.adopted" | "step.progress" as kind if self.console.verbosity:
+                return f"  {title_of(event['step'])}: {kind} {event['remote_id']} {event['state']}"
+            case "remote.stopped":
+                return f"stopped {event['remote_id']} of {title_of(event['step'])}"
+            case "preflight.skipped":
+                return f"warning: the permissions of the caller were not checked: {event['reason']}"
+            case "warning.degraded":
+                return _warning(event)
+        return ""
+
+    def _follow(self) -> None:
+        if self.view is None:
+            self._write_waiting()
+        else:
+            self.view.follow()
+
+    def _say(self, text: str | NextStep) -> None:
+        """Say a line, after the lines of the steps before it."""
+        if self.view is not None:
+            self.view.hide_ended()
+        self._write_waiting()
+        self.console.say(text)
+
+    def _write_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for line in waiting:
+            self.console.say(line)
 
     def _step_line(self, event: Event) -> str:
         from etltctl.pipeline.kinds import line_of
 
         # The pipeline's name stands in its first line alone, as in a table with merged cells.
-        shown = "" if self._is_named else self.name
+        shown = "" if self._is_named else self.state.name
         self._is_named = True
         line = line_of(event)
         cells = (
@@ -98,11 +182,6 @@ def _warning(event: Event) -> NextStep:
     retry = command("retry", event["run_id"])
     before, is_named, after = str(event["message"]).partition(str(retry))
     return NextStep("warning: ", before, *((retry, after) if is_named else ()))
-
-
-def _short(remote_id: str) -> str:
-    """Return the two ends of an id, so that the state and the clock stay on a line of 80 columns."""
-    return remote_id if len(remote_id) <= LONGEST_ID else f"{remote_id[:7]}…{remote_id[-4:]}"
 
 
 @contextmanager

@@ -128,7 +128,8 @@ def watch_run(
     session: Session = context.obj
     events = find_run(session.load(), run_id, Having.STEPS)
     name = str(events[0].get("pipeline", ""))
-    with session.following(name, RunOptions(max_usd=max_usd), on_interrupt) as (settings, options):
+    reach = session.following(name, RunOptions(max_usd=max_usd), on_interrupt, so_far=events)
+    with reach as (settings, options):
         result = watch(events, settings, options)
     show_result(session, settings, result)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.cli.progress import STDOUT, drawn_run, event_stream
+from etltctl.cli.progress import STDOUT, RunProgress, drawn_run, event_stream
 from etltctl.console import Console
-from etltctl.errors import DetachedError, NextStep, UsageError, command
+from etltctl.errors import DetachedError, EtltctlError, NextStep, UsageError, command
 from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
@@ -192,6 +192,7 @@ class Session:
         *,
         outlives: bool = False,
         next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
+        so_far: Sequence[Mapping[str, Any]] = (),
     ) -> Iterator[tuple[Settings, RunOptions]]:
         """Yield the settings with their services within reach, and the run options with this console as listener.
 
@@ -204,6 +205,7 @@ class Session:
             check: As for `connected`.
             outlives: As for `connected`.
             next_jobs: As for `connected`.
+            so_far: The run's events before this command, if it joins a run.
         """
         # One stream serves both: `--events FILE` next to the result, and `--output ndjson` as the result.
         target = self.events or (STDOUT if self.console.output is Output.NDJSON else "")
@@ -211,17 +213,32 @@ class Session:
         with (
             event_stream(target, self.console.stdout, self.console.say) as write,
             self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
-            drawn_run(self.console, name) as draw,
+            drawn_run(self.console, name, self._durations(settings), so_far) as progress,
         ):
+            from etltctl.pipeline import spent_usd
 
             def on_event(event: Mapping[str, Any]) -> None:
                 write(event)
-                draw(event)
+                progress.draw(event)
 
-            decide = partial(self._decide, on_interrupt)
-            yield settings, replace(options, on_event=on_event, on_interrupt=decide)
+            def on_poll(step: str, run: Run) -> None:
+                progress.poll(step, run, spent_usd(run, settings), settings.env)
 
-    def _decide(self, on_interrupt: Interruption, run: Run, may_ask: bool) -> str:
+            decide = partial(self._decide, on_interrupt, progress)
+            yield settings, replace(options, on_event=on_event, on_poll=on_poll, on_interrupt=decide)
+
+    def _durations(self, settings: Settings) -> Mapping[str, Sequence[float]]:
+        """Return how long the steps of earlier runs took; none if that is not known."""
+        from etltctl.durations import step_seconds
+
+        if self.console.quiet:
+            return {}
+        with suppress(EtltctlError, OSError):  # only a forecast depends on it
+            return step_seconds(settings)
+        return {}
+
+    def _decide(self, on_interrupt: Interruption, progress: RunProgress, run: Run, may_ask: bool) -> str:
+        progress.settle()  # what follows is read as it is written, with no line that moves
         if on_interrupt is not Interruption.ASK:
             return on_interrupt
         # No one can answer in a pipe or a DAG, and work that costs money must not go on unseen.

@@ -24,6 +24,7 @@ from etltctl.pipeline.cancel import cancel_run, stop_step
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
+from etltctl.pipeline.glue_costs import spent_usd
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.kinds import (
     changes_of_pipelines,
@@ -85,6 +86,7 @@ __all__ = [
     "run_alone",
     "run_pipeline",
     "run_step",
+    "spent_usd",
     "start_job",
     "start_step",
     "steps",

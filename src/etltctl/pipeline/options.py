@@ -16,6 +16,8 @@ STOP, DETACH = "stop", "detach"
 Listener = Callable[[Event], None]
 # The running remote run, and whether a person may be asked → `stop` or `detach`.
 OnInterrupt = Callable[[Run, bool], str]
+# The step, `kind:name`, and its remote run as last polled.
+OnPoll = Callable[[str, Run], None]
 
 
 def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shape as one that asks
@@ -31,7 +33,7 @@ class RunOptions:
     cause: the same cause restarts the work once, so that tries of one Airflow task do not repeat it. `first`, `last`
     and `only` name steps: `kind:name`, the name, or a kind that only one step has. `max_usd` is the most that the
     whole run may cost. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called with every
-    event.
+    event, and `on_poll` with every poll of a remote run that goes on.
     """
 
     run_id: str = ""
@@ -43,6 +45,7 @@ class RunOptions:
     max_usd: float | None = None
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
+    on_poll: OnPoll | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raise UsageError if `max_usd` is negative, infinite or not a number."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.model import UNKNOWN_START, Step
-from etltctl.pipeline.options import OnInterrupt, always_stop
+from etltctl.pipeline.options import OnInterrupt, OnPoll, always_stop
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, Verb
@@ -44,6 +44,7 @@ class StepRun:
     ledger: Ledger
     on_interrupt: OnInterrupt = always_stop
     waited: float = 0.0
+    on_poll: OnPoll | None = None
 
     @property
     def settings(self) -> Settings:

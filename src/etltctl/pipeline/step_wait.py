@@ -69,6 +69,8 @@ def wait_for_end(
     def on_poll(polled: Run) -> None:
         check(polled)  # first: writing an event can fail or be slow, and the run costs money meanwhile
         record(polled)
+        if step_run.on_poll is not None:
+            step_run.on_poll(str(step_run.step), polled)
 
     with interruptible(step_run, run, remote_run if is_ours else None):
         # Made inside the block: it asks the service for earlier durations, and an interrupt may come meanwhile.

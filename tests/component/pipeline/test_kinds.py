@@ -76,8 +76,8 @@ def test_a_new_kind_of_step_runs_waits_and_is_recorded(place: Place, oven: Oven)
 def test_the_line_of_a_new_kind_is_printed(place: Place, oven: Oven) -> None:
     stderr = io.StringIO()
     console = replace(Console(), stderr=stderr)
-    with drawn_run(console, "bakery") as show:
-        run_pipeline("bakery", place.settings, RunOptions("seen", on_event=show))
+    with drawn_run(console, "bakery") as progress:
+        run_pipeline("bakery", place.settings, RunOptions("seen", on_event=progress.draw))
     assert "bakery    bread" in stderr.getvalue()
     assert "1 loaf" in stderr.getvalue()
 

@@ -16,6 +16,7 @@ import etltctl
 from etltctl.cli.app import app
 from etltctl.cli.hints import Hints, flag_of
 from etltctl.cli.progress import RunProgress
+from etltctl.cli.run_state import RunState
 from etltctl.console import Console
 from etltctl.errors import RETRY, AlreadyRunningError, NextStep, Parameter, UsageError, command, unknown
 from etltctl.extracting import published_table
@@ -110,7 +111,7 @@ def test_a_warning_of_a_run_names_the_command_that_resumes_it_with_the_flags() -
         "run_id": "r-1",
         "message": "stopped: etltctl retry r-1 goes on",
     }
-    RunProgress(console, "p", lambda _: None).draw(event)
+    RunProgress(console, RunState("p")).draw(event)
     assert err.getvalue() == "warning: stopped: etltctl --env aws retry r-1 goes on\n"
 
 

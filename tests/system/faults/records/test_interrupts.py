@@ -78,11 +78,13 @@ def test_ctrl_c_at_a_terminal_asks_whether_to_stop(lake: SpoiltLake, answer: str
         process.send_signal(signal.SIGINT)
         shown = read_until(terminal, "[d/s]")
         os.write(terminal, f"{answer}\n".encode())
-        shown += read_until(terminal, "runs watch" if answer == "d" else "stopped")
+        shown += read_until(terminal, f"runs watch {run_id}" if answer == "d" else "stopped")
         assert process.wait(MET_WITHIN_S) == 130
         os.close(terminal)
         lake.settle()
     assert run_id in shown
+    assert "error:" not in shown
+    assert (f"Detached. Come back with: etltctl runs watch {run_id}" in shown) == (answer == "d")
     (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert run["JobRunState"] == state
 

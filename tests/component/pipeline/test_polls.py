@@ -1,0 +1,25 @@
+"""The polls of a run: an observer sees each of them, with what the run has cost so far."""
+
+from __future__ import annotations
+
+from etltctl.pipeline import RunOptions, run_pipeline, spent_usd
+from etltctl.runs import Run
+from support.scripted import Place, job_run, lists, polled, started
+
+
+def test_an_observer_sees_every_poll_with_the_cost_so_far(place: Place) -> None:
+    seen: list[tuple[str, str, float]] = []
+
+    def on_poll(step: str, run: Run) -> None:
+        seen.append((step, run.status, spent_usd(run, place.settings)))
+
+    facts = {"NumberOfWorkers": 2, "WorkerType": "G.1X", "ExecutionTime": 3600}
+    running, ended = job_run("RUNNING", "polled", **facts), job_run("SUCCEEDED", "polled", **facts)
+    place.lake.script(lists(), started(), polled(running, running, ended))
+    run_pipeline("often", place.settings, RunOptions("polled", on_poll=on_poll))
+    dollars = 2 * place.settings.prices.glue_dpu_hour_usd
+    assert (
+        seen
+        == [("glue:often", status, dollars) for status in ("RUNNING", "RUNNING", "SUCCEEDED")][-len(seen) :]
+    )
+    assert len(seen) >= 2
