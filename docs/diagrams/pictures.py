@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from diagrams.drawing import Picture
+from diagrams.live_view import live_view
 from diagrams.terminal import terminal
 
 PROJECT = Path(__file__).parents[2]
@@ -133,6 +134,8 @@ PICTURES: Mapping[str, Callable[[], str]] = {
     "run-key.svg": lambda: run_key().svg(),
     "publishing.svg": lambda: publishing().svg(),
     "terminal.svg": terminal,
+    "live-view-80.svg": lambda: live_view(80),
+    "live-view-120.svg": lambda: live_view(120),
 }
 
 

@@ -20,9 +20,9 @@ from etltctl.cli.run_state import (
     shortened,
 )
 
-MARK, STATUS, CLOCK, LEFT = 1, 10, 8, 13  # columns of the screen
-WITH_STATUS, WITH_FACTS = 60, 80  # columns of a terminal from which these have room
-LONGEST_TITLE = 28
+MARK, STATUS, CLOCK, LEFT = 1, 10, 7, 13  # columns of the screen
+WITH_STATUS, WITH_FACTS, WITH_LONG_TITLES = 60, 80, 100  # columns of a terminal from which these have room
+TITLE, LONG_TITLE, LONGEST_FACTS = 20, 40, 44
 Render = Callable[[StepState | RunState, float], Text]
 
 
@@ -92,15 +92,16 @@ class _Cell(ProgressColumn):
 
 def _columns(width: int) -> list[ProgressColumn]:
     """Return the columns that have room in a terminal of this width."""
-    gaps = 1 if width < WITH_STATUS else 3 if width < WITH_FACTS else 4
-    fixed = MARK + 1 + CLOCK + gaps + (STATUS + LEFT if width >= WITH_STATUS else 0)
-    title = min(width - fixed, LONGEST_TITLE if width > WITH_FACTS else 22)
-    cells: list[ProgressColumn] = [_Mark(table_column=Column(width=MARK)), _Cell(_title, title)]
-    if width >= WITH_STATUS:
-        cells.append(_Cell(_status, STATUS))
-    if width >= WITH_FACTS:
-        room = width - fixed - title - 1
-        cells.append(_Cell(_facts(room), room))
+    # Rich puts an empty column between two columns.
+    cells: list[ProgressColumn] = [_Mark(table_column=Column(width=MARK))]
+    if width < WITH_STATUS:
+        cells.append(_Cell(_title, width - MARK - CLOCK - 2))
+    elif width < WITH_FACTS:
+        cells += [_Cell(_title, width - MARK - STATUS - CLOCK - LEFT - 4), _Cell(_status, STATUS)]
+    else:
+        title = LONG_TITLE if width >= WITH_LONG_TITLES else TITLE
+        room = min(width - MARK - title - STATUS - CLOCK - LEFT - 5, LONGEST_FACTS)
+        cells += [_Cell(_title, title), _Cell(_status, STATUS), _Cell(_facts(room), room)]
     cells.append(_Cell(_clock, CLOCK, "right"))
     if width >= WITH_STATUS:
         cells.append(_Cell(_left, LEFT))
@@ -132,7 +133,7 @@ def _facts(width: int) -> Render:
         else:
             first, second = subject.amount, shortened(subject.remote_id)
             second = f"job {second}" if second.isdigit() else second
-        both = "  ".join(filter(None, (first, second)))
+        both = ("  " if len(first) + len(second) + 2 <= width else " ").join(filter(None, (first, second)))
         # An id that is cut off says nothing: without room for both, what has moved is shown alone.
         return Text(both if len(both) <= width else first)
 

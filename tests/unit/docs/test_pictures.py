@@ -31,11 +31,13 @@ def test_a_diagram_has_a_title_and_loads_nothing(name: str) -> None:
     references = [
         value for part in root.iter() for value in part.attrib.values() if "url(" in value or ":/" in value
     ]
-    assert set(references) <= {"url(#tip)"}
+    assert all(value.startswith("url(#") for value in references), "a part of the picture itself"
     assert not re.search(r"url\(|@import", root.findtext(f"{SVG}style") or "")
 
 
-@pytest.mark.parametrize("name", sorted({*PICTURES} - {"terminal.svg"}))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in PICTURES if not name.startswith(("terminal", "live-view")))
+)
 def test_a_diagram_has_a_dark_colour_for_each_of_its_fills(name: str) -> None:
     root = ElementTree.fromstring((IMAGES / name).read_text("utf-8"))
     fills = {value for part in root.iter() if (value := part.get("fill", "none")) != "none"}
