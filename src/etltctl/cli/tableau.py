@@ -37,7 +37,10 @@ def export(
     file = hyper or Path(f"{TableName.parse(table).name if TableName.is_one(table) else table}.hyper")
     with session.connected() as settings, session.console.working(f"export {table}") as describe:
         extract = write_table(
-            selection, file, settings, on_poll=lambda run: describe(f"export {table} {run.status}")
+            selection,
+            file,
+            settings,
+            on_poll=lambda run: describe(f"export {table} {run.status}, {run.scanned_bytes:,} bytes scanned"),
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""

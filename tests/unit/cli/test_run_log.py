@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import struct
@@ -18,6 +19,7 @@ from etltctl.console import Console, is_terminal
 from etltctl.durations import step_seconds
 from etltctl.errors import DetachedError, NextStep, command
 from etltctl.heartbeat import INTERVAL_S, beat_until_ended
+from etltctl.layouts import Output
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.local.kernel.processes import wait_until
 from etltctl.runs import SyncJob
@@ -139,3 +141,10 @@ def test_a_detach_that_was_asked_for_is_no_error(verbosity: int) -> None:
     said = stderr.getvalue().splitlines()
     assert said[-1] == "Detached. Come back with: etltctl runs watch r-1"
     assert said[:-1] == ["detached: Glue run jr_1 goes on"] * verbosity
+
+
+def test_a_program_that_reads_json_gets_the_detach_as_a_document() -> None:
+    stderr = io.StringIO()
+    hint = NextStep("come back with: ", command("runs", "watch", "r-1"))
+    Console(Output.JSON, stderr=stderr).detached(DetachedError("detached: Glue run jr_1 goes on", hint=hint))
+    assert json.loads(stderr.getvalue())["exit_code"] == 130

@@ -40,7 +40,9 @@ def test_a_run_that_another_process_drives_can_be_watched(lake: SpoiltLake) -> N
         assert process.wait(MET_WITHIN_S) == 0
     assert stream(output)[-1]["type"] == "run.finished"
     assert lake.starts("watched")["glue"] == 1
-    assert "succeeded" in errors
+    step, last = errors.splitlines()[-2:]
+    assert step.split()[:3] == ["small", "small", "started"], "the step's line comes when it ends"
+    assert last.startswith("Run watched succeeded in ")
 
 
 def test_a_run_that_fails_while_it_is_watched_is_not_started_again(lake: SpoiltLake) -> None:
