@@ -100,7 +100,7 @@ def _gaps(events: Sequence[Event]) -> Iterator[str]:
 
 
 def _steps(events: Sequence[Event]) -> list[str]:
-    """Return the steps that the run was begun with, `kind:name`."""
+    """Return the steps that the run started with, `kind:name`."""
     return next((list(map(str, event["steps"])) for event in events if event.get("steps")), [])
 
 
