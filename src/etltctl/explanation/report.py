@@ -101,14 +101,14 @@ def _gaps(events: Sequence[Event]) -> Iterator[str]:
 
 
 def _steps(events: Sequence[Event]) -> list[str]:
-    """Return the steps that the run was begun with, `kind:name`."""
+    """Return the steps that the run started with, `kind:name`."""
     return next((list(map(str, event["steps"])) for event in events if event.get("steps")), [])
 
 
 def _is_publish_open(failure: FailedStep, diagnosis: Diagnosis, events: Sequence[Event]) -> bool:
     """Return whether the step failed between the good end of its remote run and the publish of its tables.
 
-    A check or a contract refuses a set of tables before its first switch, so that a cause of theirs is excluded.
+    A check or a contract refuses a set of tables before its first switch, so that such a cause is excluded.
     """
     of_step = [event for event in events if event["step"] == failure.name]
     planned = [number for number, event in enumerate(of_step) if event["type"] == "step.planned"]
