@@ -71,6 +71,7 @@ def _explained(
         stopped_by=_stopped_by(failure, events),
         tables=earlier.states(_steps(events)),
         published=tuple(table for event in published for table in event.get("tables") or ()),
+        may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
         settings=tuple(str(NextStep(name).filled(names)) for name in diagnosis.cause.settings),
@@ -102,6 +103,19 @@ def _gaps(events: Sequence[Event]) -> Iterator[str]:
 def _steps(events: Sequence[Event]) -> list[str]:
     """Return the steps that the run started with, `kind:name`."""
     return next((list(map(str, event["steps"])) for event in events if event.get("steps")), [])
+
+
+def _is_publish_open(failure: FailedStep, diagnosis: Diagnosis, events: Sequence[Event]) -> bool:
+    """Return whether the step failed between the good end of its remote run and the publish of its tables.
+
+    A check or a contract refuses a set of tables before its first switch, so that such a cause is excluded.
+    """
+    of_step = [event for event in events if event["step"] == failure.name]
+    planned = [number for number, event in enumerate(of_step) if event["type"] == "step.planned"]
+    latest = of_step[planned[-1] :] if planned else of_step
+    has_ended_well = any(event.get("state") == "SUCCEEDED" for event in latest)
+    has_published = any(event["type"] == "publish.switched" for event in latest)
+    return has_ended_well and not has_published and not diagnosis.cause.code.startswith("C")
 
 
 def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:

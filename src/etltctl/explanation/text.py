@@ -117,8 +117,11 @@ def _clock(at: str) -> str:
 
 def _data_lines(explanation: Explanation) -> Iterator[str]:
     """Yield whether the data is safe, and which version readers see since when."""
-    half = f"this run had published {_names(explanation.published)}" if explanation.published else ""
-    yield f"Your data is safe: {half or 'nothing of this run was published'}, and nothing was half published."
+    if explanation.may_be_half_published:
+        yield "Your data is safe: no published version was overwritten."
+        yield "  The step may have been cut off while it published its tables; the retry completes the publish."
+    else:
+        yield _published_line(explanation)
     if not explanation.tables:
         yield "  no publish of a table of this run is on record here"
     versions: dict[tuple[str, str], list[TableState]] = {}
@@ -128,6 +131,13 @@ def _data_lines(explanation: Explanation) -> Iterator[str]:
         names = _names([table.table for table in tables])
         since = local_time(max(table.since for table in tables))
         yield f"  readers see of {names} the version of {run_id}, since {since}"
+
+
+def _published_line(explanation: Explanation) -> str:
+    done = f"this run had published {_names(explanation.published)}" if explanation.published else ""
+    return (
+        f"Your data is safe: {done or 'nothing of this run was published'}, and nothing was half published."
+    )
 
 
 def _names(tables: tuple[str, ...] | list[str]) -> str:

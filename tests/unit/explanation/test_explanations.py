@@ -218,6 +218,20 @@ def test_a_rollback_names_the_version_that_readers_see(settings: Settings, store
     assert (state.table, state.run_id, state.rows) == ("silver.weather_observation", "r0", 7)
 
 
+def test_a_step_that_was_cut_off_while_it_published_is_not_called_whole(
+    settings: Settings, store: DiskStore
+) -> None:
+    ledger = begin(store, "cut-off")
+    ledger.append("step.planned", STEP)
+    ledger.append("step.progress", STEP, state="SUCCEEDED", remote_id="jr_1")
+    error = "glue did not answer: Connection reset by peer"
+    ledger.append("step.finished", STEP, outcome="failed", seconds=9.0, error=error)
+    ledger.append("run.finished", outcome="failed", seconds=9.0)
+    text = words(explain(settings, "cut-off"))
+    assert "may have been cut off while it published" in text
+    assert "nothing was half published" not in text
+
+
 def test_tables_that_this_run_published_before_it_failed_are_named(
     settings: Settings, store: DiskStore
 ) -> None:
