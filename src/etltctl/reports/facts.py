@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from etltctl.ledger import Event
 from etltctl.run_summaries import RunSummary, summary_of
+from etltctl.runs import Outcome
 from etltctl.values import layer_of
 
 OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
@@ -117,7 +118,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
     numbers = [event["seq"] for event in events]
     options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
     return RunFacts(
-        summary=summary_of(events),
+        summary=_summary(events),
         env=str(events[0].get("env", "")),
         is_billed=events[0].get("env") not in unbilled,
         began=min(times),
@@ -131,6 +132,12 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         options=next(options, {}),
         gaps=len(set(range(1, max(numbers, default=0) + 1)) - set(numbers)),
     )
+
+
+def _summary(events: Sequence[Event]) -> RunSummary:
+    """Return the run in one line. Whether a process drives it is not in its events, so without an end it is open."""
+    one = summary_of(events)
+    return replace(one, outcome=UNFINISHED) if one.outcome == Outcome.UNATTENDED else one
 
 
 def _step_names(events: Sequence[Event]) -> list[str]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from etltctl.errors import command
 from etltctl.pipeline import Step, lineage_of
 from etltctl.publishing import declared_rules
-from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
+from etltctl.reports.facts import LAYERS, UNFINISHED, BrokenRule, RunFacts, TableFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.tables import Spell, facts, moment, seconds_text, shown, standing, table
+from etltctl.runs import Outcome
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -70,10 +71,12 @@ def troubles(run: RunFacts, spell: Spell) -> Markup:
         joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
         for step in failed
     ]
-    if run.summary.outcome not in ("succeeded", ""):
-        commands = (spell(command("runs", "logs", name, "--errors")), spell(command("retry", name)))
-        parts.append(element("p", "Next: ", element("code", commands[0]), " shows the errors of its jobs; ",
-                             element("code", commands[1]), " resumes it."))  # fmt: skip
+    if run.summary.outcome == UNFINISHED:
+        watch = element("code", spell(command("runs", "watch", name)))
+        parts.append(element("p", "The page shows the run as of its last event. ", watch, " follows it."))
+    elif run.summary.outcome != Outcome.SUCCEEDED:
+        why, retry = (element("code", spell(command(word, name))) for word in ("why", "retry"))
+        parts.append(element("p", "Next: ", why, " explains what happened; ", retry, " resumes it."))
     if run.gaps:
         parts.append(
             element(

@@ -27,7 +27,7 @@ def test_every_step_reads_what_a_step_before_it_writes_from_the_source_on(
         reads, writes = lineage_of(step, settings)
         assert set(reads) <= known, step
         known |= set(writes)
-    assert {name for name in known if name.startswith("gold.")} <= set(settings.job_tables())
+    assert {name for name in known if name.startswith("gold.")} <= set(settings.versioned_tables())
     assert any(name.startswith("gold.") for name in known)
 
 

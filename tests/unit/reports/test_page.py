@@ -96,7 +96,9 @@ def test_no_text_of_the_ledger_becomes_markup(settings: Settings) -> None:
 
 @pytest.mark.parametrize("count", range(1, len(succeeded())))
 def test_a_run_that_stopped_anywhere_has_a_page(settings: Settings, count: int) -> None:
-    assert "Run run-1 unfinished" in Elements(report_page(succeeded()[:count], settings)).text
+    text = Elements(report_page(succeeded()[:count], settings)).text
+    assert "Run run-1 unfinished" in text
+    assert "as of its last event. etltctl runs watch run-1 follows it." in text
 
 
 @pytest.mark.parametrize("left_out", range(len(succeeded())))
@@ -109,7 +111,7 @@ def test_a_failed_run_shows_its_error_and_the_next_commands(settings: Settings) 
     events = [*succeeded()[:10], event(22, "run.finished", outcome="failed", seconds=21.0)]
     text = Elements(report_page(events, settings, spell=lambda command: f"{command} --env aws")).text
     assert "glue:silver_to_gold failed jr_1 ended FAILED: no memory" in text
-    assert "etltctl runs logs run-1 --errors --env aws" in text
+    assert "etltctl why run-1 --env aws" in text
     assert "etltctl retry run-1 --env aws" in text
 
 
