@@ -30,7 +30,8 @@ def require_consent(
         settings: The settings of the environment.
         action: What the command is about to do, as the question names it, such as "run pipeline mongodb".
         yes: Whether the caller agreed with `--yes`.
-        named: What the command chose by default, such as a run's id. The command of the refusal names it.
+        named: What the command chose by default, such as the newest run. The command of the refusal names it, because
+            without it the same words may mean another run by then.
 
     Raises:
         BlockedError: The caller did not agree. Nothing was started or changed.

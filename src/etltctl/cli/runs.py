@@ -149,8 +149,7 @@ def cancel(
     with session.connected() as settings:
         events = find_run(settings, run_id, Having.STEPS)
         run = str(events[0]["run_id"])
-        chosen = () if run_id else (run,)
-        require_consent(session, settings, f"cancel run {run}", yes=yes, named=chosen)
+        require_consent(session, settings, f"cancel run {run}", yes=yes, named=() if run_id else (run,))
         cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
@@ -267,9 +266,7 @@ def retry(
         walk = [Step.parse(step) for step in named]
         run = str(events[0]["run_id"])
         session.require_ready(settings, walk, run, fresh=fresh)
-        # By its id: once a newer run has failed, the same words would mean that one.
-        chosen = () if run_id else (run,)
-        require_consent(session, settings, f"retry run {run}", yes=yes, named=chosen)
+        require_consent(session, settings, f"retry run {run}", yes=yes, named=() if run_id else (run,))
 
     with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
         settings,
