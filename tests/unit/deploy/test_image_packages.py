@@ -14,6 +14,8 @@ SOURCE = PROJECT / "src" / "etltctl"
 # The embedded server, the diagnosis of its machine and the fixtures of tests do not run there. The engine of extracts,
 # 300 MB, is optional (docs/tableau.md).
 ELSEWHERE = ("local", "testing", "tableau/hyper.py", "diagnosis/machine.py")
+# Extras of a person's own installation: data frames, and the plots of a report.
+OPTIONAL = {"pandas", "vl_convert"}
 
 
 def imported() -> Iterator[tuple[str, str]]:
@@ -28,7 +30,7 @@ def imported() -> Iterator[tuple[str, str]]:
                 names = [node.module or ""]
             for name in names:
                 package = name.partition(".")[0]
-                if package != "etltctl" and package not in sys.stdlib_module_names:
+                if package not in {"etltctl"} | OPTIONAL and package not in sys.stdlib_module_names:
                     yield package, place
 
 

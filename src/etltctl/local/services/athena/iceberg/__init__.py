@@ -31,7 +31,7 @@ def require_library() -> None:
         raise QueryError(
             "NOT_SUPPORTED",
             "the embedded Athena reads and writes tables of Iceberg with a library that is not installed. Nothing was "
-            f"changed. Install it: {install('iceberg')}; then run: etltctl local down, and etltctl local up",
+            f"changed. Install it: {install('iceberg')}; then restart the embedded server",
         )
 
 
