@@ -75,10 +75,9 @@ def list_runs(
         for run in run_list
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
-    nothing = (
-        "No such run." if run_filter.has_filter else NextStep("No runs yet: ", command("run", "mongodb"), ".")
-    )
-    session.console.rows("etltctl.runs/1", columns, rows, none=nothing)
+    none = NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    none = NextStep("No such run.") if run_filter.has_filter else none
+    session.console.rows("etltctl.runs/1", columns, rows, none=none)
     if run_list.unread:
         session.console.say(f"{run_list.unread:,} older runs were not read; --since narrows the search")
 
@@ -282,12 +281,10 @@ def facts_line(event: Mapping[str, Any]) -> str:
     Args:
         event: The event as the ledger has it.
     """
-    # They stand in separate columns, or are the same in every event of the run.
-    common = {"ts", "seq", "run_id", "step", "env", "type"}
+    # They stand in separate columns, are the same in every event of the run, or are what `why` shows.
+    common = {"ts", "seq", "run_id", "step", "env", "type", "evidence", "excerpt"}
     if event["type"] != "publish.switched":
         common.add("tables")
-    # `why` shows them: a page of a log has no place on one line.
-    common |= {"evidence", "excerpt"}
     facts = {name: value for name, value in event.items() if name not in common}
     return " ".join(
         f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
