@@ -25,6 +25,7 @@ MASKS = (
     (r"[\d,]+ bytes scanned", "N bytes scanned"),
     (r"\d\.\d{6} USD", "N USD"),
     (r"as job \d+", "as job N"),
+    (r"\b\d+ kB", "N kB"),
     (r" +", " "),
 )
 # Commands that the session's lake has run already, with the arguments used there.
