@@ -22,7 +22,7 @@ def block(language: str) -> str:
 
 def test_the_example_of_the_page_makes_the_table(workplace: Workplace) -> None:
     (workplace.folder / "sql").mkdir()
-    (workplace.folder / "sql" / "windiest_month.sql").write_text(block("sql"))
+    (workplace.folder / "sql" / "windiest_month.sql").write_text(block("text"))
     (workplace.folder / "etltctl.toml").write_text(block("toml"))
     workplace.run_installed("local", "up")
     outputs = [workplace.run_installed(*shlex.split(line)[1:]).stdout for line in block("bash").splitlines()]
