@@ -25,6 +25,8 @@ BY_ENDING = {
     ".ndjson": Output.NDJSON,
     ".jsonl": Output.NDJSON,
     ".md": Output.MARKDOWN,
+    ".txt": Output.TABLE,
+    "": Output.TABLE,
 }
 ALWAYS, NEVER = 1, 0  # widths with which every row is too wide, or none
 
@@ -53,11 +55,11 @@ class QueryOutput:
             is_vertical: Whether rows stand one column a line; None: if a row is wider than the terminal.
 
         Raises:
-            UsageError: The rows cannot be written there.
+            UsageError: The rows cannot be written there, or the ending is not one of an output.
         """
         chosen = console.output
         if file is not None and chosen is Output.TABLE:
-            chosen = BY_ENDING.get(file.suffix.lower(), chosen)
+            chosen = _by_ending(file)
         if file is not None and (file.is_dir() or not file.parent.is_dir()):
             what = "it is a folder" if file.is_dir() else f"the folder {file.parent} does not exist"
             raise UsageError(f"cannot write {file}: {what}; no query was started")
@@ -113,3 +115,13 @@ class QueryOutput:
                 yield stream
         except OSError as error:
             raise EtltctlError(f"the result cannot be written to {file}: {error.strerror}") from error
+
+
+def _by_ending(file: Path) -> Output:
+    if (ending := file.suffix.lower()) in BY_ENDING:
+        return BY_ENDING[ending]
+    known = ", ".join(ending for ending in BY_ENDING if ending)
+    raise UsageError(
+        f"cannot write {file}: no output has the ending {ending}; no query was started",
+        hint=NextStep(f"use one of {known}, or choose the output with -o"),
+    )

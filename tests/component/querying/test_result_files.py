@@ -108,6 +108,11 @@ def test_parquet_is_refused_on_a_terminal_and_in_no_folder(tmp_path: Path) -> No
         QueryOutput.of(Console(), tmp_path, None)
 
 
+def test_an_ending_of_no_output_is_refused_before_the_query(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no output has the ending \.xlsx; no query was started"):
+        QueryOutput.of(Console(), tmp_path / "rows.xlsx", None)
+
+
 def test_the_ending_of_the_file_chooses_the_output(answer: Answer, tmp_path: Path) -> None:
     for name in ("rows.csv", "rows.json", "rows.md", "rows.txt"):
         QueryOutput.of(Console(plain=True, quiet=True), tmp_path / name, None).write(answer)
