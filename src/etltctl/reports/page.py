@@ -11,7 +11,7 @@ from etltctl.errors import command
 from etltctl.reports.facts import RunFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.plot_sections import DrawnPlot, plots_section
-from etltctl.reports.sections import Standing, contents, overview, sections, troubles
+from etltctl.reports.sections import CurrentVersions, contents, overview, sections, troubles
 from etltctl.reports.tables import Spell, moment
 from etltctl.reports.timeline import timeline
 
@@ -27,7 +27,7 @@ def page(
     run: RunFacts,
     plots: Sequence[DrawnPlot],
     settings: Settings,
-    current: Standing,
+    current: CurrentVersions,
     why_no_versions: str,
     spell: Spell = str,
 ) -> str:
@@ -58,7 +58,7 @@ def _page(
     run: RunFacts,
     plots: Sequence[DrawnPlot],
     settings: Settings,
-    current: Standing,
+    current: CurrentVersions,
     why_no_versions: str,
     spell: Spell,
 ) -> str:

@@ -16,7 +16,7 @@ from etltctl.reports.facts import RunFacts, facts_of
 from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
-from etltctl.reports.sections import Standing
+from etltctl.reports.sections import CurrentVersions
 from etltctl.reports.tables import Spell
 from etltctl.tabulating import local_time
 from etltctl.values import S3Location
@@ -72,7 +72,7 @@ def make_report(
     # A ledger in S3 may be in that of the embedded server, which has to be reached first.
     events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
     data: list[PlotData] = []
-    current: Standing = {}
+    current: CurrentVersions = {}
     why_not = NOT_ASKED
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
@@ -108,7 +108,7 @@ def _reached(settings: Settings, connect: Connect) -> Iterator[tuple[Settings, s
         yield settings, reason
 
 
-def _current(settings: Settings) -> tuple[Standing, str]:
+def _current(settings: Settings) -> tuple[CurrentVersions, str]:
     """Return the current version of each table, or why the catalog did not say."""
     try:
         tables = list_tables(settings)

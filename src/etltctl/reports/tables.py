@@ -99,7 +99,7 @@ def seconds_text(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def standing(outcome: str) -> Markup:
+def coloured(outcome: str) -> Markup:
     """Return the word for how something ended, in its colour; the word alone says it too."""
     return element("span", outcome, class_=colour_of(outcome))
 
