@@ -92,11 +92,8 @@ def values_of(points: Sequence[Point]) -> dict[str, Any]:
 
 def _lines(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
     encoding = {"x": _axis(data, "x"), "y": _measure(data), **_series(data)}
-    dash = (
-        {"strokeDash": {"field": "s", "scale": _series_scale(data, range=DASHES), "legend": None}}
-        if data.plot.series
-        else {}
-    )
+    dashes = {"field": "s", "scale": _series_scale(data, range=DASHES), "legend": None}
+    dash = {"strokeDash": dashes} if data.plot.series else {}
     # Points as well: a series of one value has no line.
     return {
         "width": WIDTH,
@@ -123,7 +120,7 @@ def _bars(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
         encoding = {"x": x, "y": _measure(data), **offset, **_series(data)}
         return _single(points, {"type": "bar", "color": COLOURS[0]}, encoding)
     # Names need room to be read: they stand at the left, the longest bar first.
-    y = {"field": "x", "type": "nominal", "sort": "-x", "title": None}
+    y: dict[str, Any] = {"field": "x", "type": "nominal", "sort": "-x", "title": None}
     if data.plot.panels:
         # Of several panels, each has all of the names, in one order.
         order = sorted(data.points, key=lambda point: -point.value)

@@ -157,7 +157,7 @@ def _columns(described: Mapping[str, Any]) -> dict[str, Column]:
 
 
 def _point(row: Mapping[str, Any]) -> Point | None:
-    """Return the mark of a row; None if a place or the value is null, NaN or infinite: no axis has a place for those."""
+    """Return the mark of a row; None if a place or the value is null, NaN or infinite, which no axis has."""
     value, x, y = row["measured"], row["x"], row.get("y", 0)
     if any(part is None or (is_number(part) and not math.isfinite(part)) for part in (value, x, y)):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from etltctl.atomic_files import write_atomically
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
 from etltctl.history import Having, find_run
 from etltctl.lake_tables import list_tables
+from etltctl.pipeline import RunId
 from etltctl.reports.facts import RunFacts, facts_of
 from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
@@ -129,7 +131,9 @@ def _write(file: Path, text: str) -> None:
 
 
 def _default_path(run: RunFacts, settings: Settings) -> Path:
-    name = f"{run.summary.run_id}.html"
+    # The id in a ledger is only text: with a path in it, the page would be written outside the folder.
+    run_id = run.summary.run_id
+    name = f"{RunId(run_id).safe if re.search('[A-Za-z0-9]', run_id) else 'run'}.html"
     return (
         Path(f"report-{name}")
         if S3Location.is_one(settings.state)

@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING
 from etltctl.errors import command
 from etltctl.pipeline import Step, lineage_of
 from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
-from etltctl.reports.html import Markup, element, joined
-from etltctl.reports.tables import Spell, coloured, facts, moment, seconds_text, shown, table
+from etltctl.reports.html import Markup, element, joined, shortened
+from etltctl.reports.tables import (
+    KEPT,
+    MOST_ROWS,
+    STOPPED,
+    Spell,
+    coloured,
+    facts,
+    moment,
+    seconds_text,
+    shown,
+    table,
+)
 from etltctl.runs import Outcome
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Section = tuple[str, str, Markup]  # its id, its heading, its content
+MOST_ERRORS, MOST_WARNINGS, LONGEST_WARNING = 10, 50, 1000
 MOST_VERSIONS = 5  # that a sentence names
 CurrentVersions = Mapping[
     str, tuple[str, str]
@@ -72,8 +84,10 @@ def troubles(run: RunFacts, spell: Spell) -> Markup:
     failed = [step for step in run.steps if step.error]
     parts = [
         joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
-        for step in failed
+        for step in failed[:MOST_ERRORS]
     ]
+    if len(failed) > MOST_ERRORS:
+        parts.append(element("p", f"The errors of {len(failed) - MOST_ERRORS:,} more steps are left out."))
     if run.summary.outcome == Outcome.UNFINISHED:
         watch = element("code", spell(command("runs", "watch", name)))
         parts.append(element("p", "The page shows the run as of its last event. ", watch, " follows it."))
@@ -90,7 +104,14 @@ def troubles(run: RunFacts, spell: Spell) -> Markup:
         )
     if run.warnings:
         parts.append(element("p", element("strong", "Warnings")))
-        parts.append(element("ul", (element("li", text) for text in run.warnings[:50])))
+        parts.append(
+            element(
+                "ul",
+                (element("li", shortened(text, LONGEST_WARNING)) for text in run.warnings[:MOST_WARNINGS]),
+            )
+        )
+        if (more := len(run.warnings) - MOST_WARNINGS) > 0:
+            parts.append(element("p", f"{more:,} more warnings are left out.", class_="soft"))
     return joined(parts)
 
 
@@ -112,7 +133,8 @@ def _lineage(run: RunFacts, settings: Settings) -> Markup:
             )
     if not items:
         return element("p", "No step of this run reads or writes a table that the settings know.")
-    return element("ol", items, class_="lineage")
+    more = f"{len(items) - MOST_ROWS:,} more steps are left out." if len(items) > MOST_ROWS else None
+    return joined([element("ol", items[:MOST_ROWS], class_="lineage"), element("p", more) if more else None])
 
 
 def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) -> Markup:
@@ -170,7 +192,7 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
         columns = ("table", "rule", "result", "rows that break it")
         yield table("Rules that new versions broke", columns, map(_broken_row, run.broken))
     passed = [(each.table, _kept(each, run.broken)) for each in run.tables]
-    rows = [(name, coloured("passed"), len(rules), ", ".join(rules)) for name, rules in passed if rules]
+    rows = [(name, coloured(KEPT), len(rules), ", ".join(rules)) for name, rules in passed if rules]
     if rows:
         yield table("Rules that new versions kept", ("table", "result", "rules", "which"), rows)
     if not rows and not run.broken:
@@ -183,7 +205,7 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
 
 
 def _broken_row(one: BrokenRule) -> tuple[object, ...]:
-    result = "passed with a warning" if one.reaction == "evolve" else "stopped the publish"
+    result = "passed with a warning" if one.reaction == "evolve" else STOPPED
     return one.table, one.rule, coloured(result), one.count
 
 

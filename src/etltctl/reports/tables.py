@@ -9,9 +9,20 @@ from itertools import islice
 
 from etltctl.errors import Command
 from etltctl.reports.html import Markup, element
+from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob, Verb
 from etltctl.tabulating import local_time
 
 Spell = Callable[[Command], str]  # how a command of etltctl is written for the reader
+# How the services' words for the status of a run are meant; a run that a person stopped did not fail.
+STATES = {
+    status: meaning
+    for kind in (SyncJob, JobRun, RefreshJob, QueryExecution)
+    for status, meaning in kind.states.items()
+    if status not in kind.stopped
+}
+KEPT, STOPPED = "passed", "stopped the publish"
+GOOD = frozenset({Outcome.SUCCEEDED, Verb.REUSED, KEPT})
+BAD = frozenset({Outcome.FAILED, Outcome.UNVERIFIED, STOPPED})
 MOST_ROWS = 200  # of one table of the page; more cannot be read, and the page has a limit
 
 
@@ -106,12 +117,7 @@ def coloured(outcome: str) -> Markup:
 
 def colour_of(outcome: str) -> str:
     """Return the class of an outcome's colour: etltctl's outcomes, and the services' words for a status."""
-    word = outcome.lower()
-    if word in ("succeeded", "passed", "reused", "completed"):
+    meaning = STATES.get(outcome)
+    if outcome in GOOD or meaning is State.SUCCEEDED:
         return "good"
-    return (
-        "bad"
-        if word
-        in ("failed", "unverified", "error", "timeout", "incomplete", "expired", "stopped the publish")
-        else "odd"
-    )
+    return "bad" if outcome in BAD or meaning is State.FAILED else "odd"

@@ -52,15 +52,9 @@ def test_panels_of_every_kind_share_scales_and_colours(
     kind: str, points: list[Point], settings: dict[str, str]
 ) -> None:
     data = plot_data(kind, points, panels="p", **settings)
+    part = "layer" if kind in ("line", "rose") else "encoding"
     first, second = (
-        list(
-            scales(
-                spec(data, [p for p in points if p.panel == panel])[
-                    "layer" if kind in "line rose" else "encoding"
-                ]
-            )
-        )
-        for panel in "ab"
+        list(scales(spec(data, [p for p in points if p.panel == panel])[part])) for panel in "ab"
     )
     assert first == second
     # A scale without a domain would be made from the panel's own values.
