@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from etltctl.querying import run_query
 from etltctl.reports.labels import label_of, unit_of
 from etltctl.reports.plot_query import MOST, MOST_ROWS, Column, grouped_by, plot_sql
 from etltctl.reports.tables import is_number
+from etltctl.settings.declared import lacking, plot_place
 from etltctl.values import TableName, quoted_name
 
 if TYPE_CHECKING:
@@ -137,12 +137,12 @@ def column_problems(
         settings: The settings, which know where the plot stands.
     """
     for setting, named in plot.columns.items():
-        place = f"{settings.place_of('plots', name, setting)}: plots.{name}.{setting}"
-        column = columns.get(named.lower())
-        if column is None:
-            near = difflib.get_close_matches(named.lower(), columns, n=1)
-            yield f"{place}: {plot.table} has no column {named}{f', did you mean {near[0]}?' if near else ''}"
-        elif named == plot.measured and plot.kind != "scatter" and not column.is_number:
+        place = plot_place(settings, name, setting)
+        if lacks := lacking(named, columns, plot.table):
+            yield f"{place}: {lacks}"
+            continue
+        column = columns[named.lower()]
+        if named == plot.measured and plot.kind != "scatter" and not column.is_number:
             yield f"{place}: {plot.table}.{named} is {column.type}, and a {plot.kind} needs numbers there"
         elif plot.kind == "scatter" and setting in ("x", "y") and not (column.is_number or column.is_time):
             yield f"{place}: {plot.table}.{named} is {column.type}, and a scatter plot needs numbers or times there"

@@ -23,6 +23,7 @@ from etltctl.reports.tables import (
     table,
 )
 from etltctl.runs import Outcome
+from etltctl.tabulating import money_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -68,7 +69,7 @@ def overview(run: RunFacts) -> Markup:
             ("Took", seconds_text(one.seconds)),
             ("Tries", f"{run.tries:,}"),
             ("Gold tables", f"{len(gold):,}"),
-            ("Cost", _usd(run)),
+            ("Cost", money_text(run.usd if run.is_billed else None, digits=4)),
         ]
     )
 
@@ -264,10 +265,6 @@ def _free(run: RunFacts) -> str:
         if not run.is_billed
         else ""
     )
-
-
-def _usd(run: RunFacts) -> str:
-    return "0.00 USD (local)" if not run.is_billed else f"{run.usd:.4f} USD"
 
 
 def contents(ids: Iterable[tuple[str, str]]) -> Markup:

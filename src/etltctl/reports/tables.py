@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import islice
 
 from etltctl.errors import Command
+from etltctl.moments import duration_text
 from etltctl.reports.html import Markup, element
 from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob, Verb
 from etltctl.tabulating import local_time
@@ -100,14 +101,8 @@ def moment(at: datetime) -> Markup:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Return a duration as people say it."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    """Return a duration in words; a dash if it is not known."""
+    return "–" if seconds is None else duration_text(seconds)
 
 
 def coloured(outcome: str) -> Markup:
