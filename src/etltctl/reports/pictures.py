@@ -223,6 +223,8 @@ def _series(data: PlotData) -> dict[str, Any]:
         "title": None,
         "sort": _names(data),
         "scale": _series_scale(data),
+        # Without its own entry here, Vega-Lite joins it with the legend of the dashes, which is left out.
+        "legend": {"orient": "bottom"},
     }
     return {"color": colour}
 

@@ -60,7 +60,12 @@ def test_panels_of_every_kind_share_scales_and_colours(
     # A scale without a domain would be made from the panel's own values.
     assert [field for field, scale, _ in first if scale is not None and "domain" not in scale] == []
     assert {field for field, scale, _ in first if field in ("v", "s", "x", "y") and scale is None} == set()
-    assert [name for name, _ in draw(data)] == ["a", "b"]
+    pictures = draw(data)
+    assert [name for name, _ in pictures] == ["a", "b"]
+    # Each picture has the names of all series, those of its neighbour as well.
+    assert all(
+        f">{series}<" in svg for _, svg in pictures for series in ("early", "late") if "series" in settings
+    )
 
 
 def test_panels_along_time_share_their_days() -> None:
