@@ -24,7 +24,18 @@ TIME: Schema = {
     "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)$",
     "description": "ISO 8601 in UTC",
 }
-# What an event of each type has next to the facts of all events. Others may be added, so readers ignore them.
+PUBLISHED: Schema = {
+    "type": "object",
+    "properties": {
+        "change": TEXT,
+        "rows": COUNT,
+        "version": TEXT,
+        "rules": {"type": "array", "items": TEXT, "description": "the rules that the audit evaluated"},
+    },
+    "required": ["change"],
+}
+# What an event of each type has next to the facts of all events; the name of a fact that older events lack ends with
+# `?`. Others may be added, so readers ignore them.
 EVENTS: Mapping[str, Schema] = {
     "run.started": {"pipeline": TEXT, "steps": {"type": "array", "items": TEXT}},
     "run.options": {"options": {"type": "object"}},
@@ -49,8 +60,8 @@ EVENTS: Mapping[str, Schema] = {
     "cost.estimate": {"usd": NUMBER},
     "cost.actual": {"usd": NUMBER},
     "verify.result": {"proven": {"type": "boolean"}},
-    "check.result": {"table": TEXT, "rule": TEXT, "reaction": TEXT},
-    "publish.switched": {},
+    "check.result": {"table": TEXT, "name?": TEXT, "rule": TEXT, "reaction": TEXT},
+    "publish.switched": {"tables?": {"type": "object", "additionalProperties": PUBLISHED}},
     "warning.degraded": {"message": TEXT},
 }
 
@@ -82,7 +93,10 @@ def events_schema() -> Schema:
     by_type = [
         {
             "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
-            "then": {"properties": facts, "required": list(facts)},
+            "then": {
+                "properties": {fact.removesuffix("?"): schema for fact, schema in facts.items()},
+                "required": [fact for fact in facts if not fact.endswith("?")],
+            },
         }
         for name, facts in EVENTS.items()
     ]

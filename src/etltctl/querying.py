@@ -16,7 +16,7 @@ from etltctl.lake_tables import list_tables
 from etltctl.refused_queries import cause_of_query, step_after_failure, step_after_no_role
 from etltctl.result_columns import Column
 from etltctl.runs import QueryExecution, Verb
-from etltctl.tabulating import distinct
+from etltctl.tabulating import distinct, money_text
 from etltctl.values import quoted_text
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Answer:
     def summary(self) -> str:
         """Return what the query scanned and cost, on one line."""
         scanned, seconds = self.execution.scanned_bytes, self.execution.duration_ms / 1000
-        price = f"{self.cost_usd:.6f} USD at Athena's price" if self.is_billed else "0.00 USD on this machine"
+        usd = money_text(self.cost_usd if self.is_billed else None, digits=6)
+        price = f"{usd} at Athena's price" if self.is_billed else usd
         text = f"{scanned:,} bytes scanned in {seconds:.2f} s, {price}"
         return text if self.verb is Verb.STARTED else f"{self.verb}: {text}, once"
 

@@ -108,6 +108,16 @@ def findings_lines(findings: Sequence[Sequence[str]], *, is_whole: bool) -> Iter
     yield f"{summary}{'  (-v lists every check)' if passed else ''}"
 
 
+def money_text(usd: float | None, *, digits: int = 2) -> str:
+    """Return an amount as text.
+
+    Args:
+        usd: The US dollars; None for the work of services on this machine, which bill nothing.
+        digits: How many digits stand after the point.
+    """
+    return "0.00 USD on this machine" if usd is None else f"{usd:,.{digits}f} USD"
+
+
 def local_time(timestamp: str | datetime) -> str:
     """Return a time as people read it: local, with its zone, to the second."""
     moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp

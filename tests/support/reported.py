@@ -31,9 +31,9 @@ def succeeded() -> list[Event]:
     """Return the events of a run whose job published gold.weather_monthly at its second try."""
     sync, job = "sync:mongodb", "glue:silver_to_gold"
     audit = {"rows_in": 10, "rows_out": 8, "merged": 1, "rejected": 1, "flags": {"WIND_RANGE": 2, "NONE": 0}}
-    tables = {
-        "gold.weather_monthly": {"change": "updated", "rows": 8, "audit": audit, "warnings": ["new column x"]}
-    }
+    published = {"change": "updated", "rows": 8, "audit": audit, "warnings": ["new column x"]}
+    rules = ["min_rows", "year is null", "conserve_rows"]
+    tables = {"gold.weather_monthly": {**published, "version": "run-1.2", "rules": rules}}
     return [
         event(
             1,
@@ -60,6 +60,7 @@ def succeeded() -> list[Event]:
             "check.result",
             job,
             table="gold.weather_monthly",
+            name="year is null",
             rule="year is null",
             count=3,
             reaction="evolve",
@@ -109,10 +110,14 @@ def every_kind(name: str = HOSTILE) -> list[PlotData]:
 
 
 def report_page(
-    events: Sequence[Event], settings: Settings, plots: Sequence[PlotData] = (), spell: Spell = str
+    events: Sequence[Event],
+    settings: Settings,
+    plots: Sequence[PlotData] = (),
+    spell: Spell = str,
+    version: str = "run-1.2",
 ) -> str:
-    """Return the page of these events and plots."""
-    current = {"gold.weather_monthly": ("run-1", "2026-01-01")}
+    """Return the page of these events and plots; `version` is the current one of gold.weather_monthly."""
+    current = {"gold.weather_monthly": (version, "2026-01-01")}
     return page(facts_of(events), [drawn(plot) for plot in plots], settings, current, "", spell)
 
 

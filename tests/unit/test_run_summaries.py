@@ -1,4 +1,4 @@
-"""The listing of runs: which a process drives, which runs are run_filter, and how few streams are read for it."""
+"""The listing of runs: which a process drives, which runs a filter keeps, and how few streams are read for it."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from etltctl.cli.run_state import (
     TO_COME,
     RunState,
     StepState,
-    clock_text,
     shortened,
 )
+from etltctl.moments import clock_text
 
 MARK, STATUS, CLOCK, LEFT = 1, 10, 7, 13  # columns of the screen
 WITH_STATUS, WITH_FACTS, WITH_LONG_TITLES = 60, 80, 100  # columns of a terminal from which these have room

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from etltctl.moments import clock_text
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
@@ -180,13 +181,6 @@ class RunState:
             earlier = self.durations.get(name)
             self.steps[name] = StepState(title_of(name), usual=median(earlier) if earlier else None)
         return self.steps[name]
-
-
-def clock_text(seconds: float) -> str:
-    """Return a duration as a clock shows it: `0:07`, `12:34`, `1:02:03`."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def amount_text(rows: int | None, size: int | None) -> str:

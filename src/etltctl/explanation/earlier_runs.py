@@ -8,9 +8,9 @@ from statistics import median
 
 from etltctl.explanation.model import TableState
 from etltctl.ledger import Event
+from etltctl.moments import duration_text
 
 COMPARED = 10  # runs of the same pipeline
-LONGEST_HOURS = 48  # a longer duration is given in days
 DIFFERS = 1.5  # times the median, or a fraction of it, from which a figure is worth a sentence
 
 
@@ -87,7 +87,7 @@ class EarlierRuns:
         of = f"the last {number} runs" if number > 1 else "the run before"
         took = [e["seconds"] for run in self.newest for e in _ended_well(run, step) if e.get("seconds")]
         if seconds and took:
-            yield f"{step} failed after {duration(seconds)}; in {of} it took {duration(median(took))}"
+            yield f"{step} failed after {duration_text(seconds)}; in {of} it took {duration_text(median(took))}"
         yield from self._rows(events, of)
         costs = [usd for run in self.newest if (usd := _usd(run))]
         if costs and (spent := _usd(events)):
@@ -104,19 +104,6 @@ class EarlierRuns:
             ratio = rows / median(usual)
             change = f", {ratio:.1f}x" if ratio >= DIFFERS or ratio <= 1 / DIFFERS else ", about"
             yield f"{step} brought {rows:,} rows{change} the {median(usual):,.0f} of {of}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words, to the second."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= LONGEST_HOURS:
-        return f"{hours // 24} days"
-    if hours:
-        return f"{hours} h {minutes} min"
-    if minutes:
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
 
 
 def _ended_well(events: Sequence[Event], step: str) -> Iterator[Event]:

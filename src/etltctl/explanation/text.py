@@ -9,9 +9,9 @@ from typing import Any
 
 from etltctl.causes import UNKNOWN, Line, Retry
 from etltctl.errors import NextStep
-from etltctl.explanation.earlier_runs import duration
 from etltctl.explanation.model import Explanation, TableState
-from etltctl.tabulating import local_time
+from etltctl.moments import duration_text
+from etltctl.tabulating import local_time, money_text
 
 SCHEMA = "etltctl.why/1"
 ADVICE = {
@@ -88,9 +88,9 @@ def _head(explanation: Explanation, now: datetime) -> str:
         return f"{run}  {HEALTHY.get(explanation.outcome, explanation.outcome)}."
     place = f" at {explanation.step}" if explanation.step else " before its first step"
     ago = max((now - datetime.fromisoformat(explanation.failed_at)).total_seconds(), 0.0)
-    after = f", {duration(explanation.seconds)} in" if explanation.seconds else ""
+    after = f", {duration_text(explanation.seconds)} in" if explanation.seconds else ""
     outcome = explanation.outcome if explanation.outcome != "unfinished" else "failed"
-    return f"{run}  {outcome.upper()}{place}  ({duration(ago)} ago{after})"
+    return f"{run}  {outcome.upper()}{place}  ({duration_text(ago)} ago{after})"
 
 
 def _cause_lines(explanation: Explanation) -> Iterator[str]:
@@ -148,8 +148,6 @@ def _names(tables: tuple[str, ...] | list[str]) -> str:
 
 def _cost_line(explanation: Explanation) -> str:
     assert explanation.diagnosis is not None
-    usd = explanation.spent_usd
-    spent = f"$0.00 ({explanation.env})" if usd is None else f"${usd:.2f}"
     advice = ADVICE[explanation.diagnosis.cause.retry]
-    price = f", and cost about ${explanation.retry_usd:.2f} (est.)" if explanation.retry_usd else ""
-    return f"Spent {spent}. {advice[0].upper()}{advice[1:]}{price}."
+    price = f", and cost about {money_text(explanation.retry_usd)} (est.)" if explanation.retry_usd else ""
+    return f"Spent {money_text(explanation.spent_usd)}. {advice[0].upper()}{advice[1:]}{price}."

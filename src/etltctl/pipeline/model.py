@@ -133,7 +133,7 @@ def remote_runs(events: Iterable[Mapping[str, Any]]) -> list[tuple[Step, str]]:
 
 
 def table_facts(published: Sequence[Published]) -> dict[str, Any]:
-    """Return as plain data: the rows of all tables, and for each table its change, its rows and its warnings."""
+    """Return as plain data: the rows of all tables, for each table its change, rows, version, rules and warnings."""
     tables = {
         table.table: {"change": table.change, "rows": table.rows} | _details(table) for table in published
     }
@@ -143,7 +143,9 @@ def table_facts(published: Sequence[Published]) -> dict[str, Any]:
 def _details(published: Published) -> dict[str, Any]:
     partitions = {name: count for name, count in asdict(published.partitions).items() if count}
     details = {
+        "version": published.version,
         "audit": published.row_counts,
+        "rules": list(published.rules),
         "partitions": partitions,
         "retired": list(published.retired),
         "warnings": list(published.warnings),

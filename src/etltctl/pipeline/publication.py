@@ -49,6 +49,7 @@ def _note_violation(step_run: StepRun, violation: Violation) -> None:
     """Record which rule a version breaks, how often, and some of the rows."""
     facts = {
         "table": violation.table,
+        "name": violation.name,
         "rule": violation.rule,
         "count": violation.count,
         "rows": violation.rows,

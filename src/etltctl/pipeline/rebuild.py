@@ -19,6 +19,7 @@ from etltctl.pipeline.model import Step, steps_as_written
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.sync_step import SyncStep, connection_of
+from etltctl.places import version_of
 from etltctl.runs import JobRun, State, SyncJob
 from etltctl.s3 import is_data
 
@@ -147,7 +148,10 @@ def _write_job_run(services: Services, ledger: Ledger, trace: _Trace) -> None:
         and all(_is_published(services, *output) for output in outputs.items())
     ):
         rows = {table: _rows(services, table, location) for table, location in outputs.items()}
-        tables = {table: {"change": "published", "rows": number} for table, number in rows.items()}
+        tables = {
+            table: {"change": "published", "rows": number, "version": version_of(outputs[table])}
+            for table, number in rows.items()
+        }
         ledger.append("publish.switched", step, rows=sum(rows.values()), tables=tables, **_at(run.ended))
 
 

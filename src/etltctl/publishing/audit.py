@@ -49,9 +49,15 @@ class Staged:
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule that a version breaks: how often, some of the rows, and what the settings do about it."""
+    """A rule that a version breaks: how often, some of the rows, and what the settings do about it.
+
+    Attributes:
+        name: The rule's name, as `declared_rules` has it.
+        rule: What the version breaks: the name, or of a rule of counts a sentence with the counts.
+    """
 
     table: str
+    name: str
     rule: str
     count: int
     rows: Sequence[Mapping[str, Any]] = ()
@@ -109,15 +115,17 @@ class Auditor:
         parts = [counts.get(name, 0) for name in ("rows_out", "merged", "rejected")]
         if rules.conserve_rows and counts.get("rows_in") != sum(parts):
             said = f"rows in {counts.get('rows_in')}, but out, merged and rejected are {sum(parts)}"
-            yield Violation(name, said, 0)
+            yield Violation(name, "conserve_rows", said, 0)
         if version.rows < rules.min_rows:
-            yield Violation(name, f"{version.rows:,} rows, fewer than min_rows = {rules.min_rows:,}", 0)
+            said = f"{version.rows:,} rows, fewer than min_rows = {rules.min_rows:,}"
+            yield Violation(name, "min_rows", said, 0)
         # Compared with the version that was current when the audit began; a new table has nothing to drop from.
         before = History.of(version.base).rows
         if rules.max_drop_pct is not None and version.rows < before * (1 - rules.max_drop_pct / 100):
             drop = 100 * (1 - version.rows / before)
             said = f"{version.rows:,} rows, {drop:.0f} % less than the {before:,} of the current version"
-            yield Violation(name, f"{said}, more than max_drop_pct = {rules.max_drop_pct:g}", 0)
+            more = f"more than max_drop_pct = {rules.max_drop_pct:g}"
+            yield Violation(name, "max_drop_pct", f"{said}, {more}", 0)
 
     def _from_queries(self, staged: Sequence[Staged]) -> list[Violation]:
         """Return what Athena counts: one query for each table that has such rules, a few at once."""
@@ -176,7 +184,7 @@ class Auditor:
         # The table's own setting counts before the one for all tables.
         reaction = declared.rows or self.context.settings.contracts.rows
         return [
-            Violation(table, rule.name, count, rows(rule.examples(names[table])), reaction)
+            Violation(table, rule.name, rule.name, count, rows(rule.examples(names[table])), reaction)
             for rule, count in broken
             if count
         ]

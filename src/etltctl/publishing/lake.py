@@ -12,6 +12,7 @@ from etltctl.catalog import Catalog, Described
 from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableError, UnverifiedError
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnViolation, Staged
+from etltctl.publishing.audit_queries import declared_rules
 from etltctl.publishing.catalog_refresh import Refresh, combined
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.contract_checks import ContractChecks
@@ -284,6 +285,7 @@ class Lake:
             version.table.parameters.get(VERSION, ""),
             retired=gone.deleted,
             warnings=[*warnings, *gone.refused],
+            rules=declared_rules(str(version.name), self.context.rules(version.name)),
         )
 
     def _inspect(self, table: TableName, location: str, base: Described | None = None) -> InspectedTable:

@@ -42,6 +42,7 @@ class Published:
         row_counts: What its job reported of the rows.
         partitions: How many registered partitions changed.
         retired: The folders of old versions that were deleted.
+        rules: The names of the rules that its audit evaluated.
         warnings: Broken rules that the settings let pass, and folders that could not be deleted.
     """
 
@@ -53,6 +54,7 @@ class Published:
     partitions: PartitionChanges = NO_CHANGES
     retired: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    rules: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

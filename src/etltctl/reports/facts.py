@@ -1,9 +1,9 @@
-"""What a run did, read from its events: steps, remote runs, tables, checks and costs. The page shows nothing else."""
+"""What a run did, read from its events: steps, remote runs, tables, checks and costs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from etltctl.values import layer_of
 
 OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-UNFINISHED = "unfinished"
+PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class TableFacts:
     """One table that the run brought up to date: what became of it, and what its job counted.
 
     Attributes:
+        version: The version that the run published; empty if it published none, or if it is not on record.
+        is_published: Whether a step of the run published a version of it.
+        rules: The names of the rules that the audit of the version evaluated.
         flags: How many rows each quality rule flagged.
     """
 
@@ -65,6 +68,9 @@ class TableFacts:
     flags: Mapping[str, int]
     warnings: Sequence[str]
     step: str
+    version: str = ""
+    is_published: bool = False
+    rules: Sequence[str] = ()
 
     @property
     def layer(self) -> str:
@@ -74,9 +80,15 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class BrokenRule:
-    """A rule that a new version of a table broke, and what became of the version."""
+    """A rule that a new version of a table broke, and what became of the version.
+
+    Attributes:
+        name: The rule's name. An older etltctl recorded only what was broken, which is the name of most rules.
+        rule: What was broken, in words.
+    """
 
     table: str
+    name: str
     rule: str
     count: int
     reaction: str
@@ -118,7 +130,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
     numbers = [event["seq"] for event in events]
     options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
     return RunFacts(
-        summary=_summary(events),
+        summary=summary_of(events),
         env=str(events[0].get("env", "")),
         is_billed=events[0].get("env") not in unbilled,
         began=min(times),
@@ -132,12 +144,6 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         options=next(options, {}),
         gaps=len(set(range(1, max(numbers, default=0) + 1)) - set(numbers)),
     )
-
-
-def _summary(events: Sequence[Event]) -> RunSummary:
-    """Return the run in one line. Whether a process drives it is not in its events, so without an end it is open."""
-    one = summary_of(events)
-    return replace(one, outcome=UNFINISHED) if one.outcome == Outcome.UNATTENDED else one
 
 
 def _step_names(events: Sequence[Event]) -> list[str]:
@@ -175,14 +181,14 @@ def _tries(name: str, own: Sequence[Event]) -> Iterator[Span]:
     for event in own:
         at = datetime.fromisoformat(event["ts"])
         if event["type"] == "step.planned" and began is not None:
-            yield Span(name, began, last or at, UNFINISHED)
+            yield Span(name, began, last or at, Outcome.UNFINISHED)
             began = None
         began, last = began or at, at
         if event["type"] == "step.finished":
-            yield Span(name, began, at, str(event.get("outcome") or UNFINISHED))
+            yield Span(name, began, at, str(event.get("outcome") or Outcome.UNFINISHED))
             began = None
     if began is not None and last is not None:
-        yield Span(name, began, last, UNFINISHED)
+        yield Span(name, began, last, Outcome.UNFINISHED)
 
 
 def _remote_runs(name: str, own: Sequence[Event]) -> Iterator[Span]:
@@ -211,13 +217,18 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
     A later refresh that found a table unchanged does not hide what the publishing step said of it.
     """
     tables: dict[str, TableFacts] = {}
+    published: dict[str, Mapping[str, Any]] = {}
     for event in events:
         named = event.get("tables")
         if event["type"] not in ("publish.switched", "step.finished") or not isinstance(named, Mapping):
             continue
         for table, facts in named.items():
-            if isinstance(facts, Mapping) and (facts.get("change") != "unchanged" or table not in tables):
-                tables[table] = _table(str(table), facts, event["step"])
+            if not isinstance(facts, Mapping):
+                continue
+            if event["type"] == "publish.switched" and event["step"].partition(":")[0] in PUBLISHERS:
+                published[table] = facts
+            if facts.get("change") != "unchanged" or table not in tables:
+                tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
 
 
@@ -225,7 +236,7 @@ def _place_of(layer: str) -> int:
     return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
 
 
-def _table(name: str, facts: Mapping[str, Any], step: str) -> TableFacts:
+def _table(name: str, facts: Mapping[str, Any], step: str, published: Mapping[str, Any] | None) -> TableFacts:
     audit = _mapping(facts.get("audit"))
     counts = {
         key: n
@@ -233,21 +244,25 @@ def _table(name: str, facts: Mapping[str, Any], step: str) -> TableFacts:
         if (n := _whole(audit.get(key))) is not None
     }
     flags = {str(rule): n for rule, count in _mapping(audit.get("flags")).items() if (n := _whole(count))}
-    warnings = facts.get("warnings")
+    publish = published or {}
     return TableFacts(
         table=name,
         change=str(facts.get("change") or ""),
         rows=_whole(facts.get("rows")),
         counts=counts,
         flags=dict(sorted(flags.items(), key=lambda item: -item[1])),
-        warnings=[str(text) for text in warnings] if isinstance(warnings, list) else [],
+        warnings=_texts(facts.get("warnings")),
         step=step,
+        version=str(publish.get("version") or ""),
+        is_published=published is not None,
+        rules=_texts(publish.get("rules")),
     )
 
 
 def _broken(event: Event) -> BrokenRule:
     return BrokenRule(
         table=str(event.get("table", "")),
+        name=str(event.get("name") or event.get("rule", "")),
         rule=str(event.get("rule", "")),
         count=_whole(event.get("count")) or 0,
         reaction=str(event.get("reaction", "")),
@@ -257,6 +272,10 @@ def _broken(event: Event) -> BrokenRule:
 def _mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping; an older or damaged event may have anything there."""
     return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: object) -> list[str]:
+    return [str(text) for text in value] if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+LONGEST = 4000  # characters of one text, such as an error; the record has the whole
 VOID = frozenset({"br", "col", "meta", "link"})  # elements without an end tag
 Child = object  # a text, a number, None, markup, or an iterable of these
 
@@ -33,6 +34,11 @@ def joined(children: Iterable[Child]) -> Markup:
     return Markup("".join(map(_child, children)))
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most so many characters, with the number of those that are left out."""
+    return f"{text[:longest]} … ({len(text) - longest:,} more characters)" if len(text) > longest else text
+
+
 def _child(child: Child) -> str:
     if child is None or child is False:
         return ""
@@ -41,7 +47,7 @@ def _child(child: Child) -> str:
     if isinstance(child, Iterable) and not isinstance(child, str):
         return joined(child)
     # A browser replaces NUL and some other control characters; what is left out cannot surprise it.
-    return escape("".join(c for c in str(child) if c.isprintable() or c in "\n\t"))
+    return escape("".join(c for c in shortened(str(child), LONGEST) if c.isprintable() or c in "\n\t"))
 
 
 def _attribute(key: str, value: object) -> str:

@@ -11,7 +11,7 @@ from etltctl.errors import command
 from etltctl.reports.facts import RunFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.plot_sections import DrawnPlot, plots_section
-from etltctl.reports.sections import Standing, contents, overview, sections, troubles
+from etltctl.reports.sections import CurrentVersions, Section, contents, overview, sections, troubles
 from etltctl.reports.tables import Spell, moment
 from etltctl.reports.timeline import timeline
 
@@ -27,13 +27,14 @@ def page(
     run: RunFacts,
     plots: Sequence[DrawnPlot],
     settings: Settings,
-    current: Standing,
+    current: CurrentVersions,
     why_no_versions: str,
     spell: Spell = str,
 ) -> str:
     """Return the page of a run.
 
-    If it would be larger than a megabyte, the largest pictures are left out; a sentence stands in their place.
+    If it would be larger than a megabyte, the largest pictures are left out, and then the largest sections; a sentence
+    stands in their place.
 
     Args:
         run: The run.
@@ -44,30 +45,35 @@ def page(
         spell: Spells a command; the command line's spelling adds its flags.
     """
     kept = list(plots)
-    while True:
-        text = _page(run, kept, settings, current, why_no_versions, spell)
-        size = len(text.encode())
-        drawn = [plot for plot in kept if plot.pictures]
-        if size <= MOST_BYTES or not drawn:
-            return text
-        largest = max(drawn, key=lambda plot: plot.size)
-        kept[kept.index(largest)] = largest.without_pictures()
-
-
-def _page(
-    run: RunFacts,
-    plots: Sequence[DrawnPlot],
-    settings: Settings,
-    current: Standing,
-    why_no_versions: str,
-    spell: Spell,
-) -> str:
-    title = f"Run {run.summary.run_id}"
     parts = [
         ("timeline", "Timeline", timeline(run)),
-        ("plots", "Plots", plots_section(plots, spell)),
+        ("plots", "Plots", plots_section(kept, spell)),
         *sections(run, settings, current, why_no_versions, spell),
     ]
+    while _size(text := _page(run, parts, spell)) > MOST_BYTES:
+        if drawn := [plot for plot in kept if plot.pictures]:
+            largest = max(drawn, key=lambda plot: plot.size)
+            kept[kept.index(largest)] = largest.without_pictures()
+            parts[1] = ("plots", "Plots", plots_section(kept, spell))
+        else:
+            # The errors, which stand before the sections, are bounded: at the latest without any section, it fits.
+            number = max(range(len(parts)), key=lambda number: _size(parts[number][2]))
+            parts[number] = (*parts[number][:2], _left_out(run, spell))
+    return text
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
+
+
+def _left_out(run: RunFacts, spell: Spell) -> Markup:
+    show = element("code", spell(command("runs", "show", run.summary.run_id)))
+    why = "This section is left out, since the page would be larger than 1 MB with it. The events have it: "
+    return element("p", why, show, class_="odd")
+
+
+def _page(run: RunFacts, parts: Sequence[Section], spell: Spell) -> str:
+    title = f"Run {run.summary.run_id}"
     main = element(
         "main",
         troubles(run, spell),

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from etltctl.errors import ConfigurationError, install
+from etltctl.errors import ConfigurationError, RunFailedError, install
 from etltctl.reports.labels import by_size
 from etltctl.reports.plot_data import PlotData, Point
-from etltctl.reports.rose import rose_spec
+from etltctl.reports.rose import GRID, INK, rose_spec
 
 VEGA_LITE = (
     "5.20"  # vl-convert carries several versions; one of them is named, so that pictures do not change
@@ -22,7 +23,7 @@ COLOURS = [f"var(--series-{number})" for number in range(12)]
 SHADES = [f"var(--shade-{number})" for number in range(7)]
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?")  # as Athena writes a timestamp
-INK, GRID, AXIS = "var(--ink)", "var(--grid)", "var(--axis)"
+AXIS = "var(--axis)"
 _TEXT = {
     "labelColor": INK,
     "titleColor": INK,
@@ -47,6 +48,7 @@ def draw(data: PlotData) -> list[tuple[str, str]]:
 
     Raises:
         ConfigurationError: The drawing library is not installed.
+        RunFailedError: The drawing library refuses the plot.
     """
     try:
         import vl_convert
@@ -58,10 +60,15 @@ def draw(data: PlotData) -> list[tuple[str, str]]:
     for point in data.points:
         panels.setdefault(point.panel, []).append(point)
     # The panels of one plot share their scale, or their colours and lengths could not be compared.
-    return [
-        (name, str(vl_convert.vegalite_to_svg(spec(data, points), vl_version=VEGA_LITE)))
-        for name, points in panels.items()
-    ]
+    try:
+        return [
+            (name, str(vl_convert.vegalite_to_svg(spec(data, points), vl_version=VEGA_LITE)))
+            for name, points in panels.items()
+        ]
+    except ValueError as error:
+        # The kind of error by which vl-convert refuses a specification, and json a number that it has no form for.
+        first = str(error).strip().partition("\n")[0]
+        raise RunFailedError(f"the picture could not be drawn: {first}") from error
 
 
 def spec(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
@@ -84,10 +91,9 @@ def values_of(points: Sequence[Point]) -> dict[str, Any]:
 
 
 def _lines(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
-    encoding = {"x": _axis(data, "x"), "y": _measure(data), **_series(data, points)}
-    dash = (
-        {"strokeDash": {"field": "s", "scale": {"range": DASHES}, "legend": None}} if data.plot.series else {}
-    )
+    encoding = {"x": _axis(data, "x"), "y": _measure(data), **_series(data)}
+    dashes = {"field": "s", "scale": _series_scale(data, range=DASHES), "legend": None}
+    dash = {"strokeDash": dashes} if data.plot.series else {}
     # Points as well: a series of one value has no line.
     return {
         "width": WIDTH,
@@ -101,20 +107,25 @@ def _lines(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
 
 
 def _bars(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
-    names = list(dict.fromkeys(_place(point.x) for point in points))
+    names = {_place(point.x) for point in data.points}
     column = data.kinds["x"]
     if column.is_number or column.is_time or data.plot.series:
         x = _ordinal(data, "x")
         x["axis"] = {"labelAngle": 0 if len(names) <= 14 else -45, "labelOverlap": True}
         offset = (
-            {"xOffset": {"field": "s", "type": "nominal", "sort": by_size(point.series for point in points)}}
+            {"xOffset": {"field": "s", "type": "nominal", "sort": _names(data), "scale": _series_scale(data)}}
             if data.plot.series
             else {}
         )
-        encoding = {"x": x, "y": _measure(data), **offset, **_series(data, points)}
+        encoding = {"x": x, "y": _measure(data), **offset, **_series(data)}
         return _single(points, {"type": "bar", "color": COLOURS[0]}, encoding)
     # Names need room to be read: they stand at the left, the longest bar first.
-    y = {"field": "x", "type": "nominal", "sort": "-x", "title": None}
+    y: dict[str, Any] = {"field": "x", "type": "nominal", "sort": "-x", "title": None}
+    if data.plot.panels:
+        # Of several panels, each has all of the names, in one order.
+        order = sorted(data.points, key=lambda point: -point.value)
+        y["sort"] = list(dict.fromkeys(_place(point.x) for point in order))
+        y["scale"] = {"domain": y["sort"]}
     drawn = _single(points, {"type": "bar", "color": COLOURS[0]}, {"y": y, "x": _measure(data)})
     return {**drawn, "height": {"step": 24}}
 
@@ -124,12 +135,12 @@ def _dots(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
         "field": "v",
         "type": "quantitative",
         "title": data.labels["value"],
-        "scale": {"range": [30, 260]},
+        "scale": {"range": [30, 260], **_shared(data, [point.value for point in data.points])},
     }
-    counts = sorted({point.value for point in points})
+    counts = sorted({point.value for point in data.points})
     shown = counts if len(counts) <= 5 else [counts[0], counts[len(counts) // 2], counts[-1]]
     size["legend"] = {"symbolFillColor": COLOURS[0], "values": shown, "format": "d", "columns": 6}
-    encoding = {"x": _axis(data, "x"), "y": _axis(data, "y"), "size": size, **_series(data, points)}
+    encoding = {"x": _axis(data, "x"), "y": _axis(data, "y"), "size": size, **_series(data)}
     mark = {"type": "circle", "opacity": 0.75, "color": COLOURS[0]}
     return _single(points, mark, encoding)
 
@@ -158,12 +169,27 @@ def _axis(data: PlotData, setting: str) -> dict[str, Any]:
     kind = "temporal" if column.is_time else "quantitative" if column.is_number else "ordinal"
     axis: dict[str, Any] = {"field": setting, "type": kind, "title": data.labels[setting]}
     if kind == "temporal":
-        axis["scale"] = {"type": "utc"}
+        axis["scale"] = {"type": "utc", **_shared(data, [_moment(getattr(p, setting)) for p in data.points])}
     if kind == "quantitative":
-        axis["scale"] = {"zero": False, "nice": False, "padding": 12}
+        shared = _shared(data, _numbers(data, setting))
+        axis["scale"] = {"zero": False, "nice": False, "padding": 12, **shared}
         whole = all(point_value == int(point_value) for point_value in _numbers(data, setting))
         axis["axis"] = {"tickMinStep": 1, "format": "d"} if whole else {}
+    if kind == "ordinal" and data.plot.panels:
+        axis["scale"] = {"domain": _ordinal(data, setting)["sort"]}
     return axis
+
+
+def _shared(data: PlotData, values: Sequence[float]) -> dict[str, Any]:
+    """Return the domain that all panels of a plot have; nothing for a plot without panels, which needs no other's."""
+    least, most = min(values), max(values)
+    return {"domain": [least, most]} if data.plot.panels and least < most else {}
+
+
+def _moment(value: Any) -> float:
+    """Return a time in the milliseconds of JavaScript; a domain cannot have it as text."""
+    at = datetime.fromisoformat(str(_place(value)))
+    return at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000
 
 
 def _numbers(data: PlotData, setting: str) -> list[float]:
@@ -174,24 +200,42 @@ def _ordinal(data: PlotData, setting: str) -> dict[str, Any]:
     names = {_place(getattr(point, setting)) for point in data.points}
     sort = sorted(names, key=_sort_key)
     axis = {"labelAngle": 0, "labelOverlap": True}
-    return {"field": setting, "type": "ordinal", "title": data.labels[setting], "sort": sort, "axis": axis}
+    scale = {"scale": {"domain": sort}} if data.plot.panels else {}
+    return {
+        "field": setting, "type": "ordinal", "title": data.labels[setting], "sort": sort, "axis": axis, **scale,
+    }  # fmt: skip
 
 
 def _measure(data: PlotData) -> dict[str, Any]:
     axis = {"labelOverlap": True, "tickCount": 7}
-    return {"field": "v", "type": "quantitative", "title": data.labels["value"], "axis": axis}
+    # From zero, as the axis of a plot without panels is.
+    domain = _shared(data, [0.0, *(point.value for point in data.points)])
+    scale = {"scale": {**domain, "nice": True}} if domain else {}
+    return {"field": "v", "type": "quantitative", "title": data.labels["value"], "axis": axis, **scale}
 
 
-def _series(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
+def _series(data: PlotData) -> dict[str, Any]:
     if not data.plot.series:
         return {}
     colour = {
         "field": "s",
         "type": "nominal",
         "title": None,
-        "sort": by_size(point.series for point in points),
+        "sort": _names(data),
+        "scale": _series_scale(data),
+        # Without its own entry here, Vega-Lite joins it with the legend of the dashes, which is left out.
+        "legend": {"orient": "bottom"},
     }
     return {"color": colour}
+
+
+def _names(data: PlotData) -> list[str]:
+    return by_size(point.series for point in data.points)
+
+
+def _series_scale(data: PlotData, **scale: Any) -> dict[str, Any]:
+    """Return the scale of the series: a panel that lacks one gives the others the same colours as its neighbours."""
+    return {**scale, "domain": _names(data)} if data.plot.panels else scale
 
 
 def _place(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +15,8 @@ from etltctl.errors import EtltctlError
 from etltctl.querying import run_query
 from etltctl.reports.labels import label_of, unit_of
 from etltctl.reports.plot_query import MOST, MOST_ROWS, Column, grouped_by, plot_sql
+from etltctl.reports.tables import is_number
+from etltctl.settings.declared import lacking, plot_place
 from etltctl.values import TableName, quoted_name
 
 if TYPE_CHECKING:
@@ -105,7 +107,9 @@ def _plotted(
     if not rows:
         reason = f"{plot.table} has no rows"
     elif not points:
-        reason = f"{plot.table} has no values to draw: {plot.measured} is null in every row"
+        is_null = all(row["measured"] is None for row in rows)
+        why = f"{plot.measured} is null in every row" if is_null else "every row has a null, NaN or infinity"
+        reason = f"{plot.table} has no values to draw: {why}"
     if rows and (latest := rows[0].get("latest")) is not None:
         title = f"{title}, {plot.latest} {latest}"
     return PlotData(
@@ -133,12 +137,12 @@ def column_problems(
         settings: The settings, which know where the plot stands.
     """
     for setting, named in plot.columns.items():
-        place = f"{settings.place_of('plots', name, setting)}: plots.{name}.{setting}"
-        column = columns.get(named.lower())
-        if column is None:
-            near = difflib.get_close_matches(named.lower(), columns, n=1)
-            yield f"{place}: {plot.table} has no column {named}{f', did you mean {near[0]}?' if near else ''}"
-        elif named == plot.measured and plot.kind != "scatter" and not column.is_number:
+        place = plot_place(settings, name, setting)
+        if lacks := lacking(named, columns, plot.table):
+            yield f"{place}: {lacks}"
+            continue
+        column = columns[named.lower()]
+        if named == plot.measured and plot.kind != "scatter" and not column.is_number:
             yield f"{place}: {plot.table}.{named} is {column.type}, and a {plot.kind} needs numbers there"
         elif plot.kind == "scatter" and setting in ("x", "y") and not (column.is_number or column.is_time):
             yield f"{place}: {plot.table}.{named} is {column.type}, and a scatter plot needs numbers or times there"
@@ -153,14 +157,11 @@ def _columns(described: Mapping[str, Any]) -> dict[str, Column]:
 
 
 def _point(row: Mapping[str, Any]) -> Point | None:
-    """Return the mark of a row; None if a place or the value is null, which no axis has a place for."""
+    """Return the mark of a row; None if a place or the value is null, NaN or infinite, which no axis has."""
     value, x, y = row["measured"], row["x"], row.get("y", 0)
-    if value is None or x is None or y is None:
+    if any(part is None or (is_number(part) and not math.isfinite(part)) for part in (value, x, y)):
         return None
-    number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
-        return None
-    return Point(x, number, row.get("y"), _name(row, "series"), _name(row, "panels"))
+    return Point(x, float(value), row.get("y"), _name(row, "series"), _name(row, "panels"))
 
 
 def _name(row: Mapping[str, Any], setting: str) -> str:
@@ -177,7 +178,7 @@ def _notes(plot: Plot, rows: Sequence[Mapping[str, Any]], drawn: int) -> Iterato
     if len(rows) > MOST_ROWS:
         yield f"Only the first {MOST_ROWS:,} values are drawn; the others are in {plot.table}."
     if drawn and (left_out := min(len(rows), MOST_ROWS) - drawn):
-        yield f"{left_out:,} {'value is' if left_out == 1 else 'values are'} null and not drawn."
+        yield f"{left_out:,} {'value is' if left_out == 1 else 'values are'} null, NaN or infinite and not drawn."
 
 
 def _value_label(plot: Plot, kinds: Mapping[str, Column]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from etltctl.atomic_files import write_atomically
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
 from etltctl.history import Having, find_run
 from etltctl.lake_tables import list_tables
+from etltctl.pipeline import RunId
 from etltctl.reports.facts import RunFacts, facts_of
 from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
-from etltctl.reports.sections import Standing
+from etltctl.reports.sections import CurrentVersions
 from etltctl.reports.tables import Spell
 from etltctl.tabulating import local_time
 from etltctl.values import S3Location
@@ -72,7 +74,7 @@ def make_report(
     # A ledger in S3 may be in that of the embedded server, which has to be reached first.
     events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
     data: list[PlotData] = []
-    current: Standing = {}
+    current: CurrentVersions = {}
     why_not = NOT_ASKED
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
@@ -108,7 +110,7 @@ def _reached(settings: Settings, connect: Connect) -> Iterator[tuple[Settings, s
         yield settings, reason
 
 
-def _current(settings: Settings) -> tuple[Standing, str]:
+def _current(settings: Settings) -> tuple[CurrentVersions, str]:
     """Return the current version of each table, or why the catalog did not say."""
     try:
         tables = list_tables(settings)
@@ -129,7 +131,9 @@ def _write(file: Path, text: str) -> None:
 
 
 def _default_path(run: RunFacts, settings: Settings) -> Path:
-    name = f"{run.summary.run_id}.html"
+    # The id in a ledger is only text: with a path in it, the page would be written outside the folder.
+    run_id = run.summary.run_id
+    name = f"{RunId(run_id).safe if re.search('[A-Za-z0-9]', run_id) else 'run'}.html"
     return (
         Path(f"report-{name}")
         if S3Location.is_one(settings.state)

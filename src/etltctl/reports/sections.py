@@ -1,27 +1,43 @@
-"""The sections of the page that the ledger alone can fill: timeline, rows, quality, checks, versions, cost, lineage."""
+"""The sections of the page that are tables and sentences: lineage, rows, quality rules, checks, versions and cost."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etltctl.errors import command
 from etltctl.pipeline import Step, lineage_of
-from etltctl.publishing import declared_rules
-from etltctl.reports.facts import LAYERS, UNFINISHED, BrokenRule, RunFacts, TableFacts
-from etltctl.reports.html import Markup, element, joined
-from etltctl.reports.tables import Spell, facts, moment, seconds_text, shown, standing, table
+from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
+from etltctl.reports.html import Markup, element, joined, shortened
+from etltctl.reports.tables import (
+    KEPT,
+    MOST_ROWS,
+    STOPPED,
+    Spell,
+    coloured,
+    facts,
+    moment,
+    seconds_text,
+    shown,
+    table,
+)
 from etltctl.runs import Outcome
+from etltctl.tabulating import money_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Section = tuple[str, str, Markup]  # its id, its heading, its content
-Standing = Mapping[str, tuple[str, str]]  # the current version of each table, and when it was published
+MOST_ERRORS, MOST_WARNINGS, LONGEST_WARNING = 10, 50, 1000
+MOST_VERSIONS = 5  # that a sentence names
+CurrentVersions = Mapping[
+    str, tuple[str, str]
+]  # the current version of each table, and when it was published
 
 
 def sections(
-    run: RunFacts, settings: Settings, current: Standing, why_no_versions: str, spell: Spell
+    run: RunFacts, settings: Settings, current: CurrentVersions, why_no_versions: str, spell: Spell
 ) -> Iterator[Section]:
     """Yield the sections that follow the plots.
 
@@ -46,14 +62,14 @@ def overview(run: RunFacts) -> Markup:
     gold = [each for each in run.tables if each.layer == "gold"]
     return facts(
         [
-            ("Outcome", standing(one.outcome)),
+            ("Outcome", coloured(one.outcome)),
             ("Pipeline", one.pipeline or "–"),
             ("Environment", run.env or "–"),
             ("Began", moment(run.began)),
             ("Took", seconds_text(one.seconds)),
             ("Tries", f"{run.tries:,}"),
             ("Gold tables", f"{len(gold):,}"),
-            ("Cost", _usd(run)),
+            ("Cost", money_text(run.usd if run.is_billed else None, digits=4)),
         ]
     )
 
@@ -69,9 +85,11 @@ def troubles(run: RunFacts, spell: Spell) -> Markup:
     failed = [step for step in run.steps if step.error]
     parts = [
         joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
-        for step in failed
+        for step in failed[:MOST_ERRORS]
     ]
-    if run.summary.outcome == UNFINISHED:
+    if len(failed) > MOST_ERRORS:
+        parts.append(element("p", f"The errors of {len(failed) - MOST_ERRORS:,} more steps are left out."))
+    if run.summary.outcome == Outcome.UNFINISHED:
         watch = element("code", spell(command("runs", "watch", name)))
         parts.append(element("p", "The page shows the run as of its last event. ", watch, " follows it."))
     elif run.summary.outcome != Outcome.SUCCEEDED:
@@ -87,7 +105,14 @@ def troubles(run: RunFacts, spell: Spell) -> Markup:
         )
     if run.warnings:
         parts.append(element("p", element("strong", "Warnings")))
-        parts.append(element("ul", (element("li", text) for text in run.warnings[:50])))
+        parts.append(
+            element(
+                "ul",
+                (element("li", shortened(text, LONGEST_WARNING)) for text in run.warnings[:MOST_WARNINGS]),
+            )
+        )
+        if (more := len(run.warnings) - MOST_WARNINGS) > 0:
+            parts.append(element("p", f"{more:,} more warnings are left out.", class_="soft"))
     return joined(parts)
 
 
@@ -109,7 +134,8 @@ def _lineage(run: RunFacts, settings: Settings) -> Markup:
             )
     if not items:
         return element("p", "No step of this run reads or writes a table that the settings know.")
-    return element("ol", items, class_="lineage")
+    more = f"{len(items) - MOST_ROWS:,} more steps are left out." if len(items) > MOST_ROWS else None
+    return joined([element("ol", items[:MOST_ROWS], class_="lineage"), element("p", more) if more else None])
 
 
 def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) -> Markup:
@@ -166,9 +192,8 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
     if run.broken:
         columns = ("table", "rule", "result", "rows that break it")
         yield table("Rules that new versions broke", columns, map(_broken_row, run.broken))
-    # Only what a job published was audited: bronze is proven by its rows, and checked against its contract.
-    passed = [(each.table, _passed(each, run.broken, settings)) for each in run.tables if each.counts]
-    rows = [(name, standing("passed"), len(rules), ", ".join(rules)) for name, rules in passed if rules]
+    passed = [(each.table, _kept(each, run.broken)) for each in run.tables]
+    rows = [(name, coloured(KEPT), len(rules), ", ".join(rules)) for name, rules in passed if rules]
     if rows:
         yield table("Rules that new versions kept", ("table", "result", "rules", "which"), rows)
     if not rows and not run.broken:
@@ -181,43 +206,44 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
 
 
 def _broken_row(one: BrokenRule) -> tuple[object, ...]:
-    result = "passed with a warning" if one.reaction == "evolve" else "stopped the publish"
-    return one.table, one.rule, standing(result), one.count
+    result = "passed with a warning" if one.reaction == "evolve" else STOPPED
+    return one.table, one.rule, coloured(result), one.count
 
 
-def _passed(each: TableFacts, broken: Sequence[BrokenRule], settings: Settings) -> list[str]:
-    """Return the rules of the settings that no event says were broken."""
-    rules = declared_rules(each.table, settings.rules(each.table))
-    return [rule for rule in rules if not any(_is_about(one, each.table, rule) for one in broken)]
+def _kept(each: TableFacts, broken: Sequence[BrokenRule]) -> list[str]:
+    """Return the rules that the audit of the table's version evaluated and found kept."""
+    # Only the record knows them: the settings may have other rules today than when the version was published.
+    broken_rules = {one.name for one in broken if one.table == each.table}
+    return [rule for rule in each.rules if rule not in broken_rules]
 
 
-def _is_about(broken: BrokenRule, table_name: str, rule: str) -> bool:
-    """Return whether a broken rule is this one. A rule of counts is recorded as a sentence that names it."""
-    said = "rows in " if rule == "conserve_rows" else rule
-    return broken.table == table_name and (broken.rule == rule or said in broken.rule)
-
-
-def _versions(run: RunFacts, current: Standing, why_not: str) -> Markup:
-    published = [each for each in run.tables if each.counts]
+def _versions(run: RunFacts, current: CurrentVersions, why_not: str) -> Markup:
+    published = [each for each in run.tables if each.is_published]
     if not published:
         return element("p", "This run published no version.")
     if not current:
         count = "1 table" if len(published) == 1 else f"{len(published):,} tables"
         said = f"The catalog was not asked for the current versions: {why_not}." if why_not else ""
-        return element(
-            "p",
-            f"This run published {count} as version {run.summary.run_id}. {said}",
-        )
+        names = list(dict.fromkeys(each.version for each in published if each.version))
+        version = f" as version {', '.join(names[:MOST_VERSIONS])}" if names else ""
+        return element("p", f"This run published {count}{version}. {said}")
 
     def row(each: TableFacts) -> tuple[object, ...]:
         version, since = current.get(each.table, ("", ""))
-        is_own = version.startswith(run.summary.run_id)
+        is_own = _is_own(version, each, run.summary.run_id)
         of_this = "this run's" if is_own else "of another run" if version else "not in the catalog"
         return each.table, element("span", version, class_="id"), of_this, since
 
     return table(
         "The version that readers see now", ("table", "version", "whose", "since"), map(row, published)
     )
+
+
+def _is_own(version: str, each: TableFacts, run_id: str) -> bool:
+    """Return whether a version is the one that the run published of a table."""
+    # Older events do not name it: then a name that a try of this run gives, as `RunId.version` makes them.
+    own = re.escape(each.version) if each.version else rf"{re.escape(run_id)}(\.g\d+)?(\.\d+)?"
+    return bool(re.fullmatch(own, version))
 
 
 def _cost(run: RunFacts) -> Markup:
@@ -239,10 +265,6 @@ def _free(run: RunFacts) -> str:
         if not run.is_billed
         else ""
     )
-
-
-def _usd(run: RunFacts) -> str:
-    return "0.00 USD (local)" if not run.is_billed else f"{run.usd:.4f} USD"
 
 
 def contents(ids: Iterable[tuple[str, str]]) -> Markup:

@@ -8,10 +8,22 @@ from decimal import Decimal
 from itertools import islice
 
 from etltctl.errors import Command
+from etltctl.moments import duration_text
 from etltctl.reports.html import Markup, element
+from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob, Verb
 from etltctl.tabulating import local_time
 
 Spell = Callable[[Command], str]  # how a command of etltctl is written for the reader
+# How the services' words for the status of a run are meant; a run that a person stopped did not fail.
+STATES = {
+    status: meaning
+    for kind in (SyncJob, JobRun, RefreshJob, QueryExecution)
+    for status, meaning in kind.states.items()
+    if status not in kind.stopped
+}
+KEPT, STOPPED = "passed", "stopped the publish"
+GOOD = frozenset({Outcome.SUCCEEDED, Verb.REUSED, KEPT})
+BAD = frozenset({Outcome.FAILED, Outcome.UNVERIFIED, STOPPED})
 MOST_ROWS = 200  # of one table of the page; more cannot be read, and the page has a limit
 
 
@@ -89,29 +101,18 @@ def moment(at: datetime) -> Markup:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Return a duration as people say it."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    """Return a duration in words; a dash if it is not known."""
+    return "–" if seconds is None else duration_text(seconds)
 
 
-def standing(outcome: str) -> Markup:
+def coloured(outcome: str) -> Markup:
     """Return the word for how something ended, in its colour; the word alone says it too."""
     return element("span", outcome, class_=colour_of(outcome))
 
 
 def colour_of(outcome: str) -> str:
     """Return the class of an outcome's colour: etltctl's outcomes, and the services' words for a status."""
-    word = outcome.lower()
-    if word in ("succeeded", "passed", "reused", "completed"):
+    meaning = STATES.get(outcome)
+    if outcome in GOOD or meaning is State.SUCCEEDED:
         return "good"
-    return (
-        "bad"
-        if word
-        in ("failed", "unverified", "error", "timeout", "incomplete", "expired", "stopped the publish")
-        else "odd"
-    )
+    return "bad" if outcome in BAD or meaning is State.FAILED else "odd"

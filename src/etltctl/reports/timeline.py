@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from etltctl.reports.facts import RunFacts, Span, StepFacts
 from etltctl.reports.html import Markup, element, joined
-from etltctl.reports.tables import colour_of, moment, scrolling, seconds_text, standing
+from etltctl.reports.tables import MOST_ROWS, colour_of, coloured, moment, scrolling, seconds_text
 
 
 def timeline(run: RunFacts) -> Markup:
@@ -24,17 +24,22 @@ def timeline(run: RunFacts) -> Markup:
         if not step.tries:
             cells = [
                 element("th", step.step, scope="row"),
-                element("td", standing(step.outcome)),
+                element("td", coloured(step.outcome)),
                 *(element("td", "–") for _ in range(3)),
             ]
             rows.append(element("tr", cells))
+    left_out = len(rows) - MOST_ROWS
+    note = element("p", f"{left_out:,} more rows are left out.", class_="soft") if left_out > 0 else None
     names = ("step or remote run", "outcome", "began", "took", "")
     heads = [element("th", name, scope="col") if name else element("td") for name in names]
     caption = "Steps and remote runs"
     inner = element(
-        "table", element("caption", caption), element("thead", element("tr", heads)), element("tbody", rows)
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", heads)),
+        element("tbody", rows[:MOST_ROWS]),
     )
-    return scrolling(caption, inner)
+    return joined([scrolling(caption, inner), note])
 
 
 def _label(step: StepFacts, span: Span, index: int) -> object:
@@ -58,7 +63,7 @@ def _bar(span: Span, began: float, whole: float, label: object) -> Markup:
     bar = element("span", style=style, class_=None if colour == "good" else colour)
     cells = [
         element("th", label, scope="row"),
-        element("td", standing(span.outcome), class_="tight"),
+        element("td", coloured(span.outcome), class_="tight"),
         element("td", moment(span.began), class_="tight"),
         element("td", seconds_text(span.seconds), class_="tight"),
         element("td", bar, class_="track", aria_hidden="true"),

@@ -117,13 +117,16 @@ def _unknown_tables(settings: Settings) -> Problems:
 
 
 def _plots_of_unknown_tables(settings: Settings) -> Problems:
-    """Yield each plot of a table that no job or source writes, and that has no location."""
+    """Yield each plot of a table that no job, query or source writes, and that has no location."""
     known = [*folders(settings)]
     for name, plot in settings.plots.items():
         if plot.table not in known:
             near = difflib.get_close_matches(plot.table, known, n=1)
             guess = f", did you mean {near[0]}?" if near else ""
-            yield ("plots", name, "table"), f"plots.{name}: no job or source writes table {plot.table}{guess}"
+            yield (
+                ("plots", name, "table"),
+                f"plots.{name}: no job, query or source writes table {plot.table}{guess}",
+            )
 
 
 def _repeated_steps(settings: Settings) -> Problems:

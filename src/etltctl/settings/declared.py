@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,12 +62,27 @@ def unknown_plot_columns(settings: Settings) -> Iterator[str]:
     for plot_name, plot in settings.plots.items():
         columns = _contract_columns(settings, plot.table)
         for setting, name in plot.columns.items():
-            if columns and name.lower() not in columns:
-                near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
-                guess = f", did you mean {near}?" if near else ""
-                place = settings.place_of("plots", plot_name, setting)
-                what = f"the contract of {plot.table} has no column {name}{guess}"
-                yield f"{place}: plots.{plot_name}.{setting}: {what}"
+            if columns and (lacks := lacking(name, columns, f"the contract of {plot.table}")):
+                yield f"{plot_place(settings, plot_name, setting)}: {lacks}"
+
+
+def plot_place(settings: Settings, plot_name: str, setting: str) -> str:
+    """Return where a setting of a plot stands, and its name."""
+    return f"{settings.place_of('plots', plot_name, setting)}: plots.{plot_name}.{setting}"
+
+
+def lacking(name: str, columns: Collection[str], holder: str) -> str:
+    """Return that a holder of columns lacks one, with the nearest name; empty if it has the column.
+
+    Args:
+        name: The column, in any case.
+        columns: The names of those that the holder has, in lower case.
+        holder: What has them, such as a table.
+    """
+    if name.lower() in columns:
+        return ""
+    near = difflib.get_close_matches(name.lower(), columns, n=1)
+    return f"{holder} has no column {name}{f', did you mean {near[0]}?' if near else ''}"
 
 
 def is_written(column: UnknownColumn, settings: Settings) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ from etltctl.errors import RunFailedError, UnreachableError, UsageError
 from etltctl.pipeline import RunOptions, run_pipeline
 from etltctl.reports import make_report
 from etltctl.settings import Settings
-from support.reported import Elements
+from support.reported import Elements, event
 from support.scripted import Place, job_run, lists, polled, started
 
 
@@ -53,9 +54,8 @@ def test_a_run_that_failed_has_a_report_with_its_error(place: Place, tmp_path: P
 def test_without_its_services_the_report_has_what_the_ledger_has_and_says_why_no_plot(
     place: Place, tmp_path: Path
 ) -> None:
-    tables = {
-        "gold.weather_monthly": {"change": "updated", "rows": 8, "audit": {"rows_in": 8, "rows_out": 8}}
-    }
+    audit = {"rows_in": 8, "rows_out": 8}
+    tables = {"gold.weather_monthly": {"change": "updated", "rows": 8, "audit": audit, "version": "alone"}}
     ledger = place.ledger("alone")
     ledger.append("run.started", pipeline="mongodb", steps=["glue:silver_to_gold"])
     ledger.append("publish.switched", "glue:silver_to_gold", rows=8, tables=tables)
@@ -89,6 +89,17 @@ def test_a_run_without_an_event_is_refused_in_a_sentence(place: Place) -> None:
     (Path(place.settings.state) / "runs" / "void.ndjson").write_text("")
     with pytest.raises(UsageError, match="nothing is on record of run void"):
         make_report("void", place.settings, unreachable)
+
+
+@pytest.mark.parametrize("run_id", ["../../outside", "/tmp/outside", ".."])
+def test_a_run_id_on_record_is_no_path(place: Place, run_id: str) -> None:
+    state = Path(place.settings.state)
+    version = {"type": "version", "schema": "etltctl.events/1.0"}
+    lines = [version, event(1, "run.started", steps=["glue:often"], run_id=run_id)]
+    (state / "runs" / "moved.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = make_report("moved", place.settings, unreachable, is_plotted=False)
+    assert report.path.parent == state / "reports"
+    assert report.path.is_file()
 
 
 def test_a_file_that_cannot_be_written_is_refused_in_a_sentence(place: Place, tmp_path: Path) -> None:

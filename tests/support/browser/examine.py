@@ -62,9 +62,9 @@ def focus_order(tab: Any) -> list[str]:
 
 
 def opens_by_keyboard(tab: Any) -> bool:
-    """Return whether Enter opens the numbers of a plot; True if there is no plot."""
+    """Return whether Enter opens the numbers of a plot; the page must have one."""
     if tab.locator("summary").count() == 0:
-        return True
+        return False
     tab.locator("summary").first.focus()
     tab.keyboard.press("Enter")
     return bool(tab.evaluate("document.querySelector('details').open"))

@@ -10,8 +10,9 @@ from rich.console import Console as RichConsole
 
 from etltctl.cli.live_view import RunView
 from etltctl.cli.progress import RunProgress
-from etltctl.cli.run_state import RunState, amount_text, clock_text, shortened
+from etltctl.cli.run_state import RunState, amount_text, shortened
 from etltctl.console import Console
+from etltctl.moments import clock_text
 from etltctl.runs import JobRun, SyncJob
 from support.screen import COLOURS, Screen
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etltctl.explanation.earlier_runs import duration
+from etltctl.moments import duration_text
 
 
 @pytest.mark.parametrize(
@@ -13,4 +13,4 @@ from etltctl.explanation.earlier_runs import duration
     ],
 )  # fmt: skip
 def test_a_duration_has_its_unit(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert duration_text(seconds) == text

@@ -86,7 +86,7 @@ def test_a_whole_record_gives_cause_proof_data_cost_comparison_and_next_command(
         "Ended by  Glue itself (not a person, not etltctl)",
         "Your data is safe: nothing of this run was published",
         "readers see of silver.weather_observation the version of r2, since",
-        "Spent $0.37. A plain retry would very likely fail the same way, and cost about $0.15 (est.).",
+        "Spent 0.37 USD. A plain retry would very likely fail the same way, and cost about 0.15 USD (est.).",
         "failed after 22 min; in the last 3 runs it took 7 min 30 s",
         "brought 9,400 rows, 9.4x the 1,000 of the last 3 runs",
         "glue.jobs.bronze_to_silver.worker_type",
@@ -187,7 +187,7 @@ def test_an_interrupt_is_the_cause_of_an_interrupted_run(settings: Settings, sto
     text = words(explain(settings, "stopped", unbilled=("local",)))
     assert "INTERRUPTED at glue:bronze_to_silver" in text
     assert "stopped by Ctrl-C (ana@laptop): lunch" in text
-    assert "Spent $0.00 (local)" in text
+    assert "Spent 0.00 USD on this machine" in text
 
 
 def test_an_interrupt_without_a_remote_run_is_named(settings: Settings, store: DiskStore) -> None:

@@ -60,7 +60,7 @@ def test_the_page_says_what_the_run_did(settings: Settings) -> None:
         "WIND_RANGE gold.weather_monthly 2 25.00 %",
         "year is null passed with a warning 3",
         "silver.weather_observation",
-        "gold.weather_monthly run-1 this run's",
+        "gold.weather_monthly run-1.2 this run's",
         "new column x",
         "0.25",
     ):

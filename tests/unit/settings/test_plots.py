@@ -59,7 +59,7 @@ def test_a_plot_of_an_unknown_table_is_reported_with_the_nearest_name(tmp_path: 
         loaded(tmp_path, '[plots.mine]\ntable = "gold.weather_dayly"\nx = "a"\ny = "b"\n')
     (problem,) = error.value.problems
     assert problem.startswith(
-        "etltctl.toml:2:1: plots.mine: no job or source writes table gold.weather_dayly"
+        "etltctl.toml:2:1: plots.mine: no job, query or source writes table gold.weather_dayly"
     )
     assert problem.endswith("did you mean gold.weather_daily?")
 
