@@ -87,7 +87,7 @@ def names_of(step: str, run_id: str) -> dict[str, str]:
         run_id: The run's id.
     """
     kind, _, name = step.partition(":")
-    things = {"glue": "JOB", "sync": "SOURCE"}
+    things = {"glue": "JOB", "sync": "SOURCE", "sql": "NAME"}
     return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from etltctl.ledger import Event, lost_events
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+OTHER_STEPS = frozenset({"JOB", "SOURCE", "NAME"})  # in a setting, what stands for the name of a step
 MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
 
 
@@ -76,11 +77,19 @@ def _explained(
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
-        settings=tuple(str(NextStep(name).filled(names)) for name in diagnosis.cause.settings),
+        settings=tuple(_settings_of(diagnosis, names)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
         next_steps=tuple(_next_steps(state.run_id, failure, diagnosis, has_gaps=state.has_gaps)),
         notes=tuple(notes),
     )
+
+
+def _settings_of(diagnosis: Diagnosis, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the settings of the cause that are those of the step; one of another kind of step stays unnamed."""
+    for setting in diagnosis.cause.settings:
+        filled = str(NextStep(setting).filled(names))
+        if not (set(filled.split(".")) & OTHER_STEPS and filled == setting and len(names) > 1):
+            yield filled
 
 
 def _outcome(events: Sequence[Event]) -> str:

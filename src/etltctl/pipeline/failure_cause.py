@@ -77,8 +77,7 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
 
 def _speaker(line: LogLine) -> str:
     """Return which process wrote a line: the driver, or an executor by its number."""
-    _, is_named, name = line.stream.rpartition("-")
-    return "driver" if not is_named or name == "driver" or not name.isalnum() else f"executor-{name}"
+    return f"executor-{line.executor}" if line.executor else "driver"
 
 
 def diagnosis_of(error: EtltctlError) -> Diagnosis:

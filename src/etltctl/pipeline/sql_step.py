@@ -12,7 +12,7 @@ from etltctl.errors import BudgetError, EtltctlError, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import ScanBudget, bill_scan, scan_budget
+from etltctl.pipeline.budget import ScanBudget, bill_scan, run_overrun, scan_budget
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
@@ -61,6 +61,7 @@ class SqlStep(StepKind):
     """The step kind `sql:NAME`."""
 
     name: ClassVar[str] = "sql"
+    service: ClassVar[str] = QueryExecution.service
     thing: ClassVar[str] = "query"
     is_checked_at_once: ClassVar[bool] = True
 
@@ -217,10 +218,14 @@ def _require_within_limit(step_run: StepRun, ended: QueryExecution) -> None:
     Otherwise it would be an accident of the polls whether the limit holds.
     """
     setting, most = _scan_limit(step_run)
+    overrun = run_overrun(step_run)  # the query is billed by now, so its own cost counts
     if ended.scanned_bytes > most:
+        overrun = f"it read {ended.scanned_bytes:,} bytes, and {setting} allows {most:,}"
+    elif overrun:
+        setting = "--max-usd"
+    if overrun:
         raise BudgetError(
-            f"Athena run {ended.id} of {ended.name} is not published: it read {ended.scanned_bytes:,} bytes, and "
-            f"{setting} allows {most:,}",
+            f"Athena run {ended.id} of {ended.name} is not published: {overrun}",
             hint=NextStep(
                 f"the version that was current stays; raise {setting}, or make the query read less; then: ",
                 command("retry", step_run.ledger.run_id),

@@ -55,6 +55,8 @@ class StepKind:
     name: ClassVar[str]
     thing: ClassVar[str] = "step"
     """What a message calls the thing that a step of this kind names, such as "source"."""
+    service: ClassVar[str] = ""
+    """The service that does the work of such a step, as errors name it."""
     has_log: ClassVar[bool] = False
     """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
     is_checked_at_once: ClassVar[bool] = False

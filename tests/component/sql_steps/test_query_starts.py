@@ -150,7 +150,7 @@ def test_a_query_that_reads_too_much_is_cancelled_while_it_runs(project: SqlProj
         pytest.raises(BudgetError, match=r"2,000 bytes read so far, and sql.windiest.max_scan allows"),
     ):
         project.changed(max_scan="1KB").run("dear")
-    assert project.event("dear", "remote.stopped")["stopped_by"] == "max_usd"
+    assert project.event("dear", "remote.stopped")["stopped_by"] == "sql.windiest.max_scan"
     assert project.event("dear", "cost.actual")["scanned_bytes"] == 2_000
 
 
@@ -193,3 +193,13 @@ def test_a_cancelled_execution_counts_as_stopped() -> None:
     assert not running.was_stopped
     assert replace(running, status="CANCELLED").was_stopped
     assert replace(running, status="CANCELLED").state is State.FAILED
+
+
+def test_a_query_that_exceeds_the_budget_of_the_run_between_two_polls_is_not_published(
+    project: SqlProject,
+) -> None:
+    ended = answered("GetQueryExecution", execution("q", "SUCCEEDED", scanned=3 * 10**12), times=0)
+    project.lake.script(ended, answered("StartQueryExecution", {"QueryExecutionId": "q"}, times=0))
+    with VirtualClock(), pytest.raises(BudgetError, match=r"the run cost 15.00 USD, and its max_usd is 10.00"):
+        project.changed(max_scan="9TB").run("between", max_usd=10.0)
+    assert project.count("between", "publish.switched") == 0
