@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from etltctl.errors import BudgetError, EtltctlError, NextStep, command
+from etltctl.errors import AccessError, BudgetError, EtltctlError, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -122,10 +122,23 @@ class SqlStep(StepKind):
         """Return the execution of a start whose answer is not on record.
 
         Athena answers the same start with the same execution, so that the start is sent again. One that never went
-        out begins now, under an id that is known, and the caller stops it or adopts it. No listing is as certain.
+        out begins now, under an id that is known, and the caller adopts it. No listing is as certain.
         """
         execution = SqlQuery(step_run).send_again(intended)
         return replace(execution, name=step_run.step.name) if execution else None
+
+    def look_for_lost_start(
+        self, step_run: StepRun, intended: Event, *, within: float
+    ) -> QueryExecution | None:
+        """Return the execution of a start whose answer is not on record, from the workgroup's listing.
+
+        To send the start again would begin, and bill, a query that never went out.
+        """
+        # A caller that may not list leaves the start open, which a retry resolves.
+        with suppress(AccessError):
+            if execution := SqlQuery(step_run).look_for(intended):
+                return replace(execution, name=step_run.step.name)
+        return None
 
     def remote_run(self, services: Services, name: str, remote_id: str) -> QueryRun:
         """Return the execution of that id."""

@@ -154,6 +154,18 @@ class StepKind:
         """
         return None
 
+    def look_for_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> Run | None:
+        """Return the run that a start without an answer began, for a caller that stops it or leaves it.
+
+        It never starts a run, while `find_lost_start` may if the step is to start anyway.
+
+        Args:
+            step_run: The step.
+            intended: The event that was recorded before the start was sent.
+            within: How long to search, in seconds.
+        """
+        return self.find_lost_start(step_run, intended, within=within)
+
     def remote_run(self, services: Services, name: str, remote_id: str) -> RemoteRun[Run]:
         """Return the remote run of that id."""
         raise UsageError(f"a step {self.name}:{name} runs nothing remotely", hint=command("runs", "list"))
