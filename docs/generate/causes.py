@@ -68,7 +68,7 @@ def _page(cause: Cause) -> str:
         f"# {cause.code} {cause.title}",
         f"```text\n{texts}\n```" if texts else "",
         f"**Cause.** {cause.sentence}",
-        "**The data** is safe. What a failed step wrote is not published, and readers see the last good version.",
+        f"**The data.** {cause.data}",
         f"**Next.** {_sentence(str(cause.fix))} {_sentence(ADVICE[cause.retry])}",
         f"The setting to change: {settings}." if settings else "",
         "```bash\netltctl why RUN     # the proof, the cost, and the command to run next\netltctl retry RUN\n```",

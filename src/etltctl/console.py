@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +24,6 @@ __all__ = ["Console", "Errors", "Progress", "Results", "Terminal", "end_for_no_r
 BUG = "this is a bug in etltctl; run again with -vv for the traceback"
 
 # Glue's group "error" has all that Glue and Spark log, errors or not; "output" has all that the script writes.
-EXECUTOR = re.compile(r"^jr_\w+-(?!driver$)")  # a stream of the job run that is not its driver's
 WRITERS = {"error": "system", "output": "script"}
 
 
@@ -109,7 +107,7 @@ class Results(Terminal):
         """Write a line of a log, as a result."""
         facts = {"ts": line.at, "group": line.group, "stream": line.stream}
         if self.is_for_people:
-            writer = "executor" if EXECUTOR.search(line.stream) else WRITERS.get(line.group, line.group)
+            writer = "executor" if line.executor else WRITERS.get(line.group, line.group)
             self._write(f"{line.at.astimezone():%H:%M:%S} {writer} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))

@@ -31,6 +31,10 @@ OVERLAP_MS = 30_000  # lines may arrive that late
 LATEST_MS = 253_402_300_799_000  # the last second that Python can name
 
 
+# A stream is called after the job run, or after the job run and the process that writes to it.
+OF_A_PROCESS = re.compile(r"jr_\w+-(?P<process>\w+)$")
+
+
 @dataclass(frozen=True)
 class LogLine:
     """One line: when it was written, to which group and stream, and its text.
@@ -43,6 +47,12 @@ class LogLine:
     stream: str
     text: str
     is_failure: bool = False
+
+    @property
+    def executor(self) -> str:
+        """The executor that wrote the line, by its number; empty for the driver, whose stream may have no name."""
+        of = OF_A_PROCESS.match(self.stream)
+        return of["process"] if of and of["process"] != "driver" else ""
 
 
 # A level of a logger, the head of a Python traceback, or the last line of one. The last form needs the colon or the
@@ -131,10 +141,6 @@ class Logs:
                 yield from lines
                 return
 
-    def last_lines(self, run: JobRun, count: int = 20) -> list[str]:
-        """Return the newest lines that say something about a failure, of the driver's logs."""
-        return self.tail(run).telling(count)
-
     def tail(self, run: JobRun) -> LogTail:
         """Return the end of each of the driver's logs, and the errors of the executors.
 
@@ -168,7 +174,7 @@ class Logs:
             if not page.get("nextToken"):
                 break
             query["nextToken"] = page["nextToken"]
-        return [line for line in lines if not line.stream.endswith("-driver")]
+        return [line for line in lines if line.executor]
 
     def _places(self, run: JobRun) -> list[str]:
         """Return the prefixes of the groups that the run may have written to, the likeliest first."""

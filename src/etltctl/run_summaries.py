@@ -14,7 +14,7 @@ from etltctl.atomic_files import write_atomically
 from etltctl.errors import UsageError
 from etltctl.ledger import Event, Store, StoredRun, read_events
 from etltctl.moments import moment_of
-from etltctl.runs import JobRun, Outcome, RefreshJob, State, SyncJob
+from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob
 
 MOST_READ = 200  # streams that one listing reads where no summaries are kept: each costs a request
 WORTH_KEEPING = 20  # new summaries: fewer are made faster than the file of them is written
@@ -23,7 +23,7 @@ LATER = "written by a later etltctl"
 POLLED = frozenset({"remote.started", "remote.adopted", "step.progress"})
 FINAL = frozenset(
     status
-    for kind in (SyncJob, JobRun, RefreshJob)
+    for kind in (SyncJob, JobRun, QueryExecution, RefreshJob)
     for status, meaning in kind.states.items()
     if meaning is not State.RUNNING
 )

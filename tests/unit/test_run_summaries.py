@@ -155,3 +155,11 @@ def test_a_listing_needs_no_place_for_its_summaries(settings: Settings, store: D
         start(store, f"r{number:02}")
     (store.folder / "summaries.json").mkdir()
     assert len(outcomes(settings)) == 25
+
+
+def test_a_query_that_was_cancelled_is_not_unattended(settings: Settings, store: DiskStore) -> None:
+    ledger = start(store, "r1")
+    ledger.append("remote.started", "sql:windiest", remote_id="q", state="QUEUED")
+    assert outcomes(settings) == {"r1": Outcome.UNATTENDED}
+    ledger.append("step.progress", "sql:windiest", remote_id="q", state="CANCELLED")
+    assert outcomes(settings) == {"r1": Outcome.UNFINISHED}

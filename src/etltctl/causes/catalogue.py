@@ -31,6 +31,17 @@ EXITS: Mapping[str, ExitCode] = {
     "budget": ExitCode.BUDGET,
     "interrupted": ExitCode.INTERRUPTED,
 }
+# What a cause means for the data, by the letter of its code. An entry may have its own sentence.
+DATA: Mapping[str, str] = {
+    "S": "No table is published by a sync. The bronze table may hold rows of the sync that failed.",
+    "G": "What the job run wrote is not published: readers see the versions that were current before.",
+    "Q": "What a failed query of a step wrote is not published: readers see the version that was current before. "
+    "A query that only reads changes nothing.",
+}
+OTHER_DATA = (
+    "No published version is overwritten. If the failure came between two publishes of one step, the tables published "
+    "before it stay published; `etltctl retry RUN` completes the rest."
+)
 FLAGS = re.IGNORECASE | re.DOTALL | re.MULTILINE
 
 UNKNOWN = Cause(
@@ -39,6 +50,7 @@ UNKNOWN = Cause(
     "The cause is not known: nothing that the services and the logs say fits the catalogue.",
     NextStep("read the log: ", command("runs", "logs", "RUN", "--errors")),
     Retry.AFTER_FIX,
+    data=OTHER_DATA,
 )
 
 
@@ -75,7 +87,7 @@ def names_of(step: str, run_id: str) -> dict[str, str]:
         run_id: The run's id.
     """
     kind, _, name = step.partition(":")
-    things = {"glue": "JOB", "sync": "SOURCE"}
+    things = {"glue": "JOB", "sync": "SOURCE", "sql": "NAME"}
     return {"RUN": run_id, **({things[kind]: name} if kind in things else {})}
 
 
@@ -95,6 +107,8 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
         codes=frozenset(entry.get("codes", ())),
         statuses=frozenset(entry.get("statuses", ())),
         status_rank=float(entry.get("status_rank", rank)),
+        is_before_publish=entry.get("is_before_publish", False),
+        data=entry.get("data") or DATA.get(code[0], OTHER_DATA),
         rules=tuple(
             _rule(code, rank, {"services": entry.get("services"), **each})
             for each in ({"texts": entry["texts"]}, *entry.get("also", ()))

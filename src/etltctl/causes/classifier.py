@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from etltctl.causes.catalogue import UNKNOWN, catalogue
 from etltctl.causes.entries import Entry, entries_of
 from etltctl.causes.model import REASON, Cause, Confidence, Diagnosis, Failure, Line
-from etltctl.causes.script_exceptions import script_exception
+from etltctl.causes.script_exceptions import ScriptException, script_exception
 
 SCRIPT_EXCEPTION = "G143"
 LEAST = 24.0  # below it nothing is concluded: a note in a log alone never reaches it
@@ -62,8 +62,13 @@ class Match:
     score: float
     line: Line
     is_reason: bool
-    detail: str = ""
+    raised: ScriptException | None = None
     frame: Line | None = None
+
+    @property
+    def detail(self) -> str:
+        """What happened, with the line of the script; empty if the cause is not an exception of it."""
+        return self.raised.sentence if self.raised else ""
 
 
 def diagnose(failure: Failure) -> Diagnosis:
@@ -126,7 +131,7 @@ def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
             line = entry.line_at(raised.position)
             frame = entry.line_at(raised.frame_at) if raised.frame_at >= 0 else None
             rank = EXIT_RANK if raised.name == "SystemExit" else cause.rank
-            yield Match(cause, rank * entry.weight, line, entry.is_reason, raised.sentence, frame)
+            yield Match(cause, rank * entry.weight, line, entry.is_reason, raised, frame)
 
 
 def _below_reason(matches: Sequence[Match]) -> list[Match]:
@@ -147,12 +152,12 @@ def _below_reason(matches: Sequence[Match]) -> list[Match]:
 
 def _with_detail(match: Match, others: Sequence[Match]) -> Match:
     """Return the match of a script's exception with the line of the script, which often only the log names."""
-    if match.cause.code != SCRIPT_EXCEPTION or re.search(r"\.py:\d", match.detail):
+    raised = match.raised
+    if raised is None or raised.file:
         return match
-    name = match.detail.partition("raised ")[2].split(" ")[0].rstrip(".")
-    placed = (other for other in others if f"raised {name} " in other.detail and ".py:" in other.detail)
-    better = next(placed, None)
-    return replace(match, detail=better.detail) if better else match
+    exceptions = (other.raised for other in others if other.raised)
+    placed = (other for other in exceptions if other.name == raised.name and other.file and other.line)
+    return replace(match, raised=next(placed, raised))
 
 
 def _confidence(ranked: Sequence[Match]) -> Confidence:

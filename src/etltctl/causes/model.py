@@ -61,6 +61,8 @@ class Cause:
         codes: The service's codes for it, such as `ConcurrentRunsExceededException`.
         statuses: Final statuses that mean it, each after the name of its service.
         status_rank: The rank of these statuses.
+        is_before_publish: Whether it refuses a whole set of tables before the first of them is published.
+        data: What the cause means for the data that readers see, in one or two sentences.
     """
 
     code: str
@@ -76,6 +78,8 @@ class Cause:
     codes: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
     status_rank: float = 0.0
+    is_before_publish: bool = False
+    data: str = ""
     rules: tuple[Rule, ...] = field(default=(), repr=False)
 
 

@@ -20,7 +20,7 @@ def why(
         str, typer.Option("--code", help="Explain this code, such as G117, instead of a run.")
     ] = "",
 ) -> None:
-    """Explain why a run failed: cause, proof, next command. Needs no network."""
+    """Explain why a run failed: cause, proof, next command. Calls no service but the state's S3."""
     from etltctl.causes import cause_of_code
     from etltctl.explanation import code_document, code_text, document, explain, text_of
 
@@ -32,5 +32,10 @@ def why(
         cause = cause_of_code(code)
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
-    explanation = explain(session.load(), run_id, unbilled=(LOCAL,))
+    settings = session.load()
+    if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
+        with session.connected() as settings:
+            explanation = explain(settings, run_id, unbilled=(LOCAL,))
+    else:
+        explanation = explain(settings, run_id, unbilled=(LOCAL,))
     session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -1,6 +1,7 @@
 """The explanation of a failed run: cause, evidence, state of the data, cost, and the next command.
 
-Everything comes from the events of the runs, which keep the cause and an excerpt of the log. No service is called.
+Everything comes from the events of the runs, which keep the cause and an excerpt of the log. The only service that is
+called is the S3 of `state`, if the records are kept there.
 """
 
 from etltctl.explanation.code_page import code_document, code_text

@@ -10,7 +10,6 @@ from typing import Any
 from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
 from etltctl.ledger import Event
 
-SERVICES = {"glue": "Glue", "sync": "Airbyte", "athena": "Athena", "tableau": "Tableau"}
 GOOD = frozenset({"succeeded", "detached"})
 # How the error of a remote run is worded: service, run, name, status and reason.
 OF_A_RUN = re.compile(
@@ -38,7 +37,10 @@ class FailedStep:
     @property
     def service(self) -> str:
         """The service of the step."""
-        return SERVICES.get(self.name.partition(":")[0], "")
+        from etltctl.pipeline.kinds import KINDS
+
+        kind = KINDS.get(self.name.partition(":")[0])
+        return kind.service if kind else ""  # a later etltctl may have kinds that this one does not know
 
     @property
     def is_recorded_whole(self) -> bool:

@@ -44,6 +44,7 @@ class Explanation:
         tables: What readers see of the tables of the run.
         published: The tables that this run published before it failed.
         may_be_half_published: Whether the step may have been cut off between the switches of its tables.
+        has_gaps: Whether events of the run are lost, so that it may have published more than is on record.
         spent_usd: What the run cost; None if its environment bills nothing.
         retry_usd: What a retry of the step is expected to cost; None if nothing is known.
         settings: The settings or options to change.
@@ -66,6 +67,7 @@ class Explanation:
     tables: tuple[TableState, ...] = ()
     published: tuple[str, ...] = ()
     may_be_half_published: bool = False
+    has_gaps: bool = False
     spent_usd: float | None = None
     retry_usd: float | None = None
     settings: tuple[str, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etltctl.causes import UNKNOWN, Diagnosis, Retry, names_of
@@ -12,11 +13,12 @@ from etltctl.explanation.failed_step import FailedStep, failed_step
 from etltctl.explanation.model import Explanation
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
-from etltctl.ledger import Event
+from etltctl.ledger import Event, lost_events
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+OTHER_STEPS = frozenset({"JOB", "SOURCE", "NAME"})  # in a setting, what stands for the name of a step
 MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
 
 
@@ -41,10 +43,11 @@ def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] =
         outcome=_outcome(events),
         began=str(events[0]["ts"]),
         notes=tuple(_gaps(events)),
+        has_gaps=any(_gaps(events)),
     )
     failure = failed_step(events)
     if failure is None:
-        return _with(state, next_steps=tuple(_steps_of_healthy(state)))
+        return replace(state, next_steps=tuple(_steps_of_healthy(state)))
     return _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
 
 
@@ -61,7 +64,7 @@ def _explained(
     notes = list(state.notes)
     if not failure.is_recorded_whole:
         notes.append("an older etltctl wrote this record: it has the error, but no excerpt of the log")
-    return _with(
+    return replace(
         state,
         step=failure.name,
         failed_at=str(failure.event["ts"]),
@@ -74,15 +77,19 @@ def _explained(
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
-        settings=tuple(str(NextStep(name).filled(names)) for name in diagnosis.cause.settings),
+        settings=tuple(_settings_of(diagnosis, names)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
-        next_steps=tuple(_next_steps(state.run_id, failure, diagnosis)),
+        next_steps=tuple(_next_steps(state.run_id, failure, diagnosis, has_gaps=state.has_gaps)),
         notes=tuple(notes),
     )
 
 
-def _with(state: Explanation, **facts: object) -> Explanation:
-    return Explanation(**{**vars(state), **facts})
+def _settings_of(diagnosis: Diagnosis, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the settings of the cause that are those of the step; one of another kind of step stays unnamed."""
+    for setting in diagnosis.cause.settings:
+        filled = str(NextStep(setting).filled(names))
+        if not (set(filled.split(".")) & OTHER_STEPS and filled == setting and len(names) > 1):
+            yield filled
 
 
 def _outcome(events: Sequence[Event]) -> str:
@@ -92,12 +99,11 @@ def _outcome(events: Sequence[Event]) -> str:
 
 def _gaps(events: Sequence[Event]) -> Iterator[str]:
     """Yield what the record lacks: its beginning, or events between."""
-    numbers = [event["seq"] for event in events]
-    missing = max(numbers) - len(set(numbers))
+    missing = lost_events(events)
     if not any(event["type"] == "run.started" for event in events):
         yield "the first event of the run is lost, so that its pipeline is not known"
     if missing > 0:
-        yield f"{missing} {'event' if missing == 1 else 'events'} of the run are lost or damaged"
+        yield f"{missing} {'event of the run is' if missing == 1 else 'events of the run are'} lost or damaged"
 
 
 def _steps(events: Sequence[Event]) -> list[str]:
@@ -108,14 +114,15 @@ def _steps(events: Sequence[Event]) -> list[str]:
 def _is_publish_open(failure: FailedStep, diagnosis: Diagnosis, events: Sequence[Event]) -> bool:
     """Return whether the step failed between the good end of its remote run and the publish of its tables.
 
-    A check or a contract refuses a set of tables before its first switch, so that such a cause is excluded.
+    The catalogue says of some causes that they refuse a set of tables before its first publish. Others, such as a
+    publish of another run meanwhile, may come between two publishes.
     """
     of_step = [event for event in events if event["step"] == failure.name]
     planned = [number for number, event in enumerate(of_step) if event["type"] == "step.planned"]
     latest = of_step[planned[-1] :] if planned else of_step
     has_ended_well = any(event.get("state") == "SUCCEEDED" for event in latest)
     has_published = any(event["type"] == "publish.switched" for event in latest)
-    return has_ended_well and not has_published and not diagnosis.cause.code.startswith("C")
+    return has_ended_well and not has_published and not diagnosis.cause.is_before_publish
 
 
 def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:
@@ -138,12 +145,16 @@ def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:
     return f"etltctl, before or after the work of {failure.service or 'the services'}"
 
 
-def _next_steps(run_id: str, failure: FailedStep, diagnosis: Diagnosis) -> Iterator[NextStep]:
+def _next_steps(
+    run_id: str, failure: FailedStep, diagnosis: Diagnosis, *, has_gaps: bool
+) -> Iterator[NextStep]:
     """Yield what to do: the fix, the retry if it can help, then where to read more."""
     names = names_of(failure.name, run_id)
     cause = diagnosis.cause
     if cause != UNKNOWN:
         yield cause.fix.filled(names)
+    if has_gaps:  # the catalog knows what the record has lost
+        yield NextStep(command("athena", "tables"))
     retry = command("retry", run_id)
     if not any(part == retry for part in cause.fix.filled(names).parts):
         comment = {Retry.YES: "", Retry.AFTER_FIX: "  # after the fix", Retry.NO: "  # after the fix"}

@@ -35,7 +35,7 @@ def document(explanation: Explanation, spell: Callable[[NextStep], str] = str) -
         spell: Spells a next step, with the flags that lead to the run's environment.
     """
     facts = asdict(explanation) | {"next_steps": [spell(step) for step in explanation.next_steps]}
-    del facts["diagnosis"], facts["settings"]
+    del facts["diagnosis"], facts["settings"], facts["has_gaps"]  # the notes say what is lost
     diagnosis = explanation.diagnosis
     cause = None
     if diagnosis is not None:
@@ -117,7 +117,11 @@ def _clock(at: str) -> str:
 
 def _data_lines(explanation: Explanation) -> Iterator[str]:
     """Yield whether the data is safe, and which version readers see since when."""
-    if explanation.may_be_half_published:
+    if explanation.has_gaps:
+        yield "No published version was overwritten. The record is incomplete: the run may have published more tables."
+        if explanation.published:
+            yield f"  on record is the publish of {_names(explanation.published)}"
+    elif explanation.may_be_half_published:
         yield "Your data is safe: no published version was overwritten."
         yield "  The step may have been cut off while it published its tables; the retry completes the publish."
     else:

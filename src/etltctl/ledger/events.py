@@ -207,6 +207,16 @@ def read_events(store: Store, run_id: str) -> list[Event]:
     return _events_in(store.read(run_id), run_id, store.place(run_id))
 
 
+def lost_events(events: Sequence[Event]) -> int:
+    """Return how many events of a run are lost or damaged: numbers up to the highest that no event has.
+
+    Args:
+        events: The events of the run.
+    """
+    numbers = {event["seq"] for event in events}
+    return len(set(range(1, max(numbers, default=0) + 1)) - numbers)
+
+
 def _events_in(text: str, run_id: str, place: str) -> list[Event]:
     events: list[Event] = []
     for number, line in enumerate(text.splitlines(), start=1):

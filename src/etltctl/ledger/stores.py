@@ -120,7 +120,9 @@ class DiskStore:
         # One call for each file: a ledger of years has thousands of them.
         with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name.endswith(SUFFIX) and entry.is_file():
+                if not entry.name.endswith(SUFFIX) or not entry.is_file():
+                    continue
+                with suppress(FileNotFoundError):  # removed meanwhile, which must not hide the runs after it
                     of = entry.stat()
                     version = f"{of.st_mtime_ns}-{of.st_size}"
                     files.append((of.st_mtime_ns, entry.name.removesuffix(SUFFIX), version))

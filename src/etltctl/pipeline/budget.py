@@ -153,6 +153,12 @@ def remaining_budget(
     return Budget(max(left[smallest], 0.0), usd_a_second, spent, smallest)
 
 
+def run_overrun(step_run: StepRun) -> str:
+    """Return by how much the bills on record exceed the limit of the whole run; empty if they do not."""
+    limit, usd = _run_limit(step_run), step_run.ledger.usd()
+    return f"the run cost {usd:.2f} USD, and its max_usd is {limit:.2f} USD" if limit and usd > limit else ""
+
+
 def _run_limit(step_run: StepRun) -> float | None:
     """Return the most that the whole run may cost, as its options on record say; None without a limit."""
     # Read from the record and not from the command line, so that it also binds a task of a scheduler.

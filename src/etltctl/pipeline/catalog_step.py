@@ -26,6 +26,7 @@ class CatalogStep(StepKind):
 
     kinds: Mapping[str, StepKind]
     name: ClassVar[str] = "athena"
+    service: ClassVar[str] = "Athena"
     thing: ClassVar[str] = "step of athena"
 
     def names(self, settings: Settings) -> Iterable[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose, names_of
 from etltctl.causes.model import REASON
@@ -31,6 +31,10 @@ from etltctl.errors import (
 from etltctl.logs import LogLine
 from etltctl.pipeline.interrupts import interrupt_name
 from etltctl.runs import JobRun, Run
+from etltctl.settings.secrets import known_secrets, without_secrets
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 INTERRUPTED = "M107"
 # Errors of etltctl whose class says more than their words.
@@ -63,15 +67,17 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
     """
     ended = run.ended if isinstance(run, JobRun) else None
     at = ended.astimezone(UTC).isoformat() if ended else ""
-    reason = [Line(run.reason, at=at)] if run.reason else []
-    lines = [Line(line.text, _speaker(line), line.at.astimezone(UTC).isoformat()) for line in log]
+    # Masked before long lines are shortened: a URI that is cut before its @ has no longer the shape of one.
+    reason = [Line(without_secrets(run.reason), at=at)] if run.reason else []
+    lines = [
+        Line(without_secrets(line.text), _speaker(line), line.at.astimezone(UTC).isoformat()) for line in log
+    ]
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
 
 def _speaker(line: LogLine) -> str:
     """Return which process wrote a line: the driver, or an executor by its number."""
-    _, is_named, name = line.stream.rpartition("-")
-    return "driver" if not is_named or name == "driver" or not name.isalnum() else f"executor-{name}"
+    return f"executor-{line.executor}" if line.executor else "driver"
 
 
 def diagnosis_of(error: EtltctlError) -> Diagnosis:
@@ -86,6 +92,35 @@ def diagnosis_of(error: EtltctlError) -> Diagnosis:
     if diagnosis.cause == UNKNOWN and likely:
         return Diagnosis(catalogue()[likely], Confidence.MEDIUM, (line,))
     return diagnosis
+
+
+def hide_secrets(error: BaseException, settings: Settings) -> None:
+    """Put stars in place of the secrets in an error and in what the ledger keeps of it.
+
+    A driver may quote its whole connection URI, and so may the log of a job.
+
+    Args:
+        error: The error.
+        settings: The settings, which say which values are secrets.
+    """
+    if not isinstance(error, EtltctlError):
+        return
+    secrets = known_secrets(settings)
+    error.message = without_secrets(error.message, secrets)
+    error.args = (error.message,)
+    error.facts = _masked(error.facts, secrets)
+    error.record = _masked(error.record, secrets)
+    if isinstance(error, ConfigurationError):
+        error.problems = tuple(without_secrets(problem, secrets) for problem in error.problems)
+
+
+def _masked(value: Any, secrets: Sequence[str]) -> Any:
+    """Return nested facts with stars in place of the secrets in their texts."""
+    if isinstance(value, str):
+        return without_secrets(value, secrets)
+    if isinstance(value, dict):
+        return {name: _masked(each, secrets) for name, each in value.items()}
+    return [_masked(each, secrets) for each in value] if isinstance(value, list) else value
 
 
 def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:

@@ -11,12 +11,15 @@ from etltctl.causes import UNKNOWN, catalogue
 from etltctl.errors import (
     AccessError,
     AlreadyRunningError,
+    BlockedError,
+    BudgetError,
     Command,
     ConfigurationError,
     EtltctlError,
     ExitCode,
     Hint,
     RunFailedError,
+    UnverifiedError,
     command,
 )
 from etltctl.ledger import Event, read_events
@@ -36,8 +39,13 @@ REFUSAL = re.compile(
     r"|AccessControlException|Status Code: 40[13]\b|\bHTTP 40[13]\b|\b40[13] Forbidden|InvalidAccessKeyId|ExpiredToken"
 )
 SPARK_WRAPPER = "Py4JJavaError"
-# A remote run that failed: of its causes, these have a separate exit code.
+# The error of each exit code that the cause of a failed remote run may have. The pages of the causes print these codes.
 CLASSES: Mapping[ExitCode, type[EtltctlError]] = {
+    ExitCode.FAILED: RunFailedError,
+    ExitCode.ACCESS: AccessError,
+    ExitCode.BLOCKED: BlockedError,
+    ExitCode.UNVERIFIED: UnverifiedError,
+    ExitCode.BUDGET: BudgetError,
     ExitCode.ALREADY_RUNNING: AlreadyRunningError,
     ExitCode.CONFIGURATION: ConfigurationError,
 }
@@ -85,9 +93,9 @@ def failure_class(reason: str, code: str = "") -> type[EtltctlError]:
         code: The code of the cause; empty if it is not known.
     """
     exit_code = catalogue().get(code, UNKNOWN).exit_code
-    if exit_code is ExitCode.ACCESS or REFUSAL.search(reason):
+    if REFUSAL.search(reason):
         return AccessError
-    return CLASSES.get(exit_code, RunFailedError)
+    return CLASSES[exit_code]
 
 
 def require_success(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> None:

@@ -68,6 +68,7 @@ class GlueStep(StepKind):
     """The step kind `glue:JOB`."""
 
     name: ClassVar[str] = "glue"
+    service: ClassVar[str] = JobRun.service
     thing: ClassVar[str] = "Glue job"
     has_log: ClassVar[bool] = True
     needs_jvm: ClassVar[bool] = True

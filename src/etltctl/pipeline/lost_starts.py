@@ -74,7 +74,10 @@ def find_remote_run(step_run: StepRun) -> StartedRun | None:
 
 def adopt_lost_start(step_run: StepRun) -> StartedRun | None:
     """Record the run that an unanswered start began and return it; warn and return None if it is not listed."""
-    run = _find_lost_run(step_run, within=INTERRUPT_PATIENCE_S)
+    intended = unanswered_start(step_run)
+    # Only looked for: the callers stop the run or leave it, and must not begin one for that.
+    within = INTERRUPT_PATIENCE_S
+    run = kind_of(step_run.step).look_for_lost_start(step_run, intended, within=within) if intended else None
     if run is None:
         _warn_of_open_start(step_run, "no run of it is listed")
         return None

@@ -17,7 +17,7 @@ from etltctl.errors import (
     command,
 )
 from etltctl.ledger import Ledger
-from etltctl.pipeline.failure_cause import error_facts, name_cause, recorded_cause
+from etltctl.pipeline.failure_cause import error_facts, hide_secrets, name_cause, recorded_cause
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of, steps
@@ -87,6 +87,7 @@ def recorded_run(
             require_allowed(step_runs, fresh=options.fresh)
             yield services, ledger
         except BaseException as error:
+            hide_secrets(error, settings)
             is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
             if isinstance(error, EtltctlError):
                 error.name_retry("the same command")  # a run without steps cannot be resumed
@@ -140,7 +141,7 @@ def scheduled_step(
             checked = [this] if ledger.pipeline else _checked_at_once(walk, this)
             require_ready(settings, unstarted(checked, ledger.last, fresh=is_fresh))
         record_resumed(ledger, pipeline, walk, options)
-        with failure_ends(ledger):
+        with failure_ends(ledger, settings):
             if not is_started:
                 step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
                 require_allowed(step_runs, fresh=is_fresh)
@@ -174,11 +175,12 @@ def record_resumed(ledger: Ledger, name: str, walk: Sequence[Step], options: Run
 
 
 @contextmanager
-def failure_ends(ledger: Ledger) -> Iterator[None]:
+def failure_ends(ledger: Ledger, settings: Settings) -> Iterator[None]:
     """Record that the run, or this try of it, has ended if an error or an interrupt ends the block."""
     try:
         yield
     except BaseException as error:
+        hide_secrets(error, settings)
         is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
         facts = {} if is_of_a_step else error_facts(error)
         ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds, **facts)
@@ -200,6 +202,7 @@ def failure_recorded(step_run: StepRun, handle: StepHandle) -> Iterator[None]:
         yield
     except BaseException as error:
         run_id = step_run.ledger.run_id
+        hide_secrets(error, step_run.settings)
         message = error.message if isinstance(error, EtltctlError) else interrupt_name(error)
         if isinstance(error, EtltctlError):
             error.name_retry(command("retry", run_id))

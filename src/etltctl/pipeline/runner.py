@@ -125,7 +125,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
     with refusals_named(str(step), services), driven(services, options, step.name) as ledger:
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
         record_resumed(ledger, step.name, [step], options)
-        with failure_ends(ledger):
+        with failure_ends(ledger, services.settings):
             step_run = StepRun(
                 ledger.pipeline, step, services, ledger, options.on_interrupt, on_poll=options.on_poll
             )

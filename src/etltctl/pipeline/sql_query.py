@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etltctl.aws import translated
 from etltctl.errors import (
     RETRY,
     AccessError,
@@ -27,6 +28,8 @@ from etltctl.s3 import PARQUET
 from etltctl.settings.sql_files import digest_of, read_query, with_tables
 from etltctl.unload import reordered, unload_sql
 from etltctl.values import S3Location, layer_of
+
+MOST_LISTED = 50  # executions of a listing, each of which costs a request
 
 if TYPE_CHECKING:
     from etltctl.settings.sql_tables import SqlTable
@@ -132,6 +135,29 @@ class SqlQuery:
         except (ServiceError, AccessError) as error:
             # Whatever the reason, the start of the earlier try may have gone through.
             raise self._unknown(error) from error
+
+    def look_for(self, intended: Event) -> QueryExecution | None:
+        """Return the execution of a start whose answer is not on record. Nothing is started.
+
+        Its statement writes to a place of its own, so that no other execution has the same one.
+
+        Args:
+            intended: The event that was recorded before the start was sent.
+
+        Returns:
+            The execution; None if the newest ones of the workgroup are others.
+        """
+        athena = self.step_run.services.athena
+        client = athena.aws.client("athena")
+        with translated("athena"):
+            page = client.list_query_executions(WorkGroup=athena.workgroup, MaxResults=MOST_LISTED)
+        for query_id in page.get("QueryExecutionIds", ()):
+            with translated("athena", query=query_id):
+                answer = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            # Athena may trim the ends of a statement.
+            if answer.get("Query", "").strip() == intended["sql"].strip():
+                return athena.poll(query_id)
+        return None
 
     def _send(self, intended: Event) -> tuple[Verb, QueryExecution]:
         try:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from etltctl.errors import BudgetError, EtltctlError, NextStep, command
+from etltctl.errors import AccessError, BudgetError, EtltctlError, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import ScanBudget, bill_scan, scan_budget
+from etltctl.pipeline.budget import ScanBudget, bill_scan, run_overrun, scan_budget
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
@@ -61,6 +61,7 @@ class SqlStep(StepKind):
     """The step kind `sql:NAME`."""
 
     name: ClassVar[str] = "sql"
+    service: ClassVar[str] = QueryExecution.service
     thing: ClassVar[str] = "query"
     is_checked_at_once: ClassVar[bool] = True
 
@@ -121,10 +122,23 @@ class SqlStep(StepKind):
         """Return the execution of a start whose answer is not on record.
 
         Athena answers the same start with the same execution, so that the start is sent again. One that never went
-        out begins now, under an id that is known, and the caller stops it or adopts it. No listing is as certain.
+        out begins now, under an id that is known, and the caller adopts it. No listing is as certain.
         """
         execution = SqlQuery(step_run).send_again(intended)
         return replace(execution, name=step_run.step.name) if execution else None
+
+    def look_for_lost_start(
+        self, step_run: StepRun, intended: Event, *, within: float
+    ) -> QueryExecution | None:
+        """Return the execution of a start whose answer is not on record, from the workgroup's listing.
+
+        To send the start again would begin, and bill, a query that never went out.
+        """
+        # A caller that may not list leaves the start open, which a retry resolves.
+        with suppress(AccessError):
+            if execution := SqlQuery(step_run).look_for(intended):
+                return replace(execution, name=step_run.step.name)
+        return None
 
     def remote_run(self, services: Services, name: str, remote_id: str) -> QueryRun:
         """Return the execution of that id."""
@@ -217,10 +231,14 @@ def _require_within_limit(step_run: StepRun, ended: QueryExecution) -> None:
     Otherwise it would be an accident of the polls whether the limit holds.
     """
     setting, most = _scan_limit(step_run)
+    overrun = run_overrun(step_run)  # the query is billed by now, so its own cost counts
     if ended.scanned_bytes > most:
+        overrun = f"it read {ended.scanned_bytes:,} bytes, and {setting} allows {most:,}"
+    elif overrun:
+        setting = "--max-usd"
+    if overrun:
         raise BudgetError(
-            f"Athena run {ended.id} of {ended.name} is not published: it read {ended.scanned_bytes:,} bytes, and "
-            f"{setting} allows {most:,}",
+            f"Athena run {ended.id} of {ended.name} is not published: {overrun}",
             hint=NextStep(
                 f"the version that was current stays; raise {setting}, or make the query read less; then: ",
                 command("retry", step_run.ledger.run_id),

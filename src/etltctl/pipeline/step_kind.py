@@ -55,6 +55,8 @@ class StepKind:
     name: ClassVar[str]
     thing: ClassVar[str] = "step"
     """What a message calls the thing that a step of this kind names, such as "source"."""
+    service: ClassVar[str] = ""
+    """The service that does the work of such a step, as errors name it."""
     has_log: ClassVar[bool] = False
     """Whether the service keeps what the remote run wrote; `runs logs` prefers such a step."""
     is_checked_at_once: ClassVar[bool] = False
@@ -151,6 +153,18 @@ class StepKind:
             within: How long to search, in seconds: a listing may show a run late.
         """
         return None
+
+    def look_for_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> Run | None:
+        """Return the run that a start without an answer began, for a caller that stops it or leaves it.
+
+        It never starts a run, while `find_lost_start` may if the step is to start anyway.
+
+        Args:
+            step_run: The step.
+            intended: The event that was recorded before the start was sent.
+            within: How long to search, in seconds.
+        """
+        return self.find_lost_start(step_run, intended, within=within)
 
     def remote_run(self, services: Services, name: str, remote_id: str) -> RemoteRun[Run]:
         """Return the remote run of that id."""

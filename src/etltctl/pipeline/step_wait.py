@@ -60,7 +60,7 @@ def wait_for_end(
         return run
 
     def stop(polled: Run, reason: str) -> None:
-        stop_on_record(step_run, remote_run, polled, by="max_usd", reason=reason)
+        stop_on_record(step_run, remote_run, polled, by=budget.limit if budget else "max_usd", reason=reason)
 
     # One check for both drivers, so that the limit means the same in a process and in a triggerer.
     check = _budget_check(budget, stop, step_run.ledger.run_id)

@@ -63,6 +63,7 @@ class SyncStep(StepKind):
     """The step kind `sync:SOURCE`."""
 
     name: ClassVar[str] = "sync"
+    service: ClassVar[str] = SyncJob.service
     thing: ClassVar[str] = "source"
     leaves_time: ClassVar[bool] = True
 

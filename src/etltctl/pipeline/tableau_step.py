@@ -56,6 +56,7 @@ class TableauStep(StepKind):
     """The step kind `tableau:DATASOURCE`."""
 
     name: ClassVar[str] = "tableau"
+    service: ClassVar[str] = RefreshJob.service
     thing: ClassVar[str] = "data source"
 
     def names(self, settings: Settings) -> Iterable[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from etltctl.ledger import Event
+from etltctl.ledger import Event, lost_events
 from etltctl.run_summaries import RunSummary, summary_of
 from etltctl.runs import Outcome
 from etltctl.values import layer_of
@@ -127,7 +127,6 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
     """
     times = [datetime.fromisoformat(event["ts"]) for event in events]
     starts = [event for event in events if event["type"] == "run.started"]
-    numbers = [event["seq"] for event in events]
     options = (e["options"] for e in reversed(events) if isinstance(e.get("options"), dict))
     return RunFacts(
         summary=summary_of(events),
@@ -142,7 +141,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         warnings=[str(e.get("message", "")) for e in events if e["type"] == "warning.degraded"],
         proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
         options=next(options, {}),
-        gaps=len(set(range(1, max(numbers, default=0) + 1)) - set(numbers)),
+        gaps=lost_events(events),
     )
 
 

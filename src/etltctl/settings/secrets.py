@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from etltctl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 FETCHED = ("ssm:", "secretsmanager:")
 REFERENCES = ("env:", "file:", *FETCHED)
@@ -17,6 +23,28 @@ SECRET_KEYS = (
     r"airbyte\.destination\.(access_key_id|secret_access_key)",
     r"sources\.[^.]+\.uri",
     r"tableau\.token_(name|secret)",
+)
+STARS = "***"
+SHORTEST_SECRET = (
+    4  # characters: a shorter value is a part of many words, and stars for it would hide the text
+)
+URI_PASSWORD = re.compile(r"[a-z][\w+.-]*://[^\s/@:]*:(?P<password>.*)@", re.IGNORECASE)
+# What has the shape of a credential. Group 1 stands before it and group 2 after it.
+SHAPES = tuple(
+    re.compile(shape, re.IGNORECASE)
+    for shape in (
+        # user:password@ of a URI. A port with a path is not a password, and a password may hold an @.
+        r"(\b[a-z][\w+.-]*://)[^\s'\"/@:]*:(?!\d+[/?])[^\s'\"@]*(?:@[^\s'\"/@]*)*(@)",
+        r"\b()(?-i:A(?:KIA|SIA)[A-Z0-9]{16})\b()",
+        r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic)\s+)?)[^\s\"',]+()",
+        r"(\bbearer\s+)(?=\S*\d)[\w.~+/=-]{8,}()",
+        # A value in quotes may hold blanks.
+        r"((?:password|passwd|pwd|secret|access_?key|api_?key|token|signature)[\"']?\s*[:=]\s*\")[^\"\n]+(\")",
+        r"((?:password|passwd|pwd|secret|access_?key|api_?key|token|signature)[\"']?\s*[:=]\s*')[^'\n]+(')",
+        r"((?:password|passwd|pwd|secret|access_?key|api_?key|token|signature)\s*=\s*)[^\s\"'&,;)}\]]+()",
+        r"((?:password|passwd|secret|access_?key|api_?key):\s*)[^\s\"'&,;)}\]]+()",
+        r"(--[\w-]*(?:password|secret|token|access-key)\s+)[^\s\"'-][^\s\"']*()",
+    )
 )
 
 
@@ -80,3 +108,50 @@ def masked(text: str, environ: Mapping[str, str]) -> str:
     if text.startswith("env:"):
         return f"{text} ({'set' if environ.get(text[4:]) else 'not set'})"
     return text if is_reference(text) else "***"
+
+
+def known_secrets(settings: BaseModel, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the values of the secrets that this machine has, and the passwords within them, the longest first.
+
+    Secrets that AWS keeps are not fetched: only their shape can be recognized.
+
+    Args:
+        settings: The settings.
+        environ: The variables; those of the process if None.
+    """
+    values: set[str] = set()
+    for key, text in _texts(settings.model_dump(), ""):
+        if is_secret(key) and text not in ("", "sample:") and not text.startswith(FETCHED):
+            with suppress(ConfigurationError):  # a secret without a value is in no text
+                values |= _parts(resolve_secret(text, environ, setting=key))
+    return tuple(sorted((value for value in values if len(value) >= SHORTEST_SECRET), key=len, reverse=True))
+
+
+def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a text with stars for the secrets in it: the known ones, and what has the shape of a credential.
+
+    Args:
+        text: The text.
+        secrets: The known values, the longest first.
+    """
+    for secret in secrets:
+        text = text.replace(secret, STARS)
+    for shape in SHAPES:
+        text = shape.sub(rf"\g<1>{STARS}\g<2>", text)
+    return text
+
+
+def _texts(value: object, key: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of nested tables with its key, whose parts are parted by dots."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _texts(each, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, str):
+        yield key, value
+
+
+def _parts(value: str) -> set[str]:
+    """Return a secret and the password within it: a driver's error may quote the password alone, decoded or not."""
+    match = URI_PASSWORD.match(value)
+    password = match["password"] if match else ""
+    return {value, password, unquote(password)}

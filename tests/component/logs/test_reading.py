@@ -155,7 +155,7 @@ def test_a_failure_is_summarized_from_the_output_of_the_script(aws: Aws, server:
     """This includes a job that was deployed before the project had separate log groups."""
     run = failed(aws, job)
     assert run.arguments.get(GROUP_PREFIX, "") == (OWN if job == "own" else "")
-    written = Logs(aws, OWN).last_lines(run)
+    written = Logs(aws, OWN).tail(run).telling()
     assert written[-1] == "ValueError: no such luck"
     assert "Traceback (most recent call last):" in written
     streams = {(line.group, line.stream) for line in Logs(aws, OWN).new_lines(run)}

@@ -23,7 +23,11 @@ def test_a_run_over_its_budget_is_stopped_and_billed(place: Place) -> None:
     events = place.events("dear")
     stopping = next(event for event in events if event["type"] == "remote.stopping")
     bill = next(event for event in events if event["type"] == "cost.actual")
-    assert (stopping["stopped_by"], place.count("BatchStopJobRun"), bill["usd"]) == ("max_usd", 1, 4.4)
+    assert (stopping["stopped_by"], place.count("BatchStopJobRun"), bill["usd"]) == (
+        "max_usd of the run",
+        1,
+        4.4,
+    )
 
 
 def test_a_run_that_ended_over_its_budget_keeps_its_result(place: Place) -> None:

@@ -112,7 +112,7 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     _govern(led)
     _keep_partitions(led)
     (run, *_) = Glue(led).job_runs("small")
-    Logs(led).last_lines(run)
+    Logs(led).tail(run).telling()
     for service in GREETINGS:
         Inspection(led).greet(service)
     Inspection(led).has_tables("limits")

@@ -150,7 +150,7 @@ def test_a_query_that_reads_too_much_is_cancelled_while_it_runs(project: SqlProj
         pytest.raises(BudgetError, match=r"2,000 bytes read so far, and sql.windiest.max_scan allows"),
     ):
         project.changed(max_scan="1KB").run("dear")
-    assert project.event("dear", "remote.stopped")["stopped_by"] == "max_usd"
+    assert project.event("dear", "remote.stopped")["stopped_by"] == "sql.windiest.max_scan"
     assert project.event("dear", "cost.actual")["scanned_bytes"] == 2_000
 
 
@@ -164,7 +164,9 @@ def test_the_budget_of_the_run_limits_what_a_query_reads(project: SqlProject) ->
 
 def test_a_cancelled_run_cancels_its_query_also_without_the_answer_of_its_start(project: SqlProject) -> None:
     started = die_before_the_answer(project, "stopped")
-    running = answered("GetQueryExecution", execution(started.id, "RUNNING"), times=0)
+    description = execution(started.id, "RUNNING")
+    description["QueryExecution"]["Query"] = project.event("stopped", "remote.intended")["sql"]
+    running = answered("GetQueryExecution", description, times=0)
     project.lake.script(running, answered("StopQueryExecution", {}, times=0))
     (cancelled,) = cancel_run(project.events("stopped"), project.settings)
     assert (cancelled.done, cancelled.remote_id, cancelled.name) == ("stopped", started.id, "windiest")
@@ -193,3 +195,31 @@ def test_a_cancelled_execution_counts_as_stopped() -> None:
     assert not running.was_stopped
     assert replace(running, status="CANCELLED").was_stopped
     assert replace(running, status="CANCELLED").state is State.FAILED
+
+
+def test_a_query_that_exceeds_the_budget_of_the_run_between_two_polls_is_not_published(
+    project: SqlProject,
+) -> None:
+    done = execution("q", "SUCCEEDED", scanned=3 * 10**12)
+    done["QueryExecution"]["Status"]["SubmissionDateTime"] = (
+        4_000_000_000.0  # so that it is not an earlier query
+    )
+    ended = answered("GetQueryExecution", done, times=0)
+    project.lake.script(ended, answered("StartQueryExecution", {"QueryExecutionId": "q"}, times=0))
+    with (
+        VirtualClock(),
+        pytest.raises(BudgetError, match=r"the run cost 15.00 USD, and its max_usd is 10.00"),
+    ):
+        project.changed(max_scan="9TB").run("between", max_usd=10.0)
+    assert project.count("between", "publish.switched") == 0
+
+
+def test_to_cancel_a_start_that_never_went_out_starts_no_query(project: SqlProject) -> None:
+    project.lake.script(answered("StartQueryExecution", {"QueryExecutionId": "none"}, status=500, times=0))
+    with pytest.raises(OutcomeUnknownError):
+        project.run("never-out")
+    project.lake.script()
+    before = project.executions()
+    (cancelled,) = cancel_run(project.events("never-out"), project.settings)
+    assert (cancelled.remote_id, project.executions()) == ("", before)
+    assert "a start may have gone out" in cancelled.done

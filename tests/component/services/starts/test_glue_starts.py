@@ -66,7 +66,7 @@ def test_a_failure_is_reported_with_its_meaningful_lines(glue: Glue) -> None:
     glue.aws.client("glue").create_job(Name="noisy", Role="r", Command=command)
     _, run = glue.start_or_adopt("noisy", "key", lambda _: {})
     ended = Waiter(timeout=60.0).wait(run, partial(glue.poll, "noisy", run.id))
-    lines = Logs(glue.aws).last_lines(ended)
+    lines = Logs(glue.aws).tail(ended).telling()
     assert lines[0] == "ERROR this is why"
     assert lines[-1] == "ValueError: no such luck"
     assert not [line for line in lines if "INFO" in line]

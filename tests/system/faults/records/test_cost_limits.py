@@ -25,7 +25,7 @@ def test_a_job_over_budget_is_stopped_while_it_runs_and_the_reason_is_kept(lake:
     (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == "over-budget"]
     assert run["JobRunState"] == "STOPPED"
     (stopped,) = of_type(lake, "over-budget", "remote.stopped")
-    assert stopped["stopped_by"] == "max_usd"
+    assert stopped["stopped_by"] == "glue.jobs.small.max_usd"
     assert "4.40 USD" in stopped["reason"]
     (billed,) = of_type(lake, "over-budget", "cost.actual")
     assert billed["usd"] == 4.4
