@@ -133,15 +133,14 @@ def scan_of(table: Table, snapshot: Snapshot | None, schema: Schema, *, has_posi
 
 
 def iceberg_table(
-    name: TableName, described: Mapping[str, Any], version: str, calls: Calls, directory: S3Directory
+    name: TableName, described: Mapping[str, Any], calls: Calls, directory: S3Directory
 ) -> CatalogTable:
     """Return the table as a query reads it.
 
     Args:
-        name: The name in the query, with its mark of a version.
+        name: The name in the query. Its version is empty for the current one, `snapshot ID`, `time MILLISECONDS`, or
+            `rows ID` for the rows of that snapshot with their positions.
         described: The table in Glue's shape.
-        version: Empty for the current one, `snapshot ID`, `time MILLISECONDS`, or `rows ID` for the rows of that
-            snapshot with their positions.
         calls: The Data Catalog.
         directory: The embedded S3.
 
@@ -150,7 +149,7 @@ def iceberg_table(
     """
     base = TableName(name.database, str(described["Name"]), name.line, name.column)
     table = load(base, calls, directory)
-    word, _, value = version.partition(" ")
+    word, _, value = name.version.partition(" ")
     snapshot = VERSIONS[word](table, base, value)
     # A query of the past sees the columns of the past.
     is_past = word in ("snapshot", "time") and snapshot is not None and snapshot.schema_id is not None
