@@ -205,3 +205,25 @@ def _size_text(size: float) -> str:
 def shortened(text: str, longest: int = LONGEST_ID) -> str:
     """Return the two ends of an id, so that it stays on one line with what stands next to it."""
     return text if len(text) <= longest else f"{text[:7]}…{text[-4:]}"
+
+
+def facts_line(event: Mapping[str, Any]) -> str:
+    """Return the facts of an event on one line; of published tables their names.
+
+    Args:
+        event: The event as the ledger has it.
+    """
+    # They stand in separate columns, are the same in every event of the run, or are what `why` shows.
+    common = {"ts", "seq", "run_id", "step", "env", "type", "evidence", "excerpt"}
+    if event["type"] != "publish.switched":
+        common.add("tables")
+    facts = {name: value for name, value in event.items() if name not in common}
+    return " ".join(
+        f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
+    )
+
+
+def _fact(name: str, value: object) -> str:
+    if name == "usd":
+        return f"{value:.6f}"
+    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)

@@ -42,6 +42,7 @@ class Session:
     events: str = ""
     words: tuple[str, ...] = ()  # the command's name and its arguments, without options
     arguments: tuple[str, ...] = ()  # the whole command line, the global flags first
+    settle: Callable[[], object] = lambda: None  # ends the live view, before a question is asked
     is_default_reported: bool = False  # whether the user has read that there is no settings file
     is_loopback_reported: bool = (
         False  # whether the user was warned that the shell leads AWS calls to this machine
@@ -216,6 +217,8 @@ class Session:
             drawn_run(self.console, name, self._durations(settings), so_far) as progress,
         ):
             from etltctl.pipeline import spent_usd
+
+            self.settle = progress.settle
 
             def on_event(event: Mapping[str, Any]) -> None:
                 write(event)
