@@ -1,4 +1,4 @@
-"""Times that a person types: so long before now, or a date."""
+"""Times that a person types: a time span before now, such as `7d`, or a date."""
 
 from __future__ import annotations
 
