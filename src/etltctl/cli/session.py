@@ -225,7 +225,7 @@ class Session:
                 progress.draw(event)
 
             def on_poll(step: str, run: Run) -> None:
-                progress.poll(step, run, spent_usd(run, settings), settings.env)
+                progress.poll(step, run, spent_usd(step, run, settings), settings.env)
 
             decide = partial(self._decide, on_interrupt, progress)
             yield settings, replace(options, on_event=on_event, on_poll=on_poll, on_interrupt=decide)
