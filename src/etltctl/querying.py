@@ -145,9 +145,7 @@ def run_query(
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint, **error.facts) from error
-    return Answer(
-        athena, execution, athena.columns(execution.id), verbs[-1], settings.environment.bills_queries
-    )
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], settings.environment.bills)
 
 
 def _calling_as(principal: str, settings: Settings) -> Aws:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 if TYPE_CHECKING:
     from etltctl.runs import Run
@@ -170,7 +170,7 @@ class RunState:
 
     def _pay(self, remote_id: str, usd: float, env: str) -> None:
         # The embedded services bill nothing, although a budget counts their work as if they did.
-        if env != LOCAL and (usd or remote_id in self._usd):
+        if env not in UNBILLED and (usd or remote_id in self._usd):
             self._usd[remote_id] = usd
 
     def _step(self, name: str) -> StepState:

@@ -17,7 +17,7 @@ from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -222,7 +222,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load(), by, unbilled=(LOCAL,))
+    every = costs(session.load(), by, unbilled=UNBILLED)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every

@@ -8,7 +8,7 @@ import typer
 
 from etltctl.cli.session import Session
 from etltctl.errors import UsageError, command
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 
 def why(
@@ -32,5 +32,5 @@ def why(
         cause = cause_of_code(code)
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
-    explanation = explain(session.load(), run_id, unbilled=(LOCAL,))
+    explanation = explain(session.load(), run_id, unbilled=UNBILLED)
     session.console.result(document(explanation, spell), text_of(explanation, spell))
