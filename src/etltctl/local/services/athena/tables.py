@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from etltctl.hive import current_columns, is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName
-from etltctl.local.services.athena.iceberg import MARK, current_columns, is_iceberg, require_library
+from etltctl.local.services.athena.iceberg import MARK, require_library
 from etltctl.local.services.athena.sources.coercions import refuse_mismatch
 from etltctl.local.services.athena.sources.projection import Projection, is_projected
 from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part

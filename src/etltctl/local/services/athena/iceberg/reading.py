@@ -16,6 +16,7 @@ from pyiceberg.table.snapshots import Snapshot
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.trino_types import BIGINT
+from etltctl.local.services.athena.iceberg import ROW
 from etltctl.local.services.athena.iceberg.catalog import Calls, load
 from etltctl.local.services.athena.iceberg.files import LakeFile, LakeFiles
 from etltctl.local.services.athena.iceberg.types import hive_text, trino_type
@@ -25,8 +26,6 @@ from etltctl.local.services.s3.directory import S3Directory
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ROW = "$row"  # the position of a row in its file, for statements that change rows
 
 
 @dataclass(frozen=True)
