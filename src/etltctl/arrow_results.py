@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
 
-BATCH_ROWS = 50_000  # rows of one row group: so many are in memory at a time
+BATCH_ROWS = 50_000  # rows of one row group, which is the most that is in memory at a time
 OFFSET = re.compile(r"[+-]\d\d:\d\d")
 # Arrow's own name of each type; all others stay the text that Athena returns.
 ARROW_TYPES = {

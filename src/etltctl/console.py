@@ -166,7 +166,7 @@ class Errors(Terminal):
             self.complain("".join(traceback.format_exception(error)).rstrip())
 
     def detached(self, error: DetachedError) -> None:
-        """Write how to come back to what was left running: the user chose this, so it is not an error."""
+        """Write how to follow what was left running. The user chose this, so it is not an error."""
         if self.is_document:
             self.error(error)
             return

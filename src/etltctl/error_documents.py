@@ -47,7 +47,7 @@ def error_document(error: EtltctlError, spell: Spell = str, *, is_traced: bool =
 def plain_error_document(
     class_name: str, message: str, exit_code: ExitCode, step: NextStep, spell: Spell = str, trace: str = ""
 ) -> dict[str, Any]:
-    """Return a failure that is no `EtltctlError` as data, such as a wrong option or an interrupt.
+    """Return a failure that is not an `EtltctlError` as data, such as a wrong option or an interrupt.
 
     Args:
         class_name: The name of its class.

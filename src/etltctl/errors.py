@@ -169,6 +169,17 @@ def unknown(kind: str, name: str, known: Iterable[str], *, hint: Hint = "") -> U
     return error
 
 
+def guess_text(name: str, known: Iterable[str]) -> str:
+    """Return the question for a name that may be a known one mistyped, to end a message; empty if none is near.
+
+    Args:
+        name: The name that nothing has.
+        known: Every name that there is.
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
 def _is_near(name: str, other: str) -> bool:
     """Return whether a name may be another one mistyped. The part after the layer's dot or the kind's colon decides."""
     # By their whole length `gold.a` and `gold.b` are similar: the common prefix says nothing.

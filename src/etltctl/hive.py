@@ -1,10 +1,11 @@
-"""What Hive's conventions make of a table: column types as the catalog words them, and partitions in paths of files."""
+"""What Hive's conventions make of a table: its format, column types as the catalog words them, partitions in paths."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 DEEPEST = 100  # levels of nesting; no real column is deeper, and the parser calls itself at each level
 # Scale may be negative in Hive's grammar; `timestamp with local time zone` is the only type of several words.
@@ -16,6 +17,28 @@ PARTS = {"array": ("element",), "map": ("key", "value")}
 DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # stands for null, and for an empty text
 ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 UNSAFE = re.compile(r"[\x00-\x1f\"#%'*/:=?\\\x7f{}\[\]^]")  # what Hive escapes in a folder's name
+
+
+def is_iceberg(described: Mapping[str, Any]) -> bool:
+    """Return whether a table is one of Iceberg, whose columns and files only its own metadata describes.
+
+    Args:
+        described: The table in Glue's shape.
+    """
+    return str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
+
+
+def current_columns(described: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the columns of a table. Glue also lists those that Iceberg dropped, marked as not current.
+
+    Args:
+        described: The table in Glue's shape.
+    """
+    return [
+        column
+        for column in described["StorageDescriptor"]["Columns"]
+        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
-from etltctl.catalog import STAGING, Catalog, current_columns, is_iceberg
+from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import command, unknown
+from etltctl.hive import current_columns, is_iceberg
 from etltctl.s3 import S3
 from etltctl.tabulating import local_time
 from etltctl.values import TableName

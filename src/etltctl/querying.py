@@ -22,6 +22,10 @@ from etltctl.values import quoted_text
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+# By Athena's list of statements. UNLOAD is not one of them, because it writes files.
+_READ = re.compile(r"[\s(]*(?:select|with|values|table|show|describe|desc|explain)\b", re.IGNORECASE)
+_ANALYZE = re.compile(r"\s*explain\s+analyze\b(?:\s+verbose\b)?(?:\s*\(\s*format\b[^)]*\))?", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 REFUSED = "Lake Formation permission"  # in Athena's reason, if Lake Formation keeps the query from its tables
 
 
@@ -142,9 +146,7 @@ def run_query(
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint, **error.facts) from error
-    return Answer(
-        athena, execution, athena.columns(execution.id), verbs[-1], settings.environment.bills_queries
-    )
+    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], settings.environment.bills)
 
 
 def _calling_as(principal: str, settings: Settings) -> Aws:
@@ -192,6 +194,19 @@ def _bytes(size: str) -> int:
         hint = NextStep("write ", Parameter("max_scan"), " like 500MB or 1GB")
         raise UsageError(f"{size} is not a size, so no query was started", hint=hint)
     return int(float(match[1]) * SIZE_UNITS[match[2]])
+
+
+def is_read(sql: str) -> bool:
+    """Return whether a statement changes nothing, by its first word.
+
+    `EXPLAIN ANALYZE` runs the statement after it, so that one counts. What `EXECUTE` runs is not known here.
+
+    Args:
+        sql: The statement.
+    """
+    text = _COMMENT.sub(" ", sql)
+    statement = text[match.end() :] if (match := _ANALYZE.match(text)) else text
+    return _READ.match(statement) is not None
 
 
 def read_sql(sql: str, file: Path | None, stdin: TextIO) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from etltctl.errors import ConfigurationError, UsageError
 
 LOCAL = "local"  # the environment that the embedded server serves
+UNBILLED = (LOCAL,)  # the environments whose services bill nothing, by the name that records of runs carry
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
 

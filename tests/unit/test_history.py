@@ -12,6 +12,7 @@ from etltctl.history import Cost, Having, costs, find_run, run_to_retry, summari
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.pipeline import read_logs, resume
 from etltctl.settings import Settings, load_settings
+from support.recorded_runs import started_run
 
 
 @pytest.fixture
@@ -24,18 +25,12 @@ def store(tmp_path: Path) -> DiskStore:
     return DiskStore(tmp_path / "runs")
 
 
-def start_run(store: DiskStore, run_id: str, pipeline: str = "mongodb", env: str = "local") -> Ledger:
-    ledger = Ledger(store, run_id, env)
-    ledger.append("run.started", pipeline=pipeline, steps=["glue:job"])
-    return ledger
-
-
 def test_a_run_is_described_by_its_first_and_last_event(settings: Settings, store: DiskStore) -> None:
-    start_run(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
-    failed = start_run(store, "r2")
+    started_run(store, "r1").append("run.finished", outcome="succeeded", seconds=1.5)
+    failed = started_run(store, "r2")
     failed.append("step.finished", "glue:job", outcome="failed")
     failed.append("run.finished", outcome="failed", seconds=2.0)
-    start_run(store, "r3")
+    started_run(store, "r3")
     runs = {run.run_id: (run.outcome, run.seconds, run.stopped_at) for run in summaries(settings, 9)}
     assert runs == {
         "r1": ("succeeded", 1.5, ""), "r2": ("failed", 2.0, "glue:job"), "r3": ("unfinished", None, ""),
@@ -44,7 +39,7 @@ def test_a_run_is_described_by_its_first_and_last_event(settings: Settings, stor
 
 
 def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: DiskStore) -> None:
-    start_run(store, "r1")
+    started_run(store, "r1")
     store.add("r2", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     outcomes = {run.run_id: run.outcome for run in summaries(settings, 9)}
     assert outcomes == {"r1": "unfinished", "r2": "written by a later etltctl"}
@@ -53,8 +48,8 @@ def test_a_run_of_a_later_etltctl_hides_no_other(settings: Settings, store: Disk
 
 
 def test_the_end_of_an_id_is_enough_if_it_belongs_to_one_run(settings: Settings, store: DiskStore) -> None:
-    start_run(store, "a-x1")
-    start_run(store, "b-x1")
+    started_run(store, "a-x1")
+    started_run(store, "b-x1")
     assert find_run(settings, "a-x1")[0]["run_id"] == "a-x1"
     with pytest.raises(UsageError, match="2 runs end with x1"):
         find_run(settings, "x1")
@@ -66,8 +61,8 @@ def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, st
     with pytest.raises(UsageError, match="there is no run yet") as raised:
         find_run(settings, "", Having.STEPS)
     assert raised.value.hint == "etltctl run mongodb"
-    start_run(store, "r1").append("remote.started", "glue:job", remote_id="jr_1")
-    start_run(store, "r2")
+    started_run(store, "r1").append("remote.started", "glue:job", remote_id="jr_1")
+    started_run(store, "r2")
     Ledger(store, "r3", "local").append("run.started", pipeline="rollback", steps=[])
     store.add("r4", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     run_ids = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
@@ -106,8 +101,8 @@ def test_if_every_run_has_succeeded_none_is_retried_unless_it_is_named(
 ) -> None:
     with pytest.raises(UsageError, match="there is no run yet"):
         run_to_retry(settings, "")
-    start_run(store, "r1").append("run.finished", outcome="succeeded")
-    start_run(store, "r2").append("run.finished", outcome="succeeded")
+    started_run(store, "r1").append("run.finished", outcome="succeeded")
+    started_run(store, "r2").append("run.finished", outcome="succeeded")
     with pytest.raises(UsageError, match=r"no run needs a retry.*nothing was started") as raised:
         run_to_retry(settings, "")
     assert raised.value.hint == "etltctl runs list"
@@ -125,7 +120,7 @@ def test_if_every_run_has_succeeded_none_is_retried_unless_it_is_named(
 def test_the_seconds_of_a_run_are_those_of_all_its_tries(
     settings: Settings, store: DiskStore, tries: list[tuple[str, float]], seconds: float
 ) -> None:
-    start_run(store, "r1")
+    started_run(store, "r1")
     for at, took in tries:
         event = {"ts": f"2026-11-25T{at}+00:00", "seq": 9, "run_id": "r1", "step": "", "type": "run.finished"}
         line = json.dumps({**event, "outcome": "succeeded", "seconds": took}) + "\n"
@@ -135,7 +130,9 @@ def test_the_seconds_of_a_run_are_those_of_all_its_tries(
 
 def test_costs_are_summed_by_the_requested_group(settings: Settings, store: DiskStore) -> None:
     for run_id, pipeline, usd in (("r1", "api", 0.1), ("r2", "mongodb", 0.3), ("r3", "mongodb", 0.2)):
-        start_run(store, run_id, pipeline, "aws").append("cost.actual", f"glue:{pipeline}_job", usd=usd)
+        started_run(store, run_id, pipeline=pipeline, env="aws").append(
+            "cost.actual", f"glue:{pipeline}_job", usd=usd
+        )
     assert costs(settings, "pipeline") == [
         Cost("mongodb", "aws", 2, 0.5, "actual"),
         Cost("api", "aws", 1, 0.1, "actual"),
@@ -145,8 +142,8 @@ def test_costs_are_summed_by_the_requested_group(settings: Settings, store: Disk
 
 
 def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore) -> None:
-    start_run(store, "r1").append("cost.actual", "glue:job", usd=0.5)
-    start_run(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
+    started_run(store, "r1").append("cost.actual", "glue:job", usd=0.5)
+    started_run(store, "r2", env="aws").append("cost.actual", "glue:job", usd=0.2)
     assert costs(settings, "pipeline", unbilled=("local",)) == [
         Cost("mongodb", "aws", 1, 0.2, "actual"),
         Cost("mongodb", "local", 1, 0.0, "actual"),
@@ -154,7 +151,7 @@ def test_runs_on_this_machine_cost_nothing(settings: Settings, store: DiskStore)
 
 
 def test_a_job_run_without_a_reported_cost_counts_as_estimated(settings: Settings, store: DiskStore) -> None:
-    live, billed, waiting = (start_run(store, run_id, env="aws") for run_id in ("r1", "r2", "r3"))
+    live, billed, waiting = (started_run(store, run_id, env="aws") for run_id in ("r1", "r2", "r3"))
     for ledger in (live, billed, waiting):
         ledger.append("cost.estimate", "glue:job", usd=0.4)
     for ledger in (live, billed):

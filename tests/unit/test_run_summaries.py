@@ -17,6 +17,7 @@ from etltctl.ledger.leases import is_alive
 from etltctl.run_summaries import RunFilter
 from etltctl.runs import Outcome
 from etltctl.settings import Settings, load_settings
+from support.recorded_runs import started_run
 
 NOW = datetime.now(UTC)
 
@@ -32,10 +33,8 @@ def store(tmp_path: Path) -> DiskStore:
 
 
 def start(store: DiskStore, run_id: str, pipeline: str = "mongodb", days_ago: float = 0) -> Ledger:
-    ledger = Ledger(store, run_id, "local")
     began = (NOW - timedelta(days=days_ago)).isoformat(timespec="milliseconds")
-    ledger.append("run.started", pipeline=pipeline, steps=["glue:job"], ts=began)
-    return ledger
+    return started_run(store, run_id, pipeline=pipeline, ts=began)
 
 
 def outcomes(settings: Settings, run_filter: RunFilter | None = None, limit: int = 99) -> dict[str, str]:

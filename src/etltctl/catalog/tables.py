@@ -9,6 +9,7 @@ from typing import Any
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import BlockedError, NextStep, ServiceError, command
+from etltctl.hive import is_iceberg
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -24,20 +25,6 @@ STAGING = "etltctl_audit_"  # begins the name of every table that stands for a v
 LOST = frozenset({"ConcurrentModificationException", "AlreadyExistsException"})
 
 Described = Mapping[str, Any]  # a table in Glue's own words
-
-
-def is_iceberg(described: Described) -> bool:
-    """Return whether a table is one of Iceberg, whose columns and files only its own metadata describes."""
-    return str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
-
-
-def current_columns(described: Described) -> list[Mapping[str, Any]]:
-    """Return the columns of a table. Glue also lists those that Iceberg dropped, marked as not current."""
-    return [
-        column
-        for column in described["StorageDescriptor"]["Columns"]
-        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"
-    ]
 
 
 @dataclass(frozen=True)

@@ -85,16 +85,22 @@ def query(
             help="A line for each column.  [default: if the terminal is too narrow]",
         ),
     ] = None,
+    yes: Yes = False,
 ) -> None:
     """Run SQL on Athena and print its rows. Cost and bytes go to stderr."""
     from etltctl.cli.query_output import QueryOutput
-    from etltctl.querying import read_sql, run_query
+    from etltctl.querying import is_read, read_sql, run_query
 
     session: Session = context.obj
     text = read_sql(sql, file, sys.stdin)
     # Before the query: it costs money, and a result that cannot be written is lost.
     output = QueryOutput.of(session.console, to, is_vertical)
-    with session.connected() as settings:
+
+    def check(settings: Settings) -> None:
+        if not is_read(text):
+            require_consent(session, settings, "run a statement that is not a read", yes=yes)
+
+    with session.connected(check) as settings:
         with session.console.working("query") as describe:
             answer = run_query(
                 text,

@@ -5,8 +5,8 @@ Only commands ask. The library functions that the tasks of a DAG call never do, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,31 @@ def require_consent(
         "nothing was started or changed",
         hint=NextStep("if you mean it: ", confirmed(session.arguments, named)),
     )
+
+
+def consent_to_start(
+    session: Session, settings: Settings, run: Sequence[Mapping[str, Any]], *, yes: bool, is_named: bool
+) -> Callable[[Sequence[object]], None]:
+    """Return what asks before a command that follows a run starts the steps that are left of it.
+
+    Args:
+        session: The invocation.
+        settings: The settings of the environment.
+        run: The run's events.
+        yes: Whether the caller agreed with `--yes`.
+        is_named: Whether the caller named the run.
+    """
+    run_id = str(run[0]["run_id"])
+
+    def require(steps: Sequence[object]) -> None:
+        if not steps:
+            return
+        if settings.protected and not yes:
+            session.settle()  # a live view would draw over the question
+        action = f"start {', '.join(map(str, steps))} of run {run_id}"
+        require_consent(session, settings, action, yes=yes, named=() if is_named else (run_id,))
+
+    return require
 
 
 def confirmed(words: Sequence[str], named: Sequence[str] = ()) -> Command:

@@ -9,7 +9,7 @@ import typer
 
 from etltctl.cli.runs import RunName
 from etltctl.cli.session import Session
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 
 def report(
@@ -39,7 +39,7 @@ def report(
             session.connected,
             to=to,
             is_plotted=is_plotted,
-            unbilled=(LOCAL,),
+            unbilled=UNBILLED,
             spell=session.console.spell,
         )
     for name, reason in written.undrawn:

@@ -38,7 +38,7 @@ MaxUsd = Annotated[
         "--max-usd",
         metavar="USD",
         min=0.0,
-        help="Stop Glue job runs when the run has cost this much. A resumed run keeps its limit without this.",
+        help="Stop job runs and queries when the run has cost this much. A resumed run keeps its limit without this.",
     ),
 ]
 First = Annotated[

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from etltctl.moments import clock_text
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 if TYPE_CHECKING:
     from etltctl.runs import Run
@@ -171,7 +171,7 @@ class RunState:
 
     def _pay(self, remote_id: str, usd: float, env: str) -> None:
         # The embedded services bill nothing, although a budget counts their work as if they did.
-        if env != LOCAL and (usd or remote_id in self._usd):
+        if env not in UNBILLED and (usd or remote_id in self._usd):
             self._usd[remote_id] = usd
 
     def _step(self, name: str) -> StepState:
@@ -199,3 +199,25 @@ def _size_text(size: float) -> str:
 def shortened(text: str, longest: int = LONGEST_ID) -> str:
     """Return the two ends of an id, so that it stays on one line with what stands next to it."""
     return text if len(text) <= longest else f"{text[:7]}…{text[-4:]}"
+
+
+def facts_line(event: Mapping[str, Any]) -> str:
+    """Return the facts of an event on one line; of published tables their names.
+
+    Args:
+        event: The event as the ledger has it.
+    """
+    # They stand in separate columns, are the same in every event of the run, or are what `why` shows.
+    common = {"ts", "seq", "run_id", "step", "env", "type", "evidence", "excerpt"}
+    if event["type"] != "publish.switched":
+        common.add("tables")
+    facts = {name: value for name, value in event.items() if name not in common}
+    return " ".join(
+        f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
+    )
+
+
+def _fact(name: str, value: object) -> str:
+    if name == "usd":
+        return f"{value:.6f}"
+    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.protection import Yes, require_consent
+from etltctl.cli.protection import Yes, consent_to_start, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
+from etltctl.cli.run_state import facts_line
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -119,6 +119,7 @@ def watch_run(
     run_id: RunName = "",
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
 ) -> None:
     """Follow a run to its end. Waits for live remote runs, then runs the steps after them. Repeats no failed step."""
     from etltctl.history import Having, find_run
@@ -129,7 +130,12 @@ def watch_run(
     name = str(events[0].get("pipeline", ""))
     reach = session.following(name, RunOptions(max_usd=max_usd), on_interrupt, so_far=events)
     with reach as (settings, options):
-        result = watch(events, settings, options)
+        result = watch(
+            events,
+            settings,
+            options,
+            before_starts=consent_to_start(session, settings, events, yes=yes, is_named=bool(run_id)),
+        )
     show_result(session, settings, result)
 
 
@@ -216,7 +222,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load(), by, unbilled=(LOCAL,))
+    every = costs(session.load(), by, unbilled=UNBILLED)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every
@@ -273,25 +279,3 @@ def retry(
     ):
         result = resume(events, settings, options)
     show_result(session, settings, result)
-
-
-def facts_line(event: Mapping[str, Any]) -> str:
-    """Return the facts of an event on one line; of published tables their names.
-
-    Args:
-        event: The event as the ledger has it.
-    """
-    # They stand in separate columns, are the same in every event of the run, or are what `why` shows.
-    common = {"ts", "seq", "run_id", "step", "env", "type", "evidence", "excerpt"}
-    if event["type"] != "publish.switched":
-        common.add("tables")
-    facts = {name: value for name, value in event.items() if name not in common}
-    return " ".join(
-        f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
-    )
-
-
-def _fact(name: str, value: object) -> str:
-    if name == "usd":
-        return f"{value:.6f}"
-    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)

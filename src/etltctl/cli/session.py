@@ -42,6 +42,7 @@ class Session:
     events: str = ""
     words: tuple[str, ...] = ()  # the command's name and its arguments, without options
     arguments: tuple[str, ...] = ()  # the whole command line, the global flags first
+    settle: Callable[[], object] = lambda: None  # ends the live view, before a question is asked
     is_default_reported: bool = False  # whether the user has read that there is no settings file
     is_loopback_reported: bool = (
         False  # whether the user was warned that the shell leads AWS calls to this machine
@@ -217,12 +218,14 @@ class Session:
         ):
             from etltctl.pipeline import spent_usd
 
+            self.settle = progress.settle
+
             def on_event(event: Mapping[str, Any]) -> None:
                 write(event)
                 progress.draw(event)
 
             def on_poll(step: str, run: Run) -> None:
-                progress.poll(step, run, spent_usd(run, settings), settings.env)
+                progress.poll(step, run, spent_usd(step, run, settings), settings.env)
 
             decide = partial(self._decide, on_interrupt, progress)
             yield settings, replace(options, on_event=on_event, on_poll=on_poll, on_interrupt=decide)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Session
 from etltctl.values import TableName
 
@@ -56,12 +57,14 @@ def publish(
     file: Annotated[Path, typer.Argument(help="a .hyper, .tds or .tdsx")],
     name: Annotated[str, typer.Option("--name", help="In Tableau.  [default: the file's]")] = "",
     project: Project = "",
+    yes: Yes = False,
 ) -> None:
     """Publish a file as a data source, over one of the same name."""
     from etltctl.pipeline import publish_file
 
     session: Session = context.obj
     settings = session.load()
+    require_consent(session, settings, f"publish {file.name} to Tableau", yes=yes)
     with session.console.working(f"publish {file.name}"):
         done = publish_file(file, settings, name, project)
     document = {"schema": "etltctl.tableau-publish/1", "id": done.id, "name": done.name, "project": done.project,
@@ -75,12 +78,14 @@ def refresh(
     datasource: Annotated[str, typer.Argument(help="its key in the settings, or its name in Tableau")],
     project: Project = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the job.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Have Tableau refresh a data source. A refresh that is already queued is adopted."""
     from etltctl.pipeline import refresh_datasource
 
     session: Session = context.obj
     settings = session.load()
+    require_consent(session, settings, f"refresh {datasource} in Tableau", yes=yes)
     with session.console.working(f"refresh {datasource}"):
         verb, job = refresh_datasource(datasource, settings, project, wait=wait)
     document = {"schema": "etltctl.tableau-refresh/1", "verb": str(verb), "job": job.id, "state": job.status}

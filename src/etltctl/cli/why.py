@@ -8,7 +8,7 @@ import typer
 
 from etltctl.cli.session import Session
 from etltctl.errors import UsageError, command
-from etltctl.values import LOCAL
+from etltctl.values import UNBILLED
 
 
 def why(
@@ -33,9 +33,9 @@ def why(
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
     settings = session.load()
-    if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
+    if settings.is_embedded and "://" in settings.state:  # in a bucket of the embedded server
         with session.connected() as settings:
-            explanation = explain(settings, run_id, unbilled=(LOCAL,))
+            explanation = explain(settings, run_id, unbilled=UNBILLED)
     else:
-        explanation = explain(settings, run_id, unbilled=(LOCAL,))
+        explanation = explain(settings, run_id, unbilled=UNBILLED)
     session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -117,7 +117,7 @@ def _left_alone_if_interrupted(stack: Stack, again: Command) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         raise DetachedError(
             f"detached: CloudFormation continues with stack {stack.name}",
-            hint=NextStep("come back with: ", again),
+            hint=NextStep("follow it: ", again),
             stack=stack.id,
         ) from interrupt
 

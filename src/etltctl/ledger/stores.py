@@ -201,17 +201,19 @@ class S3Store:
         objects = [entry for page in pages for entry in page.get("Contents", [])]
         # LastModified has whole seconds. The key orders the runs that share one.
         objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
-        written = {entry["Key"].rsplit("/", 1)[1]: entry["LastModified"].timestamp() for entry in objects}
+        by_name = {entry["Key"].rsplit("/", 1)[1]: entry for entry in objects}
         # By the clock of S3, as LastModified is: that of this machine may be wrong.
         now = answered_at(pages[-1]).timestamp() if pages else 0.0
         return [
             StoredRun(
                 run_id := name.removesuffix(SUFFIX),
-                at,
-                str(at),
-                lease_age=now - leased if (leased := written.get(f"{run_id}.lock")) is not None else None,
+                entry["LastModified"].timestamp(),
+                entry["ETag"],  # two writes within one second have the same LastModified
+                lease_age=now - lock["LastModified"].timestamp()
+                if (lock := by_name.get(f"{run_id}.lock"))
+                else None,
             )
-            for name, at in written.items()
+            for name, entry in by_name.items()
             if name.endswith(SUFFIX)
         ]
 

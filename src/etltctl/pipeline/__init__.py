@@ -24,13 +24,13 @@ from etltctl.pipeline.cancel import cancel_run, stop_step
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
-from etltctl.pipeline.glue_costs import spent_usd
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.kinds import (
     changes_of_pipelines,
     jobs_to_warm,
     line_of,
     lineage_of,
+    spent_usd,
     steps,
     title_of,
     unknown_steps,

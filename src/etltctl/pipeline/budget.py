@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from etltctl.athena import cost_usd
 from etltctl.errors import BudgetError, NextStep, Parameter
@@ -19,9 +20,27 @@ QUERY_EVENTS = {
 }
 
 
+class Budget(Protocol):
+    """What a remote run may still cost."""
+
+    @property
+    def usd(self) -> float:
+        """What is left, in US dollars."""
+
+    @property
+    def limit(self) -> str:
+        """The setting or option that limits the run, for messages."""
+
+    def seconds_left(self, run: Run) -> float:
+        """Return how long the run may go on; 0.0 once it has to be stopped."""
+
+    def overrun(self, run: Run) -> str:
+        """Return why the run has to be stopped; empty while it may go on, and for a run that has ended."""
+
+
 @dataclass(frozen=True)
-class Budget:
-    """What a remote run may still cost.
+class TimeBudget:
+    """What a remote run may still cost at a service that bills the time.
 
     Attributes:
         usd: What is left, in US dollars.
@@ -50,14 +69,18 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class ScanBudget(Budget):
+class ScanBudget:
     """What a query may still read. Athena bills the bytes that a query reads and not its time.
 
     Attributes:
+        usd: What is left, in US dollars.
+        limit: The setting or option that limits the query, for messages.
         max_bytes: How many bytes it may read.
     """
 
-    max_bytes: int = 0
+    usd: float
+    limit: str
+    max_bytes: int
 
     def seconds_left(self, run: Run) -> float:
         """Return 0.0 once the query has to be cancelled. How fast it will read is not known."""
@@ -79,17 +102,18 @@ def scan_budget(step_run: StepRun, setting: str, max_scan: int) -> ScanBudget:
         max_scan: The bytes that the setting allows.
     """
     price = step_run.services.prices.athena_tb_usd
-    of_run = remaining_budget(step_run, {}, 0.0, partial(_query_usd, tb_usd=price))
+    of_run = remaining_budget(step_run, {}, 0.0, partial(spent_by_query, tb_usd=price))
     if of_run is None or of_run.usd >= cost_usd(max_scan, price):
-        return ScanBudget(math.inf, 0.0, partial(_query_usd, tb_usd=price), setting, max_scan)
-    return ScanBudget(of_run.usd, 0.0, of_run.spent, of_run.limit, int(of_run.usd / price * 1e12))
+        return ScanBudget(math.inf, setting, max_scan)
+    return ScanBudget(of_run.usd, of_run.limit, int(of_run.usd / price * 1e12))
 
 
 def _scanned_bytes(run: Run) -> int:
     return run.scanned_bytes if isinstance(run, QueryExecution) else 0
 
 
-def _query_usd(run: Run, tb_usd: float) -> float:
+def spent_by_query(run: Run, tb_usd: float) -> float:
+    """Return what a query has cost so far, in US dollars."""
     return cost_usd(_scanned_bytes(run), tb_usd)
 
 
@@ -127,7 +151,7 @@ def remaining_budget(
     own_limits: Mapping[str, float | None],
     usd_a_second: float,
     spent: Callable[[Run], float],
-) -> Budget | None:
+) -> TimeBudget | None:
     """Return what is left for a remote run of the step: the smaller of the step's own limit and the whole run's.
 
     What earlier tries of the same run spent counts.
@@ -150,7 +174,7 @@ def remaining_budget(
     if not left:
         return None
     smallest = min(left, key=left.__getitem__)
-    return Budget(max(left[smallest], 0.0), usd_a_second, spent, smallest)
+    return TimeBudget(max(left[smallest], 0.0), usd_a_second, spent, smallest)
 
 
 def run_overrun(step_run: StepRun) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from etltctl.errors import DrivenElsewhereError, UnverifiedError, command
-from etltctl.ledger import Event, read_events
+from etltctl.ledger import Event, newest_event, read_events
 from etltctl.pipeline.failures import failed, failure_class
 from etltctl.pipeline.kinds import remote_run_of
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, remote_runs
 from etltctl.pipeline.options import RunOptions
+from etltctl.pipeline.preflight import unstarted
 from etltctl.pipeline.runner import resume
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State
@@ -24,7 +26,13 @@ POLLS_BETWEEN = 5  # before the next attempt to drive the run: the process that 
 MAY_RESUME = frozenset({"", "succeeded", "detached"})  # outcomes of a step after which a run may be resumed
 
 
-def watch(events: Sequence[Event], settings: Settings, options: RunOptions | None = None) -> PipelineResult:
+def watch(
+    events: Sequence[Event],
+    settings: Settings,
+    options: RunOptions | None = None,
+    *,
+    before_starts: Callable[[Sequence[Step]], object] = lambda _: None,
+) -> PipelineResult:
     """Wait for a run to finish and return its result. If no process drives it, take over its live steps.
 
     What failed is never started again; `resume` does that.
@@ -33,6 +41,8 @@ def watch(events: Sequence[Event], settings: Settings, options: RunOptions | Non
         events: The run's events so far.
         settings: The settings.
         options: The caller's options. `on_event` is called with every further event.
+        before_starts: Is called with the steps that this process would start, if any, before it drives the run.
+            What it raises leaves the run as it is.
 
     Raises:
         RunFailedError: The run ended otherwise than well.
@@ -58,13 +68,22 @@ def watch(events: Sequence[Event], settings: Settings, options: RunOptions | Non
         try:
             with services.store.lease(run_id):  # the process that drove it has written its last event
                 events = read_on()
-            return _result_if_ended(events, services) or resume(events, settings, options)
+            if result := _result_if_ended(events, services):
+                return result
+            before_starts(_unstarted(events))
+            return resume(events, settings, options)
         except DrivenElsewhereError:
             for _ in range(POLLS_BETWEEN):
                 sleep(POLL_S)
                 events = read_on()
                 if events[-1]["type"] == "run.finished":
                     break
+
+
+def _unstarted(events: Sequence[Event]) -> Sequence[Step]:
+    """Return the steps of the run that nothing has started so far."""
+    named: Sequence[str] = next((event["steps"] for event in events if event.get("steps")), ())
+    return unstarted(map(Step.parse, named), partial(newest_event, events), fresh=False)
 
 
 def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineResult | None:

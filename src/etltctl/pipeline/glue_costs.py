@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from etltctl.errors import EtltctlError
 from etltctl.glue import DPU_A_WORKER
 from etltctl.pipeline.budget import Budget, remaining_budget
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import JobRun, Run, State
-
-if TYPE_CHECKING:
-    from etltctl.settings import Settings
 
 
 def glue_budget(step_run: StepRun) -> Budget | None:
@@ -23,17 +19,12 @@ def glue_budget(step_run: StepRun) -> Budget | None:
     # The price while all workers run. Autoscaling only makes it less, so the check is never too late.
     usd_a_second = job.workers * DPU_A_WORKER[job.worker_type] / 3600 * price
     own_limits = {f"glue.jobs.{name}.max_usd": job.max_usd}
-    return remaining_budget(step_run, own_limits, usd_a_second, partial(_spent, dpu_hour_usd=price))
+    return remaining_budget(step_run, own_limits, usd_a_second, partial(spent_by_job_run, dpu_hour_usd=price))
 
 
-def _spent(run: Run, dpu_hour_usd: float) -> float:
+def spent_by_job_run(run: Run, dpu_hour_usd: float) -> float:
     """Return what the job run has cost so far, in US dollars."""
     return dollars(run.dpu_seconds, dpu_hour_usd) if isinstance(run, JobRun) else 0.0
-
-
-def spent_usd(run: Run, settings: Settings) -> float:
-    """Return what a remote run has cost so far, in US dollars; 0.0 if its service reports nothing of it."""
-    return _spent(run, settings.prices.glue_dpu_hour_usd)
 
 
 def dollars(dpu_seconds: float, dpu_hour_usd: float) -> float:

@@ -16,7 +16,7 @@ from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, PlannedCost
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
-from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget
+from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget, spent_by_job_run
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.services import Services
@@ -110,6 +110,10 @@ class GlueStep(StepKind):
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what a job run of the step may still cost; None without a limit."""
         return glue_budget(step_run)
+
+    def spent_usd(self, run: Run, settings: Settings) -> float:
+        """Return the price of the DPU seconds so far, in US dollars."""
+        return spent_by_job_run(run, settings.prices.glue_dpu_hour_usd)
 
     def estimated_usd(self, step_run: StepRun) -> float:
         """Return what the dearest of the job's latest runs cost, in US dollars."""

@@ -67,7 +67,7 @@ def _stop_or_detach(
 def _detached(step_run: StepRun, run: Run, interrupt: BaseException) -> DetachedError:
     error = DetachedError(
         f"detached: {run.service} run {run.id} of {run.name} goes on",
-        hint=NextStep("come back with: ", command("runs", "watch", step_run.ledger.run_id)),
+        hint=NextStep("follow it: ", command("runs", "watch", step_run.ledger.run_id)),
     )
     if isinstance(interrupt, SystemExit):
         error.exit_code = ExitCode.TERMINATED  # a supervisor that sent SIGTERM expects 143

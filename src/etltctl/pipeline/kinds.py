@@ -6,10 +6,10 @@ it requires of IAM, and the tables of the catalog that it changes.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from etltctl.errors import guess_text
 from etltctl.pipeline.catalog_step import CatalogStep
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.model import Step, known, steps_as_written
@@ -57,10 +57,20 @@ def unknown_steps(settings: Settings) -> Iterator[str]:
         for step in settings.pipelines[pipeline].steps:
             if step not in known_steps:
                 # Compared as a whole: the kind may be misspelt as well as the name.
-                near = difflib.get_close_matches(step, known_steps, n=1)
-                guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(known_steps)}"
+                guess = guess_text(step, known_steps) or f", known: {', '.join(known_steps)}"
                 place = settings.place_of("pipelines", pipeline, "steps")
-                yield f"{place}: pipeline {pipeline} has the unknown step {step}, {guess}"
+                yield f"{place}: pipeline {pipeline} has the unknown step {step}{guess}"
+
+
+def spent_usd(step: str, run: Run, settings: Settings) -> float:
+    """Return what a remote run of a step has cost so far, in US dollars, as its kind reckons it.
+
+    Args:
+        step: The step, `kind:name`.
+        run: The remote run, as a poll reported it.
+        settings: The settings, which have the prices.
+    """
+    return kind_of(Step.parse(step)).spent_usd(run, settings)
 
 
 def jobs_to_warm(walk: Sequence[Step]) -> list[str]:

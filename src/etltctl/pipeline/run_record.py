@@ -88,13 +88,10 @@ def recorded_run(
             yield services, ledger
         except BaseException as error:
             hide_secrets(error, settings)
-            is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
             if isinstance(error, EtltctlError):
                 error.name_retry("the same command")  # a run without steps cannot be resumed
                 name_cause(error, step=first, run_id=ledger.run_id)
-            # The error of a step is on record with the step; any other one is kept with the run.
-            facts = {} if is_of_a_step else error_facts(error)
-            ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds_since(started), **facts)
+            _note_failure(ledger, error, seconds_since(started))
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
 
@@ -181,10 +178,16 @@ def failure_ends(ledger: Ledger, settings: Settings) -> Iterator[None]:
         yield
     except BaseException as error:
         hide_secrets(error, settings)
-        is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
-        facts = {} if is_of_a_step else error_facts(error)
-        ledger.note("run.finished", outcome=outcome_of(error), seconds=ledger.seconds, **facts)
+        _note_failure(ledger, error, ledger.seconds)
         raise
+
+
+def _note_failure(ledger: Ledger, error: BaseException, seconds: float) -> None:
+    """Record that an error or an interrupt ended the run, or this try of it."""
+    # The error of a step is on record with the step; any other one is kept with the run.
+    is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
+    facts = {} if is_of_a_step else error_facts(error)
+    ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds, **facts)
 
 
 def record_plan(step_run: StepRun, options: RunOptions) -> None:

@@ -64,9 +64,7 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
         ended = ledger.last("", "run.finished")
         results = []
         for step in walk:
-            step_run = StepRun(
-                pipeline, step, services, ledger, options.on_interrupt, on_poll=options.on_poll
-            )
+            step_run = StepRun.of(pipeline, step, services, ledger, options)
             results.append(_start_and_finish(step_run, options))
         had_succeeded = ended is not None and ended["outcome"] == "succeeded"
         return PipelineResult(pipeline, ledger.run_id, seconds_since(started), results, had_succeeded)
@@ -112,9 +110,7 @@ def run_alone(step: Step, settings: Settings, options: RunOptions | None = None)
     options = options or RunOptions()
     with recorded_run(step.name, [step], settings, options) as (services, ledger):
         pipeline = ledger.pipeline or step.name
-        return _start_and_finish(
-            StepRun(pipeline, step, services, ledger, options.on_interrupt, on_poll=options.on_poll), options
-        )
+        return _start_and_finish(StepRun.of(pipeline, step, services, ledger, options), options)
 
 
 def start_job(step: Step, settings: Settings, options: RunOptions | None = None) -> StepResult:
@@ -126,9 +122,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
         record_resumed(ledger, step.name, [step], options)
         with failure_ends(ledger, services.settings):
-            step_run = StepRun(
-                ledger.pipeline, step, services, ledger, options.on_interrupt, on_poll=options.on_poll
-            )
+            step_run = StepRun.of(ledger.pipeline, step, services, ledger, options)
             require_allowed([step_run], fresh=options.fresh)
             handle, run = start(step_run, options)
     facts = {"run_id": ledger.run_id, "state": run.status if run else ""}

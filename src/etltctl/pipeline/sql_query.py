@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from etltctl.errors import (
     RunFailedError,
     ServiceError,
     UnverifiedError,
+    guess_text,
 )
 from etltctl.ledger import Event
 from etltctl.pipeline.step_run import StepRun
@@ -42,7 +42,7 @@ class SqlQuery:
     step_run: StepRun
 
     @property
-    def settings(self) -> SqlTable:
+    def table(self) -> SqlTable:
         """What the settings say of the query."""
         return self.step_run.settings.sql[self.step_run.step.name]
 
@@ -54,7 +54,7 @@ class SqlQuery:
     @property
     def file(self) -> str:
         """The query's file as the settings name it."""
-        return self.settings.file
+        return self.table.file
 
     @cached_property
     def text(self) -> str:
@@ -65,7 +65,7 @@ class SqlQuery:
     @property
     def database(self) -> str:
         """The database of names without one."""
-        return self.step_run.settings.athena.databases[layer_of(self.settings.writes)]
+        return self.step_run.settings.athena.databases[layer_of(self.table.writes)]
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ class SqlQuery:
 
     @property
     def digest_on_record(self) -> str:
-        """What stands for the text of the newest start; empty without one."""
+        """The digest of the text of the newest start; empty without one."""
         intended = self.step_run.last("remote.intended")
         return str(intended["sql_digest"]) if intended else ""
 
@@ -93,13 +93,13 @@ class SqlQuery:
             RunFailedError: Athena refuses the query.
             OutcomeUnknownError: The answer was lost.
         """
-        step_run, lake, table = self.step_run, self.step_run.services.lake, self.settings.writes
+        step_run, lake, table = self.step_run, self.step_run.services.lake, self.table.writes
         before = step_run.last("remote.intended")
         # Every start writes to another place. Athena refuses a place with files, and does not delete what a failed
         # query left.
         tries = int(before["tries"]) + 1 if before else 0
         location = lake.version_location(table, step_run.run_id.version(tries))
-        for read in self.settings.reads:
+        for read in self.table.reads:
             lake.current_location(read)
         # A publish that may not read what it needs would waste the query.
         lake.require_visible({table: location})
@@ -107,7 +107,7 @@ class SqlQuery:
             "run_key": step_run.run_key,
             "tries": tries,
             "outputs": {table: location},
-            "sql": unload_sql(self._in_order(), location, self.settings.partitioned_by),
+            "sql": unload_sql(self._in_order(), location, self.table.partitioned_by),
             "sql_digest": digest_of(self.text),
         }
         step_run.append("remote.intended", **intended)
@@ -164,8 +164,10 @@ class SqlQuery:
             return self.step_run.services.athena.start_or_adopt(
                 intended["sql"], intended["run_key"], database=self.database
             )
+        except RunFailedError as error:  # Athena refuses a text with a syntax error at its start
+            raise self._refused(error) from error
         except ServiceError as error:
-            # Athena refuses some faults of a query at its start, others end it as failed.
+            # Other faults of a request are refused at the start as well, and the rest end the query as failed.
             if error.code == "InvalidRequestException":
                 raise self._refused(error) from error
             if error.is_open:
@@ -212,20 +214,19 @@ class SqlQuery:
 
     def _in_order(self) -> str:
         """Return the query with its partition columns at the end, where UNLOAD expects them."""
-        if not self.settings.partitioned_by:
+        if not self.table.partitioned_by:
             return self.text
         columns = self._columns()
-        for name in self.settings.partitioned_by:
+        for name in self.table.partitioned_by:
             if name.lower() not in columns:
-                near = difflib.get_close_matches(name.lower(), columns, n=1)
-                guess = f", did you mean {near[0]}?" if near else f": it has {', '.join(columns)}"
+                guess = guess_text(name.lower(), columns) or f": it has {', '.join(columns)}"
                 setting = f"sql.{self.step_run.step.name}"
                 place = self.step_run.settings.place_of("sql", self.step_run.step.name, "partitioned_by")
                 raise ConfigurationError(
                     f"{place}: the query of {setting} has no column {name}{guess}",
                     hint=f"nothing was started; correct {self.file} or {setting}.partitioned_by",
                 )
-        return reordered(self.text, columns, [name.lower() for name in self.settings.partitioned_by])
+        return reordered(self.text, columns, [name.lower() for name in self.table.partitioned_by])
 
     def _columns(self) -> Sequence[str]:
         """Return the names of the query's columns. Athena reads no data for a query without rows."""
@@ -235,4 +236,5 @@ class SqlQuery:
             execution = athena.run(empty, f"{self.step_run.run_key}#columns", database=self.database)
         except (RunFailedError, ServiceError) as error:
             raise self._refused(error) from error
-        return [column.name for column in athena.columns(execution.id)]
+        # Athena keeps the case of an alias here, and compares and writes names in lower case.
+        return [column.name.lower() for column in athena.columns(execution.id)]

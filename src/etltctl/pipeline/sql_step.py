@@ -12,7 +12,7 @@ from etltctl.errors import AccessError, BudgetError, EtltctlError, NextStep, com
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
-from etltctl.pipeline.budget import ScanBudget, bill_scan, run_overrun, scan_budget
+from etltctl.pipeline.budget import ScanBudget, bill_scan, run_overrun, scan_budget, spent_by_query
 from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
@@ -106,6 +106,10 @@ class SqlStep(StepKind):
     def budget(self, step_run: StepRun) -> ScanBudget:
         """Return what the query may still read."""
         return scan_budget(step_run, *_scan_limit(step_run))
+
+    def spent_usd(self, run: Run, settings: Settings) -> float:
+        """Return the price of the bytes that the query has read so far, in US dollars."""
+        return spent_by_query(run, settings.prices.athena_tb_usd)
 
     def start(self, step_run: StepRun) -> StartedRun:
         """Start the query once, or find the execution of it that belongs to this run."""

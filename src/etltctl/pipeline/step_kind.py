@@ -128,6 +128,15 @@ class StepKind:
         """Return what the step's remote run may still cost; None without a limit."""
         return None
 
+    def spent_usd(self, run: Run, settings: Settings) -> float:
+        """Return what a remote run of this kind has cost so far, in US dollars; 0.0 if its service bills no run.
+
+        Args:
+            run: The remote run, as a poll reported it.
+            settings: The settings, which have the prices.
+        """
+        return 0.0
+
     def estimated_usd(self, step_run: StepRun) -> float:
         """Return what the step's next remote run is expected to cost, in US dollars; 0.0 if nothing is known of it."""
         return 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from etltctl.ledger import Event, Ledger
 from etltctl.pipeline.model import UNKNOWN_START, Step
-from etltctl.pipeline.options import OnInterrupt, OnPoll, always_stop
+from etltctl.pipeline.options import OnInterrupt, OnPoll, RunOptions, always_stop
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, Verb
@@ -45,6 +45,19 @@ class StepRun:
     on_interrupt: OnInterrupt = always_stop
     waited: float = 0.0
     on_poll: OnPoll | None = None
+
+    @classmethod
+    def of(cls, pipeline: str, step: Step, services: Services, ledger: Ledger, options: RunOptions) -> Self:
+        """Return the step of a run with what the caller's options say of interrupts and polls.
+
+        Args:
+            pipeline: The pipeline.
+            step: The step.
+            services: The services of the environment.
+            ledger: The events of the run.
+            options: The caller's options.
+        """
+        return cls(pipeline, step, services, ledger, options.on_interrupt, on_poll=options.on_poll)
 
     @property
     def settings(self) -> Settings:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from etltctl.errors import guess_text
 from etltctl.settings.governance import Governance
 from etltctl.settings.layers import KeyPath
 from etltctl.values import TableName, layer_of
@@ -98,8 +98,7 @@ def _sql_tables(settings: Settings) -> Problems:
     for name, sql in settings.sql.items():
         for table in sql.reads:
             if table not in known:
-                near = difflib.get_close_matches(table, known, n=1)
-                guess = f", did you mean {near[0]}?" if near else ""
+                guess = guess_text(table, known)
                 yield ("sql", name, "reads"), f"sql.{name} reads {table}, which nothing writes{guess}"
         if settings.rules(sql.writes).conserve_rows:
             text = f"conserve_rows needs a job that counts its rows, and sql.{name} writes {sql.writes}"
@@ -111,9 +110,8 @@ def _unknown_tables(settings: Settings) -> Problems:
     known = [*folders(settings)]
     for table in settings.tables:
         if table not in known:
-            near = difflib.get_close_matches(table, known, n=1)
-            guess = f"did you mean {near[0]}?" if near else "set its location if another program writes it"
-            yield ("tables", table), f"no job, query or source writes table {table}, {guess}"
+            guess = guess_text(table, known) or ", set its location if another program writes it"
+            yield ("tables", table), f"no job, query or source writes table {table}{guess}"
 
 
 def _plots_of_unknown_tables(settings: Settings) -> Problems:
@@ -121,8 +119,7 @@ def _plots_of_unknown_tables(settings: Settings) -> Problems:
     known = [*folders(settings)]
     for name, plot in settings.plots.items():
         if plot.table not in known:
-            near = difflib.get_close_matches(plot.table, known, n=1)
-            guess = f", did you mean {near[0]}?" if near else ""
+            guess = guess_text(plot.table, known)
             yield (
                 ("plots", name, "table"),
                 f"plots.{name}: no job, query or source writes table {plot.table}{guess}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -11,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, guess_text
 from etltctl.settings.files import read_text
 from etltctl.settings.scripts import files_of_job
 from etltctl.settings.sql_files import read_query
@@ -22,20 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnknownColumn:
-    """A column that a rule names and the table's contract lacks; `near` is the contract's column of a similar name."""
+    """A column that a rule names and the table's contract lacks; `guess` names a similar one in it."""
 
     table: str
     rule: str
     name: str
-    near: str
+    guess: str
     place: str
 
     @property
     def text(self) -> str:
         """The problem in one line, with the place of the setting."""
-        guess = f", did you mean {self.near}?" if self.near else ""
         setting = f'tables."{self.table}".{self.rule}'
-        return f"{self.place}: {setting}: the contract of {self.table} has no column {self.name}{guess}"
+        return f"{self.place}: {setting}: the contract of {self.table} has no column {self.name}{self.guess}"
 
 
 def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
@@ -53,8 +51,8 @@ def unknown_columns(settings: Settings, table: str) -> Iterator[UnknownColumn]:
         for name in names:
             # The catalog keeps names in lower case, and so do contracts.
             if columns and name.lower() not in columns:
-                near = next(iter(difflib.get_close_matches(name, columns, n=1)), "")
-                yield UnknownColumn(table, rule, name, near, settings.place_of("tables", table, rule))
+                place = settings.place_of("tables", table, rule)
+                yield UnknownColumn(table, rule, name, guess_text(name, columns), place)
 
 
 def unknown_plot_columns(settings: Settings) -> Iterator[str]:
@@ -81,8 +79,7 @@ def lacking(name: str, columns: Collection[str], holder: str) -> str:
     """
     if name.lower() in columns:
         return ""
-    near = difflib.get_close_matches(name.lower(), columns, n=1)
-    return f"{holder} has no column {name}{f', did you mean {near[0]}?' if near else ''}"
+    return f"{holder} has no column {name}{guess_text(name.lower(), columns)}"
 
 
 def is_written(column: UnknownColumn, settings: Settings) -> bool | None:

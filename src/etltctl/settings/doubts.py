@@ -159,7 +159,7 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
         for column in unknown_columns(settings, table):
             # A similar name is most likely a mistake. If the job's text has the name, the next version may add the
             # column.
-            yield Doubt(column.text, is_error=bool(column.near) and not is_written(column, settings))
+            yield Doubt(column.text, is_error=bool(column.guess) and not is_written(column, settings))
 
 
 def _plots(settings: Settings) -> Iterator[Doubt]:

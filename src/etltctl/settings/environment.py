@@ -30,7 +30,7 @@ class Environment:
         reads_sources_here: Whether a sync reads its source on this machine, and so needs the source's own secrets.
         runs_jobs_here: Whether the Python of this machine runs the scripts of the jobs.
         makes_roles: Whether it makes the roles that governance names; an account has its roles from elsewhere.
-        bills_queries: Whether a query costs what it scans.
+        bills: Whether its services bill for what they do. `values.UNBILLED` says it of a name on record.
     """
 
     has_stack: bool
@@ -38,7 +38,7 @@ class Environment:
     reads_sources_here: bool
     runs_jobs_here: bool
     makes_roles: bool
-    bills_queries: bool
+    bills: bool
 
     def secrets_of_sync(self, name: str, source: Section, api: Airbyte) -> dict[str, object]:
         """Return the secrets without which a sync of the source fails: each reference by its dotted key.
@@ -61,7 +61,7 @@ EMBEDDED = Environment(
     reads_sources_here=True,
     runs_jobs_here=True,
     makes_roles=True,
-    bills_queries=False,
+    bills=False,
 )
 ON_AWS = Environment(
     has_stack=True,
@@ -69,5 +69,5 @@ ON_AWS = Environment(
     reads_sources_here=False,
     runs_jobs_here=False,
     makes_roles=False,
-    bills_queries=True,
+    bills=True,
 )

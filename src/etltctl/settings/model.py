@@ -57,8 +57,11 @@ class Settings(Section):
     protected: bool = Field(
         default=False,
         description=(
-            "whether a command asks before it changes anything here: `run`, `sync`, `run-glue`, `retry`, `rollback`, "
-            "`athena refresh`, `runs cancel`, `govern apply`, `connections apply`. Without a terminal it needs `--yes`"
+            "whether these commands ask first: `run`, `sync`, `run-glue`, `retry`, `runs cancel`, `rollback`, "
+            "`athena refresh`, `tableau publish`, `tableau refresh`, `govern apply` and `connections apply`, as well "
+            "as `runs watch` before it starts a step, and `athena query` if the statement is not a read. Without a "
+            "terminal they need `--yes`. `contract accept` and `runs rebuild` only write contracts and events, and "
+            "do not ask"
         ),
     )
     state: StatePlace = Field(
@@ -196,7 +199,7 @@ class Settings(Section):
         return self._folder / "contracts" if is_remote else Path(self.state) / "contracts"
 
     def sql_path(self, name: str) -> Path:
-        """Return the file of a query in `sql`: it lies next to the settings file or below."""
+        """Return the file of a query in `sql`. It lies next to the settings file or below."""
         return self._folder / self.sql[name].file
 
     def script_path(self, job: str) -> Path:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, guess_text
 from etltctl.settings.files import read_text
 from etltctl.settings.project_names import NAMED_TABLE
 
@@ -92,8 +91,7 @@ def _unknown_tables(settings: Settings, name: str, query: str) -> Iterator[str]:
         first.setdefault(named[1], named)
     for named in first.values():
         if named[1] not in reads:
-            near = difflib.get_close_matches(named[1], reads, n=1)
-            guess = f", did you mean {near[0]}?" if near else ""
+            guess = guess_text(named[1], reads)
             yield f"{_place(query, named.start())}: {named[0]} is not in sql.{name}.reads{guess}"
 
 

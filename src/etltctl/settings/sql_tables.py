@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from etltctl.settings.section import Distinct, Section, Size, TableName, Text, Texts, bytes_of
 from etltctl.settings.services import Minutes
+
+
+def _below(text: str) -> str:
+    """Check a path that must not leave the folder of the settings file, because the file's text is sent to Athena."""
+    for path in (PurePosixPath(text), PureWindowsPath(text)):
+        if path.anchor or ".." in path.parts:
+            raise ValueError(
+                "must be a relative path without .., because the file belongs next to the settings file or below: "
+                f"move it there and name it like 'sql/NAME.sql', got {text!r}"
+            )
+    return text
 
 
 class SqlTable(Section):
@@ -17,9 +29,10 @@ class SqlTable(Section):
     version that a Glue job wrote.
     """
 
-    file: Text = Field(
+    file: Annotated[Text, AfterValidator(_below)] = Field(
         description=(
-            "the file with one SELECT, relative to the settings file; `{layer.table}` in it is a table of the lake"
+            "the file with one SELECT, in the folder of the settings file or below, as a relative path without `..`; "
+            "`{layer.table}` in it is a table of the lake"
         )
     )
     reads: Annotated[list[TableName], Distinct] = Field(

@@ -55,6 +55,14 @@ def test_runs_are_listed_by_their_last_event(store: S3Store) -> None:
     assert [run for run in store.run_ids() if run in "ab"] == ["b", "a"]
 
 
+def test_a_stream_has_another_version_after_each_write_within_a_second(store: S3Store) -> None:
+    ledger, versions = Ledger(store, "v1", "aws"), []
+    for _ in range(5):  # more writes than seconds that they take
+        ledger.append("remote.progress")
+        versions += [run.version for run in store.stored_runs() if run.run_id == "v1"]
+    assert len(set(versions)) == 5
+
+
 def test_a_driver_that_lost_its_lease_writes_nothing_more(store: S3Store, aws: Aws) -> None:
     now = [0.0]
     watch = Waiter(clock=lambda: now[0])

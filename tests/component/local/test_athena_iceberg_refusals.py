@@ -107,6 +107,12 @@ def athena(server: Served) -> Athena:
     return athena
 
 
+@pytest.mark.parametrize("name", ["t@foo", "t@rows 5", "t@time x", "t@snapshot 1", "t@", "plain@foo"])
+def test_a_name_between_quotes_is_never_read_as_a_version(athena: Athena, name: str) -> None:
+    missing = f"line 1:15: Table 'awsdatacatalog.ice_refused.{name}' does not exist"
+    assert athena.reason(f'SELECT * FROM "{name}"') == f"TABLE_NOT_FOUND: {missing}"
+
+
 PLACE = "LOCATION 's3://ice-refused-lake/n/'"
 ICEBERG = "TBLPROPERTIES ('table_type'='ICEBERG'"
 LIKE = "WITH (table_type = 'ICEBERG', is_external = false, location = 's3://ice-refused-lake/n/'"

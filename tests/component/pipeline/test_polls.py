@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from etltctl.pipeline import RunOptions, run_pipeline, spent_usd
-from etltctl.runs import Run
+from etltctl.runs import QueryExecution, Run, State
 from support.scripted import Place, job_run, lists, polled, started
 
 
@@ -11,7 +11,7 @@ def test_an_observer_sees_every_poll_with_the_cost_so_far(place: Place) -> None:
     seen: list[tuple[str, str, float]] = []
 
     def on_poll(step: str, run: Run) -> None:
-        seen.append((step, run.status, spent_usd(run, place.settings)))
+        seen.append((step, run.status, spent_usd(step, run, place.settings)))
 
     facts = {"NumberOfWorkers": 2, "WorkerType": "G.1X", "ExecutionTime": 3600}
     running, ended = job_run("RUNNING", "polled", **facts), job_run("SUCCEEDED", "polled", **facts)
@@ -23,3 +23,9 @@ def test_an_observer_sees_every_poll_with_the_cost_so_far(place: Place) -> None:
         == [("glue:often", status, dollars) for status in ("RUNNING", "RUNNING", "SUCCEEDED")][-len(seen) :]
     )
     assert len(seen) >= 2
+
+
+def test_a_query_costs_the_price_of_the_bytes_that_it_has_read_so_far(place: Place) -> None:
+    reading = QueryExecution("q", "RUNNING", State.RUNNING, scanned_bytes=2 * 10**12)
+    assert spent_usd("sql:any", reading, place.settings) == 2 * place.settings.prices.athena_tb_usd
+    assert spent_usd("athena:refresh", reading, place.settings) == 0.0

@@ -12,7 +12,7 @@ import pytest
 from etltctl import errors
 from etltctl.cli.app import hoisted
 from etltctl.cli.hints import Hints
-from etltctl.cli.runs import facts_line
+from etltctl.cli.run_state import facts_line
 from etltctl.errors import RETRY, ExitCode, NextStep, command
 from support import forked
 from support.workplace import ETLTCTL

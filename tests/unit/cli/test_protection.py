@@ -15,6 +15,7 @@ from etltctl.cli.protection import confirmed, require_consent
 from etltctl.cli.session import Session
 from etltctl.console import Console
 from etltctl.errors import BlockedError, ExitCode
+from etltctl.querying import is_read
 from etltctl.settings import load_settings
 
 SETTINGS = """
@@ -41,6 +42,15 @@ ACTIONS = {
         "roll gold.small back to v1",
         "rollback gold.small --to v1 --yes",
     ),
+    ("athena", "query", "drop table gold.small"): (
+        "run a statement that is not a read",
+        "athena query 'drop table gold.small' --yes",
+    ),
+    ("tableau", "publish", "small.py"): (
+        "publish small.py to Tableau",
+        "tableau publish small.py --yes",
+    ),
+    ("tableau", "refresh", "small"): ("refresh small in Tableau", "tableau refresh small --yes"),
     ("athena", "refresh", "--", "gold.small"): (
         "refresh gold.small",
         "athena refresh --yes -- gold.small",
@@ -95,6 +105,42 @@ def test_a_command_that_changes_a_protected_environment_needs_yes_where_no_one_c
     )
     assert stderr.endswith(f"next: if you mean it: etltctl --env prod {again}\n")
     assert sorted(project.rglob("*")) == before
+
+
+def test_a_watch_asks_before_it_starts_the_steps_after_the_live_one(project: Path) -> None:
+    file = project / "state" / "runs" / f"{RUN}.ndjson"
+    live = "".join(file.read_text().splitlines(keepends=True)[:-1])  # its process died before the first step
+    file.write_text(live)
+    code, stderr = outcome("--env", "prod", "runs", "watch")
+    assert code == ExitCode.BLOCKED
+    assert f"it was not confirmed to start athena:refresh of run {RUN}; nothing was" in stderr
+    assert stderr.endswith(f"next: if you mean it: etltctl --env prod runs watch {RUN} --yes\n")
+    assert file.read_text() == live
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("select 1", True),
+        ("-- drop\n/* insert */ (SELECT 1) UNION SELECT 2", True),
+        ("with a as (select 1) select * from a", True),
+        ("values 1", True),
+        ("TABLE gold.small", True),
+        ("show tables", True),
+        ("describe gold.small", True),
+        ("explain insert into t values 1", True),
+        ("explain analyze (format json) select 1", True),
+        ("explain analyze verbose insert into t values 1", False),
+        ("insert into t select 1", False),
+        ("/* select */ merge into t using s on true when matched then delete", False),
+        ("create table t as select 1", False),
+        ("unload (select 1) to 's3://b/' with (format = 'PARQUET')", False),
+        ("execute prepared", False),
+        ("", False),
+    ],
+)
+def test_a_statement_is_a_read_by_its_first_word(sql: str, reads: bool) -> None:
+    assert is_read(sql) is reads
 
 
 def test_a_command_that_only_reads_a_protected_environment_asks_nothing(project: Path) -> None:

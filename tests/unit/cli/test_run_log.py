@@ -134,17 +134,17 @@ def test_a_terminal_of_fewer_than_40_columns_gets_plain_lines(columns: int, is_l
 @pytest.mark.parametrize("verbosity", [0, 1])
 def test_a_detach_that_was_asked_for_is_no_error(verbosity: int) -> None:
     stderr = io.StringIO()
-    hint = NextStep("come back with: ", command("runs", "watch", "r-1"))
+    hint = NextStep("follow it: ", command("runs", "watch", "r-1"))
     Console(stderr=stderr, verbosity=verbosity).detached(
         DetachedError("detached: Glue run jr_1 goes on", hint=hint)
     )
     said = stderr.getvalue().splitlines()
-    assert said[-1] == "Detached. Come back with: etltctl runs watch r-1"
+    assert said[-1] == "Detached. Follow it: etltctl runs watch r-1"
     assert said[:-1] == ["detached: Glue run jr_1 goes on"] * verbosity
 
 
 def test_a_program_that_reads_json_gets_the_detach_as_a_document() -> None:
     stderr = io.StringIO()
-    hint = NextStep("come back with: ", command("runs", "watch", "r-1"))
+    hint = NextStep("follow it: ", command("runs", "watch", "r-1"))
     Console(Output.JSON, stderr=stderr).detached(DetachedError("detached: Glue run jr_1 goes on", hint=hint))
     assert json.loads(stderr.getvalue())["exit_code"] == 130

@@ -13,6 +13,7 @@ from etltctl.errors import UsageError
 from etltctl.explanation import Explanation, document, explain, text_of
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.settings import Settings, load_settings
+from support.recorded_runs import started_run
 
 EVIDENCE = [{"source": "executor-4", "at": "2026-11-23T03:01:44+00:00", "text": "java.lang.OutOfMemoryError"}]
 RECORDED: dict[str, Any] = {
@@ -36,9 +37,7 @@ def store(tmp_path: Path) -> DiskStore:
 
 def begin(store: DiskStore, run_id: str, env: str = "prod", pipeline: str = "mongodb") -> Ledger:
     """Return the ledger of a run of two steps that has started."""
-    ledger = Ledger(store, run_id, env)
-    ledger.append("run.started", pipeline=pipeline, steps=["sync:mongodb", STEP])
-    return ledger
+    return started_run(store, run_id, env=env, pipeline=pipeline, steps=["sync:mongodb", STEP])
 
 
 def fail(ledger: Ledger, **facts: Any) -> None:

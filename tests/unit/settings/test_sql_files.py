@@ -237,3 +237,18 @@ def test_a_number_in_braces_in_a_check_is_the_query_s(tmp_path: Path) -> None:
 def test_the_lineage_of_a_query_is_what_its_settings_say(tmp_path: Path) -> None:
     inputs, outputs = lineage_of(STEP, project(tmp_path, GOOD))
     assert (list(inputs), list(outputs)) == (["silver.weather_observation"], ["gold.calm"])
+
+
+@pytest.mark.parametrize(
+    "file", ["/etc/passwd", "../calm.sql", "sql/../../calm.sql", "..\\\\calm.sql", "C:/calm.sql"]
+)
+def test_the_file_of_a_query_does_not_leave_the_folder_of_the_settings_file(
+    tmp_path: Path, file: str
+) -> None:
+    (tmp_path / "etltctl.toml").write_text(CALM.replace("sql/calm.sql", file))
+    with pytest.raises(ConfigurationError) as refusal:
+        load_settings(directory=tmp_path, env="local", environ={})
+    (problem,) = refusal.value.problems
+    assert "etltctl.toml:3:" in problem
+    assert "must be a relative path without .., because the file belongs next to the settings file" in problem
+    assert "move it there and name it like 'sql/NAME.sql'" in problem

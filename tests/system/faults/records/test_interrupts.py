@@ -84,7 +84,7 @@ def test_ctrl_c_at_a_terminal_asks_whether_to_stop(lake: SpoiltLake, answer: str
         lake.settle()
     assert run_id in shown
     assert "error:" not in shown
-    assert (f"Detached. Come back with: etltctl runs watch {run_id}" in shown) == (answer == "d")
+    assert (f"Detached. Follow it: etltctl runs watch {run_id}" in shown) == (answer == "d")
     (run,) = [run for run in lake.glue_runs() if run["Arguments"].get("--run_id") == run_id]
     assert run["JobRunState"] == state
 

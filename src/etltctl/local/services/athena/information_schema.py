@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from etltctl.hive import DEFAULT_PARTITION
+from etltctl.hive import DEFAULT_PARTITION, current_columns, is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName, of_hive
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG, METADATA
-from etltctl.local.services.athena.iceberg import current_columns, is_iceberg, require_library
+from etltctl.local.services.athena.iceberg import require_library
 from etltctl.local.services.athena.reads import Reads, Values
 from etltctl.local.services.athena.sources.projection import is_projected
 from etltctl.local.services.athena.sources.table import CatalogTable

@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from etltctl.hive import current_columns, is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName
-from etltctl.local.services.athena.iceberg import MARK, current_columns, is_iceberg, require_library
+from etltctl.local.services.athena.iceberg import MARK, require_library
 from etltctl.local.services.athena.sources.coercions import refuse_mismatch
 from etltctl.local.services.athena.sources.projection import Projection, is_projected
 from etltctl.local.services.athena.sources.table import CatalogTable, DataFile, Part
@@ -112,15 +113,14 @@ def find_table(
     Raises:
         QueryError: in Athena's words, if the catalog has no such table, or it cannot be read.
     """
-    described, version = catalog.get_table(name.database, name.name), ""
-    if described is None and MARK in name.name:  # a query of the past has the version behind the name
-        base, _, version = name.name.partition(MARK)
-        described = catalog.get_table(name.database, base)
+    # A query of the past has the version behind the name.
+    base = name.name.removesuffix(f"{MARK}{name.version}") if name.version else name.name
+    described = catalog.get_table(name.database, base)
     if described is None:
-        raise no_table(name)
+        raise no_table(replace(name, name=base))
     if is_iceberg(described):
-        return _iceberg(name, described, version, catalog, directory)
-    if version:
+        return _iceberg(name, described, catalog, directory)
+    if name.version:
         raise QueryError(
             "NOT_SUPPORTED",
             f"line {name.line}:{name.column}: This connector does not support versioned tables",
@@ -151,13 +151,13 @@ def no_table(name: TableName) -> QueryError:
 
 
 def _iceberg(
-    name: TableName, described: Mapping[str, Any], version: str, catalog: Catalog, directory: S3Directory
+    name: TableName, described: Mapping[str, Any], catalog: Catalog, directory: S3Directory
 ) -> CatalogTable:
     require_library()
     # Its library takes most of a second to import, so only a query of such a table does.
     from etltctl.local.services.athena.iceberg.reading import iceberg_table
 
-    return iceberg_table(name, described, version, catalog, directory)
+    return iceberg_table(name, described, catalog, directory)
 
 
 def _projected(projection: Projection, directory: S3Directory) -> list[DataFile]:

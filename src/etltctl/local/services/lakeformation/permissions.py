@@ -270,5 +270,5 @@ def _is_type(target: Key, kind: str) -> bool:
 
 
 def open_by_default(of: list[Shape] | None) -> bool:
-    """Return whether default permissions let everybody in whom IAM lets in."""
+    """Return whether default permissions admit every principal that IAM allows."""
     return any(row["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY for row in of or ())

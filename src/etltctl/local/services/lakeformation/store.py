@@ -29,7 +29,7 @@ def _first_settings() -> dict[str, Any]:
 
 
 def _first_grants() -> dict[str, dict[str, dict[str, list[str]]]]:
-    """Return what a new account grants: those whom IAM lets in may create databases, until that is revoked."""
+    """Return what a new account grants: every principal that IAM allows may create databases, until that is revoked."""
     return {EVERYBODY: {key("CATALOG"): {"plain": ["CREATE_DATABASE"], "grantable": []}}}
 
 
@@ -80,7 +80,7 @@ class Store:
         was_there = self._path.exists()
         kept = read_json(self._path, _parse)
         if kept is None and was_there:
-            # Not the first settings, which open every table to those whom IAM lets in.
+            # Not the first settings, which open every table to every principal that IAM allows.
             kept = _closed()
             self._late.write(self._path, json.dumps(asdict(kept)).encode())
         return kept or Records()

@@ -29,7 +29,7 @@ def require_grammar(statement: exp.Expr) -> exp.Expr:
     """Return the statement if Athena's grammar has each of its forms.
 
     Raises:
-        MalformedQueryError: It does not.
+        MalformedQueryError: Athena's grammar lacks a form of the statement.
     """
     for node, message in _complaints(statement):
         raise syntax(message, node)

@@ -14,6 +14,7 @@ from etltctl.local.services.athena.dialect.values import Value
 from etltctl.values import quoted_name
 
 PATH = "$path"
+VERSION = "etltctl.version"  # the metadata of an identifier that names a version of a table
 HIDDEN_COLUMNS = {"$bucket", "$partition", "$file_size", "$file_modified_time", "$row_id"}
 CATALOG = "awsdatacatalog"
 METADATA = "information_schema"  # the schema whose tables describe the catalog
@@ -22,12 +23,16 @@ DUCKDB_SCHEMAS = (METADATA, "pg_catalog")  # DuckDB keeps these names for itself
 
 @dataclass(frozen=True)
 class TableName:
-    """A table that a query names, and the place of its name in the statement."""
+    """A table that a query names, the place of its name in the statement, and the version that is read.
+
+    The server sets the version when it reads a clause of time travel. No name that a user writes has one.
+    """
 
     database: str
     name: str
     line: int = 1
     column: int = 1
+    version: str = ""
 
 
 def schema_in_duckdb(database: str) -> str:
@@ -57,7 +62,8 @@ def tables_of(query: exp.Expr, default_database: str) -> list[TableName]:
         meta = table.this.meta if isinstance(table.this, exp.Identifier) else {}
         width = len(table.name) + 2 * bool(table.this.args.get("quoted"))
         at = (meta.get("line", 1), meta.get("col", 1) - width + 1 if meta.get("col") else 1)
-        name = TableName((table.db or default_database).lower(), table.name.lower(), *at)
+        database = (table.db or default_database).lower()
+        name = TableName(database, table.name.lower(), *at, version=meta.get(VERSION, ""))
         names.setdefault((name.database, name.name), name)
     return list(names.values())
 

@@ -49,7 +49,7 @@ def require_one_statement(tokens: Sequence[Token], sql: str) -> None:
     """Refuse a text that does not begin as one of Athena's statements, or in which another one follows.
 
     Raises:
-        MalformedQueryError: It is so.
+        MalformedQueryError: The text is empty, begins with another word, or has a second statement.
     """
     if not tokens:
         raise end_of(sql, EXPECTED)

@@ -6,19 +6,13 @@ modules of this package do, and they are imported by the first statement that co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
 
 from etltctl.errors import install
 from etltctl.local.services.athena.dialect import QueryError
 
+ROW = "$row"  # the position of a row in its file, for statements that change rows
 MARK = "@"  # stands between a table's name and the version that a query reads
-
-
-def is_iceberg(described: Mapping[str, Any]) -> bool:
-    """Return whether the catalog's table is one of Iceberg."""
-    return str((described.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG"
 
 
 def require_library() -> None:
@@ -33,12 +27,3 @@ def require_library() -> None:
             "the embedded Athena reads and writes tables of Iceberg with a library that is not installed. Nothing was "
             f"changed. Install it: {install('iceberg')}; then restart the embedded server",
         )
-
-
-def current_columns(described: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the columns of the catalog's table, without those that Iceberg dropped and Glue still lists."""
-    return [
-        column
-        for column in described["StorageDescriptor"]["Columns"]
-        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"
-    ]

@@ -16,6 +16,7 @@ from pyiceberg.table.snapshots import Snapshot
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.trino_types import BIGINT
+from etltctl.local.services.athena.iceberg import ROW
 from etltctl.local.services.athena.iceberg.catalog import Calls, load
 from etltctl.local.services.athena.iceberg.files import LakeFile, LakeFiles
 from etltctl.local.services.athena.iceberg.types import hive_text, trino_type
@@ -25,8 +26,6 @@ from etltctl.local.services.s3.directory import S3Directory
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ROW = "$row"  # the position of a row in its file, for statements that change rows
 
 
 @dataclass(frozen=True)
@@ -133,15 +132,14 @@ def scan_of(table: Table, snapshot: Snapshot | None, schema: Schema, *, has_posi
 
 
 def iceberg_table(
-    name: TableName, described: Mapping[str, Any], version: str, calls: Calls, directory: S3Directory
+    name: TableName, described: Mapping[str, Any], calls: Calls, directory: S3Directory
 ) -> CatalogTable:
     """Return the table as a query reads it.
 
     Args:
-        name: The name in the query, with its mark of a version.
+        name: The name in the query. Its version is empty for the current one, `snapshot ID`, `time MILLISECONDS`, or
+            `rows ID` for the rows of that snapshot with their positions.
         described: The table in Glue's shape.
-        version: Empty for the current one, `snapshot ID`, `time MILLISECONDS`, or `rows ID` for the rows of that
-            snapshot with their positions.
         calls: The Data Catalog.
         directory: The embedded S3.
 
@@ -150,7 +148,7 @@ def iceberg_table(
     """
     base = TableName(name.database, str(described["Name"]), name.line, name.column)
     table = load(base, calls, directory)
-    word, _, value = version.partition(" ")
+    word, _, value = name.version.partition(" ")
     snapshot = VERSIONS[word](table, base, value)
     # A query of the past sees the columns of the past.
     is_past = word in ("snapshot", "time") and snapshot is not None and snapshot.schema_id is not None

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from etltctl.local.services.athena.dialect import QueryError, Type
 from etltctl.local.services.athena.dialect.errors import place
+from etltctl.local.services.athena.dialect.names import VERSION
 from etltctl.local.services.athena.iceberg import MARK
 
 Evaluate = Callable[[exp.Expr], tuple[str | None, Type]]
@@ -50,7 +51,8 @@ def travelled(query: exp.Expr, evaluate: Evaluate) -> exp.Expr:
 def versioned(identifier: exp.Expr, version: str) -> exp.Expr:
     """Return the name of a version of a table, at the same place in the statement."""
     named = exp.to_identifier(f"{identifier.name}{MARK}{version}", quoted=True)
-    named.meta.update(identifier.meta)
+    # The name alone says nothing, because a user may write the same one between quotes.
+    named.meta.update(identifier.meta, **{VERSION: version})
     # The parser notes where a name ends, and errors say where it begins.
     if "col" in named.meta:
         widths = [len(one.name) + 2 * bool(one.args.get("quoted")) for one in (named, identifier)]

@@ -6,9 +6,9 @@ import time
 from functools import partial
 from typing import Any, NoReturn
 
+from etltctl.hive import is_iceberg
 from etltctl.local.services.athena.dialect import QueryError
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_alterations, partitions
 from etltctl.local.services.athena.statements.hive import NOTHING, failed, is_view, table_of
 from etltctl.local.services.athena.statements.partitions import Action, Altered

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from etltctl.hive import is_iceberg
 from etltctl.local.services.athena.dialect.errors import unsupported
 from etltctl.local.services.athena.dialect.names import CATALOG
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_definitions
 from etltctl.local.services.athena.statements.databases import DDL_TASK
 from etltctl.local.services.athena.statements.details import extended, formatted

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from etltctl.hive import current_columns, is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import current_columns, is_iceberg
 from etltctl.local.services.athena.statements.registry import Execution, first_words
 
 NOTHING = Answer([], [])

@@ -13,18 +13,16 @@ from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import CATALOG, PATH, Output, tables_of
 from etltctl.local.services.athena.dialect.trino_types import BIGINT, INTEGER, VARCHAR
 from etltctl.local.services.athena.engine import Answer, with_parameters
-from etltctl.local.services.athena.iceberg import is_iceberg, require_library
+from etltctl.local.services.athena.iceberg import ROW
 from etltctl.local.services.athena.iceberg.time_travel import versioned
 from etltctl.local.services.athena.sources.table import CatalogTable
+from etltctl.local.services.athena.statements.iceberg_tables import iceberg_table_of
 from etltctl.local.services.athena.statements.merges import ACTION, assignments, merged
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import ROWS, Rows, rows_of_query
-from etltctl.local.services.athena.tables import no_table
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
-
-POSITION = "$row"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def merge(execution: Execution) -> Answer:
     node = _parsed(execution, exp.Merge, {"this", "using", "on", "whens"})
     changed = _changed(execution, node.this, "INSERT", "DELETE")
     relation = changed.versioned(node.this)
-    place = [exp.column(name, table=relation.alias, quoted=True) for name in (PATH, POSITION)]
+    place = [exp.column(name, table=relation.alias, quoted=True) for name in (PATH, ROW)]
     query = merged(node, relation, place, changed.kinds, changed.name)
     columns = {ACTION: INTEGER, **changed.kinds}
     rows = rows_of_query(execution, query, _target(columns, "MERGE", "MERGE"), ())
@@ -96,40 +94,30 @@ def _parsed(execution: Execution, kind: type[exp.Expr], members: set[str]) -> An
 def _changed(execution: Execution, node: exp.Expr, *permissions: str) -> Changed:
     """Return the table, if the caller may change it."""
     name = tables_of(exp.select("*").from_(node.copy()), execution.database)[0]
-    lake = execution.lake
-    described = lake.catalog.get_table(name.database, name.name)
-    if described is None or not lake.shows(name.database, described):
-        raise no_table(name)
-    if not is_iceberg(described):
-        raise QueryError(
-            "NOT_SUPPORTED",
-            f"line {name.line}:{name.column}: Modifying Hive table rows is only supported for transactional tables",
-        )
-    require_library()
-    for permission in permissions:
-        lake.catalog.require(permission, name.database, name.name)
+    refusal = "Modifying Hive table rows is only supported for transactional tables"
+    described, table = iceberg_table_of(
+        execution, name, f"line {name.line}:{name.column}: {refusal}", *permissions
+    )
     # A caller with a filter sees a part of a file, and the whole file would be written again.
-    if lake.parts_of(CatalogTable(name, described, [])) is not None:
+    if execution.lake.parts_of(CatalogTable(name, described, [])) is not None:
         raise QueryError(
             "NOT_SUPPORTED",
             f"Row-level changes of {CATALOG}.{name.database}.{name.name} are not supported for a caller with row or "
             "column filters of Lake Formation",
         )
-    from etltctl.local.services.athena.iceberg.catalog import load
     from etltctl.local.services.athena.iceberg.types import trino_type
 
-    table = load(name, lake.catalog, lake.directory)
     kinds = {field.name.lower(): trino_type(field.field_type) for field in table.schema().fields}
     return Changed(name, table, kinds)
 
 
 def _place() -> list[exp.Expr]:
-    return [exp.column(PATH, quoted=True), exp.column(POSITION, quoted=True)]
+    return [exp.column(PATH, quoted=True), exp.column(ROW, quoted=True)]
 
 
 def _target(columns: Mapping[str, Type], statement_name: str = "", clause: str = "") -> Any:
     """Return the columns of the query: the place of a row, and its new values, as the table keeps them."""
-    kinds = {PATH: VARCHAR, POSITION: BIGINT, **columns}
+    kinds = {PATH: VARCHAR, ROW: BIGINT, **columns}
 
     def target(outputs: Sequence[Output]) -> Sequence[tuple[str, Type]]:
         mine = [output.type for output in outputs]
@@ -177,7 +165,7 @@ def _gone(rows: Any) -> dict[str, set[int]]:
         QueryError: MERGE_TARGET_ROW_MULTIPLE_MATCHES if two rows of the source change one row.
     """
     gone: dict[str, set[int]] = {}
-    for place, position in zip(rows.column(PATH).to_pylist(), rows.column(POSITION).to_pylist(), strict=True):
+    for place, position in zip(rows.column(PATH).to_pylist(), rows.column(ROW).to_pylist(), strict=True):
         if place is None:  # a row that a MERGE inserts
             continue
         if position in gone.setdefault(place, set()):

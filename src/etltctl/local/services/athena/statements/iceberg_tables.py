@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from etltctl.hive import is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName, Type
 from etltctl.local.services.athena.engine import Answer
 from etltctl.local.services.athena.iceberg import require_library
@@ -16,11 +17,42 @@ from etltctl.local.services.athena.statements.hive import NOTHING, database_of, 
 from etltctl.local.services.athena.statements.reader import Reader
 from etltctl.local.services.athena.statements.registry import Execution
 from etltctl.local.services.athena.statements.written_rows import ROWS, Rows, new_columns, rows_of
+from etltctl.local.services.athena.tables import no_table
 from etltctl.local.services.athena.written_files import place_of
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
+    from pyiceberg.table import Table
     from sqlglot import exp
+
+
+def iceberg_table_of(
+    execution: Execution, name: TableName, refusal: str, *permissions: str
+) -> tuple[Mapping[str, Any], Table]:
+    """Return a table of Iceberg that the caller may change, as the catalog describes it and as its metadata does.
+
+    Args:
+        execution: The statement.
+        name: The name in the statement.
+        refusal: What Athena says of a table of another format.
+        permissions: What the caller must hold on the table.
+
+    Raises:
+        QueryError: TABLE_NOT_FOUND if the caller may not know of such a table, NOT_SUPPORTED for another format.
+        AwsError: A permission is missing.
+    """
+    lake = execution.lake
+    described = lake.catalog.get_table(name.database, name.name)
+    if described is None or not lake.shows(name.database, described):
+        raise no_table(name)
+    if not is_iceberg(described):
+        raise QueryError("NOT_SUPPORTED", refusal)
+    require_library()
+    for permission in permissions:
+        lake.catalog.require(permission, name.database, name.name)
+    from etltctl.local.services.athena.iceberg.catalog import load
+
+    return described, load(name, lake.catalog, lake.directory)
 
 
 def create(execution: Execution) -> Answer:

@@ -11,12 +11,11 @@ from etltctl.local.services.athena.dialect.names import PATH
 from etltctl.local.services.athena.dialect.parsing import expression
 from etltctl.local.services.athena.dialect.trino_types import VARCHAR
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg, require_library
 from etltctl.local.services.athena.statements.clauses import QueryClauses
 from etltctl.local.services.athena.statements.hive import NOTHING
+from etltctl.local.services.athena.statements.iceberg_tables import iceberg_table_of
 from etltctl.local.services.athena.statements.registry import Execution, statement
 from etltctl.local.services.athena.statements.written_rows import rows_of_query
-from etltctl.local.services.athena.tables import no_table
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -54,21 +53,8 @@ def vacuum(execution: Execution) -> Answer:
 
 def _table(execution: Execution, name: TableName) -> Table:
     """Return a table of Iceberg that the caller may write again."""
-    lake = execution.lake
-    described = lake.catalog.get_table(name.database, name.name)
-    if described is None or not lake.shows(name.database, described):
-        raise no_table(name)
-    if not is_iceberg(described):
-        raise QueryError(
-            "NOT_SUPPORTED",
-            f"{name.database}.{name.name} is not a table of Iceberg: it has no files to rewrite",
-        )
-    require_library()
-    for permission in ("INSERT", "DELETE"):
-        lake.catalog.require(permission, name.database, name.name)
-    from etltctl.local.services.athena.iceberg.catalog import load
-
-    return load(name, lake.catalog, lake.directory)
+    refusal = f"{name.database}.{name.name} is not a table of Iceberg: it has no files to rewrite"
+    return iceberg_table_of(execution, name, refusal, "INSERT", "DELETE")[1]
 
 
 def _chosen(execution: Execution, name: TableName, table: Table, condition: str) -> set[str]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from etltctl.hive import escaped
+from etltctl.hive import escaped, is_iceberg
 from etltctl.local.services.athena.dialect import QueryError, TableName, Target, Type
 from etltctl.local.services.athena.dialect.casts import common_type
 from etltctl.local.services.athena.dialect.names import Output
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.sources.table import CatalogTable
 from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.clauses import QueryClauses

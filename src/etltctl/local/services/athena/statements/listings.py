@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from etltctl.hive import is_iceberg
 from etltctl.local.services.athena.dialect import TableName
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_definitions
 from etltctl.local.services.athena.statements.definitions import described_view
 from etltctl.local.services.athena.statements.hive import (

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from etltctl.hive import is_iceberg
 from etltctl.local.services.athena.dialect import MalformedQueryError, QueryError
 from etltctl.local.services.athena.engine import Answer
-from etltctl.local.services.athena.iceberg import is_iceberg
 from etltctl.local.services.athena.statements import iceberg_tables
 from etltctl.local.services.athena.statements.databases import DDL_TASK
 from etltctl.local.services.athena.statements.formats import Format
