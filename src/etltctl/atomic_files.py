@@ -16,7 +16,8 @@ def atomic_file(file: Path) -> Iterator[BinaryIO]:
 
     The bytes go to a file next to it, which takes its name in one step when the block ends without an error. Two
     writers never share that file, so the last one wins with a whole file. A process that is killed leaves at most a
-    hidden file that ends in `.new`.
+    hidden file that ends in `.new`. A link keeps pointing to its file, which gets the bytes. A device or a pipe gets
+    them directly, because a file must not take its place.
 
     Args:
         file: The file to write.
@@ -24,7 +25,12 @@ def atomic_file(file: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: The file cannot be written. What was there before is untouched.
     """
+    file = Path(os.path.realpath(file))
     file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and not file.is_file():
+        with file.open("wb") as stream:
+            yield stream
+        return
     written = file.with_name(f".{file.name}.{os.getpid()}-{get_ident()}.new")
     try:
         # The new file has the rights that the umask leaves, as one written in place would have.

@@ -31,3 +31,19 @@ def test_a_reader_of_the_old_file_still_reads_all_of_it(tmp_path: Path) -> None:
     with file.open() as reader:
         write_atomically(file, "second")
         assert reader.read() == "first"
+
+
+def test_a_link_keeps_pointing_to_its_file_which_gets_the_bytes(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_atomically(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_a_device_gets_the_bytes_and_stays_a_device(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(full, "too much")
+    assert full.is_char_device()

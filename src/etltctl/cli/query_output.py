@@ -100,6 +100,9 @@ class QueryOutput:
             stream.flush()
         except BrokenPipeError:
             end_for_no_reader()
+        except OSError as error:
+            place = self.file or "standard output"
+            raise EtltctlError(f"the result cannot be written to {place}: {error.strerror}") from error
 
     def _write_text(self, answer: Answer, console: Console) -> None:
         # A statement without a result, such as CREATE VIEW, has no columns to print.

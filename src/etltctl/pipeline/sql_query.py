@@ -139,7 +139,7 @@ class SqlQuery:
     def look_for(self, intended: Event) -> QueryExecution | None:
         """Return the execution of a start whose answer is not on record. Nothing is started.
 
-        Its statement writes to a place of its own, so that no other execution has the same one.
+        No other execution has the same statement, because each writes to another place.
 
         Args:
             intended: The event that was recorded before the start was sent.

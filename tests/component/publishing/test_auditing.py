@@ -111,11 +111,11 @@ def test_a_reconciliation_sees_the_new_versions_of_a_set_together(make: Make) ->
 
 def test_broken_rules_that_only_warn_are_reported_and_the_version_is_published(make: Make) -> None:
     small = make('rows = "evolve"\nmin_rows = 1\nnot_null = ["speed"]')
-    found: list[Violation] = []
-    lake = replace(small.lake, on_violation=found.append)
+    violations: list[Violation] = []
+    lake = replace(small.lake, on_violation=violations.append)
     (done,) = lake.publish({"gold.one": small.write("gold.one", "v1", GOOD)})
     assert list(done.warnings) == ["gold.one: speed is null (1)"]
-    assert [violation.name for violation in found] == ["speed is null"]
+    assert [violation.name for violation in violations] == ["speed is null"]
     # On record with the publish, since the settings may have other rules by the time that someone asks.
     assert list(done.rules) == ["min_rows", "speed is null"]
     facts = table_facts([done])["tables"]["gold.one"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -64,8 +65,15 @@ class Screen(io.StringIO):
 class Pipe(io.TextIOWrapper):
     """Standard output that leads to a program."""
 
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO())
+    def __init__(self, stream: io.BytesIO | None = None) -> None:
+        super().__init__(stream or io.BytesIO())
+
+
+class Full(io.BytesIO):
+    """A file on a disk that is full."""
+
+    def write(self, _: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_parquet_file_has_the_types_of_athenas_columns(answer: Answer, tmp_path: Path) -> None:
@@ -96,6 +104,11 @@ def test_parquet_without_a_reader_ends_well(answer: Answer) -> None:
         os.dup2(kept, 1)
         os.close(kept)
     assert ended.value.code == 0
+
+
+def test_parquet_on_a_full_disk_is_an_error_with_its_place(answer: Answer) -> None:
+    with pytest.raises(EtltctlError, match="cannot be written to standard output: No space left"):
+        QueryOutput.of(Console(Output.PARQUET, stdout=Pipe(Full())), None, None).write(answer)
 
 
 def test_parquet_is_refused_on_a_terminal_and_in_no_folder(tmp_path: Path) -> None:
