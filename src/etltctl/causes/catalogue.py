@@ -40,7 +40,7 @@ DATA: Mapping[str, str] = {
 }
 OTHER_DATA = (
     "No published version is overwritten. If the failure came between two publishes of one step, the tables published "
-    "before it stay published; `etltctl retry RUN` completes the rest."
+    "before it stay published; a retry completes the rest."
 )
 FLAGS = re.IGNORECASE | re.DOTALL | re.MULTILINE
 

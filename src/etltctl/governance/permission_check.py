@@ -140,6 +140,22 @@ def _is_registered(need: Need, locations: Mapping[str, Location], settings: Sett
 
 
 def _tables(resources: Iterable[Resource], catalog: Catalog) -> dict[Resource, TableView]:
-    databases = sorted({resource.database for resource in resources})
+    """Return those of the resources that are tables of the catalog, and the other tables of their databases."""
+    needed = sorted(set(resources), key=lambda resource: resource.key)
+    databases = sorted({resource.database for resource in needed})
     views = [table_view(name, table) for name in databases for table in catalog.tables(name)]
-    return {view.resource: view for view in views}
+    tables = {view.resource: view for view in views}
+    for resource in needed:
+        if resource not in tables and (view := _hidden_table(resource, catalog)):
+            tables[resource] = view
+    return tables
+
+
+def _hidden_table(resource: Resource, catalog: Catalog) -> TableView | None:
+    """Return a table that a list leaves out, as Glue does for a caller without any permission on it."""
+    database, name = resource.key[:2]
+    try:
+        described = catalog.table(database, name)
+    except AccessError:  # only a table that is there is refused
+        return TableView(database, name, ())
+    return table_view(database, described) if described else None

@@ -37,7 +37,7 @@ from support.governed import GovernedLake, arn, filter_data
         (
             "create_lf_tag",
             {"TagKey": "many", "TagValues": [str(n) for n in range(51)]},
-            "between 1 and 50|Between 1 and 50",
+            "between 1 and 50|less than or equal to 50",
         ),
         ("register_resource", {"ResourceArn": "arn:aws:s3:::x"}, "A role must be given"),
     ],

@@ -42,9 +42,9 @@ def test_a_run_is_drawn_live_and_leaves_the_same_record_as_in_a_log(workplace: W
         workplace.run("local", "down")
     for shown in (live, colourless):
         assert MOVEMENTS.search(shown)
-        assert {"to come", "small as a whole", "1 of 2"} <= set(
-            re.findall("to come|small as a whole|1 of 2", shown)
-        )
+        assert {"to come", "small as a whole"} <= set(re.findall("to come|small as a whole", shown))
+        # The last step may end before it is drawn.
+        assert re.search(r"\b[01] of 2\b", shown)
     assert COLOURS.search(live)
     assert not COLOURS.search(colourless)
     assert re.search(r"0:0\d +~0:0\d left|usual 0:0\d|~\d+:\d\d left", colourless), (

@@ -29,7 +29,13 @@ MASKS = (
     (r" +", " "),
 )
 # Commands that the session's lake has run already, with the arguments used there.
-AS_RUN = {"run mongodb": "run mongodb --run-id first-mongodb", "run api": "run api --run-id first-api"}
+AS_RUN = {
+    "run mongodb": "run mongodb --run-id first-mongodb",
+    "run api": "run api --run-id first-api",
+    "runs report": "runs report first-api",
+}
+# What a command that waits for long prints where no one watches. A terminal shows none of these lines.
+HEARTBEAT = re.compile(r"\S+ [A-Z_]+ \S+ for \d+:\d\d\b.*")
 BEGINS = "no run is called RUN yet: it begins now"  # the pages name no id, so one is passed
 OWN_SOURCE = "sync mongodb"
 FOLD = 12 * " "  # the indentation of the rest of a folded line; no line that a command prints has it
@@ -51,7 +57,7 @@ def masked(lines: list[str]) -> list[str]:
     """Return the lines without the parts that differ from run to run."""
     for pattern, word in MASKS:
         lines = [re.sub(pattern, word, line).strip() for line in lines]
-    return [line for line in lines if line != BEGINS]
+    return [line for line in lines if line != BEGINS and not HEARTBEAT.fullmatch(line)]
 
 
 def agree(shown: list[str], done: subprocess.CompletedProcess[str]) -> bool:

@@ -78,7 +78,7 @@ def test_a_job_whose_start_is_interrupted_is_stopped_or_detached(
     with held(slow, "StartJobRun", "after", *command) as process:
         process.send_signal(ended_by)
         assert process.wait(MET_WITHIN_S) == code
-    assert ("stopped jr_" if policy == "stop" else "goes on") in errors_of(slow)
+    assert ("stopped jr_" if policy == "stop" else "Detached. Follow it:") in errors_of(slow)
     assert glue_states(slow, run_id) == [state]
     kinds = [event["type"] for event in slow.events(run_id)]
     decided = "remote.stopped" if policy == "stop" else "remote.detached"
