@@ -78,9 +78,9 @@ def test_nulls_sort_last_in_both_directions(athena: AthenaService) -> None:
         ),
         (
             "optimize days rewrite data using bin_pack",
-            "NOT_SUPPORTED: the embedded Athena does not model OPTIMIZE",
+            "NOT_SUPPORTED: gold.days is not a table of Iceberg",
         ),
-        ("vacuum days", "NOT_SUPPORTED: the embedded Athena does not model VACUUM"),
+        ("vacuum days", "NOT_SUPPORTED: gold.days is not a table of Iceberg"),
     ],
 )
 def test_a_query_that_cannot_run_fails_in_athena_s_words(athena: AthenaService, sql: str, words: str) -> None:
@@ -121,5 +121,7 @@ def test_nested_values_are_written_as_athena_writes_them() -> None:
     ["read_parquet('s3/lake/**/*.parquet')", "read_text('/etc/passwd')", "duckdb_settings()", "range(3)"],
 )
 def test_no_table_function_reads_past_the_catalog(athena: AthenaService, table: str) -> None:
-    assert reason(athena, f"select * from {table}").startswith("REFUSED: line 1:")
-    assert "FUNCTION_NOT_FOUND" in reason(athena, f"with t as (select * from {table}) select count(*) from t")
+    # By the grammar, or as a function that Trino does not have.
+    refused = ("REFUSED: line 1:", "FUNCTION_NOT_FOUND: line 1:")
+    assert reason(athena, f"select * from {table}").startswith(refused)
+    assert reason(athena, f"with t as (select * from {table}) select count(*) from t").startswith(refused)
