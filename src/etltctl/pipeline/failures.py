@@ -95,7 +95,8 @@ def failure_class(reason: str, code: str = "") -> type[EtltctlError]:
     exit_code = catalogue().get(code, UNKNOWN).exit_code
     if REFUSAL.search(reason):
         return AccessError
-    return CLASSES[exit_code]
+    # Exit code 130 belongs to the command that was interrupted, not to one that reads of it later.
+    return CLASSES.get(exit_code, RunFailedError)
 
 
 def require_success(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> None:
