@@ -94,7 +94,7 @@ def test_an_input_that_does_not_fit_is_refused_before_anything_is_stored(
 def test_a_form_without_its_fields_is_refused_as_xml(server: Served) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = sent(server, "sts", b"Action=AssumeRole", **form)
-    assert (status, "<Code>ValidationException</Code>" in text) == (400, True)
+    assert (status, "<Code>ValidationError</Code>" in text) == (400, True)
 
 
 def test_cloudformation_is_refused_and_not_passed_to_moto(server: Served) -> None:

@@ -28,13 +28,13 @@ def read(path: Path) -> str:
 
 
 def test_a_run_that_succeeded_has_a_report_below_the_state(place: Place) -> None:
-    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "good")))
-    run_pipeline("often", place.settings, RunOptions("good"))
-    report = make_report("good", place.settings, lambda: nullcontext(place.settings))
-    assert report.path == Path(place.settings.state) / "reports" / "good.html"
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "reported")))
+    run_pipeline("often", place.settings, RunOptions("reported"))
+    report = make_report("reported", place.settings, lambda: nullcontext(place.settings))
+    assert report.path == Path(place.settings.state) / "reports" / "reported.html"
     assert report.size == report.path.stat().st_size
     text = read(report.path)
-    assert "Run good succeeded" in text
+    assert "Run reported succeeded" in text
     assert "glue:often (started)" in text
     assert "bronze.api_races" in text
 
