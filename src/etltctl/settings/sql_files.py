@@ -47,11 +47,17 @@ def read_query(settings: Settings, name: str) -> str:
 def with_tables(query: str, name_of: Callable[[str], str]) -> str:
     """Return the query with each `{layer.table}` replaced by the table's name at Athena.
 
+    Braces in a text, a quoted name or a comment stay as they are.
+
     Args:
         query: The query, which has no problem.
         name_of: Returns the name by which a query reads a table.
     """
-    return NAMED_TABLE.sub(lambda named: name_of(named[1]), query)
+    parts, end = [], 0
+    for named in NAMED_TABLE.finditer(_without_opaque(query)):
+        parts += [query[end : named.start()], name_of(named[1])]
+        end = named.end()
+    return "".join([*parts, query[end:]])
 
 
 def digest_of(query: str) -> str:
@@ -87,7 +93,7 @@ def _unknown_tables(settings: Settings, name: str, query: str) -> Iterator[str]:
     """Yield the place and the fault of each `{layer.table}` that the settings of the query do not name."""
     reads = settings.sql[name].reads
     first: dict[str, re.Match[str]] = {}
-    for named in NAMED_TABLE.finditer(query):
+    for named in NAMED_TABLE.finditer(_without_opaque(query)):
         first.setdefault(named[1], named)
     for named in first.values():
         if named[1] not in reads:

@@ -27,7 +27,7 @@ from etltctl.settings import Settings, load_settings
 from etltctl.settings.checks import TableRules
 from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.doubts import doubts
-from etltctl.settings.sql_files import query_problems, read_query
+from etltctl.settings.sql_files import query_problems, read_query, with_tables
 
 STEP = Step("sql", "calm")
 CALM = """
@@ -114,6 +114,14 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 def test_the_semicolon_at_the_end_goes_and_every_character_keeps_its_place(tmp_path: Path) -> None:
     assert read_query(project(tmp_path, "select 1\n;\n-- end"), "calm") == "select 1\n \n-- end"
+
+
+def test_braces_in_texts_and_comments_name_no_table(tmp_path: Path) -> None:
+    query = "select '{gold.nope}' as n, \"{c}\" -- {gold.nope}\nfrom {silver.weather_observation} /* {a.b} */"
+    assert problems(tmp_path, query) == []
+    assert with_tables(query, lambda table: table.upper()) == query.replace(
+        "{silver.weather_observation}", "SILVER.WEATHER_OBSERVATION"
+    )
 
 
 def test_a_run_config_validate_and_the_doctor_name_the_same_fault(tmp_path: Path) -> None:
