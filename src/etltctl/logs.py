@@ -32,7 +32,7 @@ LATEST_MS = 253_402_300_799_000  # the last second that Python can name
 
 
 # A stream is called after the job run, or after the job run and the process that writes to it.
-OF_A_PROCESS = re.compile(r"jr_\w+-(?P<process>\w+)$")
+OF_A_PROCESS = re.compile(r"jr_\w+-(?P<process>[\w-]+)$")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LogLine:
 
     @property
     def executor(self) -> str:
-        """The executor that wrote the line, by its number; empty for the driver, whose stream may have no name."""
+        """The executor that wrote the line, as its stream names it; empty for the driver."""
         of = OF_A_PROCESS.match(self.stream)
         return of["process"] if of and of["process"] != "driver" else ""
 

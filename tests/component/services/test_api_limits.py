@@ -22,6 +22,7 @@ from etltctl.glue import Glue
 from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
+from etltctl.pipeline.sql_query import execution_of
 from etltctl.result_columns import Column
 from support.served import Served, remember_runs, serve
 
@@ -125,6 +126,7 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     for ask in (athena.columns, lambda query: list(athena.rows(query, [Column("n", "int")]))):
         with suppress(EtltctlError):  # there is no such query
             ask("00000000-0000-4000-8000-000000000000")
+    assert execution_of(athena, "select 'never started'") is None
     assert {name: beyond for name, beyond in sent.items() if beyond} == {}
     paging = {"lakeformation:SearchTablesByLFTags", "lakeformation:ListPermissions", "glue:GetJobRuns",
               "athena:GetQueryResults", "logs:GetLogEvents", "cloudtrail:LookupEvents",
@@ -152,6 +154,7 @@ def test_every_paged_call_in_the_code_is_tested_above() -> None:
         ("glue.py", "MaxResults"), ("inspection.py", "MaxKeys"), ("inspection.py", "MaxResults"),
         ("inspection.py", "PageSize"),
         ("inspection.py", "limit"), ("lakeformation.py", "MaxResults"), ("logs.py", "limit"),
+        ("pipeline/sql_query.py", "MaxResults"),
     }  # fmt: skip
 
 
