@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from support.tallies import TallyTables
@@ -63,6 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
         WITNESS, "true"
     )  # and refuses a call that the real service would not accept or make
     config.option.hypothesis_seed = str(seed)
+    # No test judges by time: a busy machine would fail a property that holds.
+    untimed = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    hypothesis.settings.register_profile("untimed", untimed)
+    hypothesis.settings.load_profile("untimed")
     config.pluginmanager.register(SkipGate(), "skip-gate")
     config.pluginmanager.register(TallyTables(), "tally-tables")
 
