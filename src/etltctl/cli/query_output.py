@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import get_terminal_size
@@ -80,14 +80,13 @@ class QueryOutput:
             UsageError: The answer has no columns, or a value that Parquet cannot hold.
             EtltctlError: The file cannot be written.
         """
-        if self.file is not None:
-            with self._opened(self.file) as stream:
-                self._write(answer, stream)
-            self.console.say(f"wrote {self.file}")
-        elif self.console.output is Output.PARQUET:
-            self._write(answer, self.console.stdout.buffer)  # the bytes below the text
-        else:
+        if self.file is None and self.console.output is not Output.PARQUET:
             self._write_text(answer, self.console)
+            return
+        with self._opened() as stream:
+            self._write(answer, stream)
+        if self.file is not None:
+            self.console.say(f"wrote {self.file}")
 
     def _write(self, answer: Answer, stream: BinaryIO) -> None:
         if self.console.output is not Output.PARQUET:
@@ -100,9 +99,6 @@ class QueryOutput:
             stream.flush()
         except BrokenPipeError:
             end_for_no_reader()
-        except OSError as error:
-            place = self.file or "standard output"
-            raise EtltctlError(f"the result cannot be written to {place}: {error.strerror}") from error
 
     def _write_text(self, answer: Answer, console: Console) -> None:
         # A statement without a result, such as CREATE VIEW, has no columns to print.
@@ -112,12 +108,14 @@ class QueryOutput:
         )
 
     @contextmanager
-    def _opened(self, file: Path) -> Iterator[BinaryIO]:
+    def _opened(self) -> Iterator[BinaryIO]:
+        place = self.file or "standard output"
         try:
-            with atomic_file(file) as stream:
+            # Of standard output the bytes below the text.
+            with atomic_file(self.file) if self.file else nullcontext(self.console.stdout.buffer) as stream:
                 yield stream
         except OSError as error:
-            raise EtltctlError(f"the result cannot be written to {file}: {error.strerror}") from error
+            raise EtltctlError(f"the result cannot be written to {place}: {error.strerror}") from error
 
 
 def _by_ending(file: Path) -> Output:
