@@ -36,8 +36,9 @@ Event = Mapping[str, Any]
 
 @dataclass
 class Ledger:
-    """The event stream of one run. `listen` is called with every event as it is written.
+    """The event stream of one run.
 
+    `listen` is called with every event as it is written, and `observe` with all events so far, the new one last.
     `is_lost` returns whether another process drives the run now. From then on nothing is written, and so nothing done.
     """
 
@@ -46,6 +47,7 @@ class Ledger:
     env: str
     listen: Callable[[Event], None] | None = None
     is_lost: IsLost = lambda: False
+    observe: Callable[[Sequence[Event]], None] | None = None
     _events: list[Event] = field(default_factory=list)
     _read: int = -1
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -95,7 +97,10 @@ class Ledger:
             # written by then.
             self.store.add(self.run_id, compose)
             self._events.append(event)
+            events = tuple(self._events)
         self._notify(event)
+        if self.observe is not None:
+            self.observe(events)
 
     def catch_up(self) -> None:
         """Read what other processes have written since, if the store answers."""

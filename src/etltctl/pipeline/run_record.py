@@ -17,10 +17,11 @@ from etltctl.errors import (
     command,
 )
 from etltctl.ledger import Ledger
+from etltctl.observers import Observation, observed
 from etltctl.pipeline.failure_cause import error_facts, hide_secrets, name_cause, recorded_cause
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
-from etltctl.pipeline.kinds import kind_of, steps
+from etltctl.pipeline.kinds import kind_of, lineage_of, steps
 from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
@@ -45,9 +46,21 @@ def driven(services: Services, options: RunOptions, name: str) -> Iterator[Ledge
         DrivenElsewhereError: Another process drives the run.
     """
     run_id = RunId(options.run_id).safe or new_run_id(name)
-    with services.store.lease(run_id) as is_lost:
+    # Around the lease: another process may drive the run while this one sends its last deliveries.
+    with observed(observation_of(services, run_id)) as observe, services.store.lease(run_id) as is_lost:
         # Read under the lease: the process that drove the run before has written its last event.
-        yield Ledger(services.store, run_id, services.settings.env, options.on_event, is_lost)
+        yield Ledger(services.store, run_id, services.settings.env, options.on_event, is_lost, observe)
+
+
+def observation_of(services: Services, run_id: str) -> Observation:
+    """Return what observers may ask about a run.
+
+    Args:
+        services: The services.
+        run_id: The run's id.
+    """
+    settings = services.settings
+    return Observation(run_id, settings, services.aws, lambda step: lineage_of(Step.parse(step), settings))
 
 
 @contextmanager
