@@ -12,9 +12,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etltctl.history import summaries
+from etltctl.history import RunFilter, summaries
 from etltctl.ledger import VERSION_LINE
-from etltctl.run_summaries import RunFilter
 from etltctl.settings import Settings, load_settings
 
 RUNS = 10_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from etltctl import errors
-from etltctl.error_documents import code_of
+from etltctl.console.error_documents import code_of
 from etltctl.errors import EtltctlError, ExitCode
 from etltctl.settings.schema import DIALECT, settings_schema
 from generate.result_shapes import DOCUMENTS, ROWS

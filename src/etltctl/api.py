@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
+    from etltctl.athena.columns import Column
     from etltctl.pipeline import PipelineResult, RunOptions, StepResult
-    from etltctl.result_columns import Column
     from etltctl.settings import Settings
 
 
@@ -48,8 +48,8 @@ class QueryResult:
         Raises:
             UsageError: A column has a value that its type of Arrow cannot hold, such as a date after the year 9999.
         """
-        from etltctl.arrow_results import arrow_table
-        from etltctl.result_columns import Column
+        from etltctl.athena.arrow_results import arrow_table
+        from etltctl.athena.columns import Column
         from etltctl.tabulating import distinct
 
         described = self.described or tuple(Column(name, "") for name in self.columns)
@@ -66,7 +66,7 @@ class QueryResult:
             ConfigurationError: pandas is not installed.
             UsageError: As for `arrow`.
         """
-        from etltctl.arrow_results import data_frame
+        from etltctl.athena.arrow_results import data_frame
 
         return data_frame(self.arrow())
 

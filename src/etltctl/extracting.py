@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.athena import Athena
+from etltctl.athena.unload import unload_sql
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.errors import (
@@ -26,7 +27,6 @@ from etltctl.publishing import ROWS, VERSION, command_writing
 from etltctl.runs import QueryExecution
 from etltctl.s3 import S3, S3Object, read_footers
 from etltctl.tableau import Target, hyper_types, repoint, write_extract
-from etltctl.unload import unload_sql
 from etltctl.values import S3Location, TableName, quoted_name
 
 if TYPE_CHECKING:

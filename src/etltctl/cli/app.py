@@ -23,9 +23,8 @@ from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
 from etltctl.cli.session import Session
-from etltctl.console import Console, is_terminal
+from etltctl.console import Console, Output, is_terminal
 from etltctl.errors import Command, DetachedError, EtltctlError, ExitCode, NextStep
-from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from etltctl.cli.completion import current_shell
+from etltctl.console import Output
 from etltctl.errors import UsageError, command
-from etltctl.layouts import Output
 
 # Flags that mean the same everywhere; they are accepted before and after the command.
 VALUE_FLAGS = frozenset({"-c", "--config", "-e", "--env", "-o", "--output", "--events"})

@@ -119,7 +119,7 @@ def query(
 @app.command("tables")
 def tables(context: typer.Context) -> None:
     """List the tables of the lake. Each has its layer, rows, version and the time it was last published."""
-    from etltctl.lake_tables import list_tables
+    from etltctl.querying import list_tables
 
     session: Session = context.obj
     with session.connected() as settings:
@@ -134,7 +134,7 @@ def describe(
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
 ) -> None:
     """Show a table's columns, partitions and published versions."""
-    from etltctl.lake_tables import describe_table
+    from etltctl.querying import describe_table
 
     session: Session = context.obj
     with session.connected() as settings:

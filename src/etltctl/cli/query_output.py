@@ -11,9 +11,8 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, BinaryIO
 
 from etltctl.atomic_files import atomic_file
-from etltctl.console import Console, end_for_no_reader
+from etltctl.console import Console, Output, end_for_no_reader
 from etltctl.errors import EtltctlError, NextStep, UsageError
-from etltctl.layouts import Output
 
 if TYPE_CHECKING:
     from etltctl.querying import Answer

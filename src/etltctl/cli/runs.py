@@ -57,8 +57,7 @@ def list_runs(
     until: Annotated[str, typer.Option("--until", help="Started earlier, in the same way.")] = "",
 ) -> None:
     """List the newest runs and how they ended. Names those that a process still drives. Asks no service."""
-    from etltctl.history import summaries
-    from etltctl.run_summaries import RunFilter
+    from etltctl.history import RunFilter, summaries
 
     session: Session = context.obj
     run_filter = RunFilter(status or (), pipeline, since, until)

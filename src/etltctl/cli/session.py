@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.cli.progress import STDOUT, RunProgress, drawn_run, event_stream
-from etltctl.console import Console
+from etltctl.console import Console, Output
 from etltctl.errors import DetachedError, EtltctlError, NextStep, UsageError, command
-from etltctl.layouts import Output
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ class Session:
 
     def _durations(self, settings: Settings) -> Mapping[str, Sequence[float]]:
         """Return how long the steps of earlier runs took; none if that is not known."""
-        from etltctl.durations import step_seconds
+        from etltctl.history.durations import step_seconds
 
         if self.console.quiet:
             return {}

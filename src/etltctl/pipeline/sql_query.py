@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etltctl.athena.unload import reordered, unload_sql
 from etltctl.aws import translated
 from etltctl.errors import (
     RETRY,
@@ -26,7 +27,6 @@ from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import PARQUET
 from etltctl.settings.sql_files import digest_of, read_query, with_tables
-from etltctl.unload import reordered, unload_sql
 from etltctl.values import S3Location, layer_of
 
 MOST_LISTED = 50  # executions of a listing, each of which costs a request

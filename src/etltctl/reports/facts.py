@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, lost_events
-from etltctl.run_summaries import RunSummary, summary_of
 from etltctl.runs import Outcome
 from etltctl.values import layer_of
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from etltctl.atomic_files import write_atomically
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
 from etltctl.history import Having, find_run
-from etltctl.lake_tables import list_tables
 from etltctl.pipeline import RunId
+from etltctl.querying import list_tables
 from etltctl.reports.facts import RunFacts, facts_of
 from etltctl.reports.page import page
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn

@@ -11,7 +11,7 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import BlockedError
-from etltctl.lake_tables import describe_table, list_tables
+from etltctl.querying import describe_table, list_tables
 from support.lakes import SmallLake
 from support.served import Served
 

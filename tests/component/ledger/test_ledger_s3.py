@@ -10,9 +10,9 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError
+from etltctl.history.run_list import RunFilter, list_runs
 from etltctl.ledger import Ledger, S3Store, read_events
 from etltctl.ledger.leases import LeaseObject, _owner
-from etltctl.run_summaries import RunFilter, list_runs
 from etltctl.waiting import Waiter
 from support.served import Served, wait_until
 

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 from etltctl.aws import Aws
 from etltctl.cli.log_spool import LogSpool
 from etltctl.console import Console
-from etltctl.layouts import Output
+from etltctl.console.layouts import Output
 from etltctl.logs import MOST_KNOWN, OVERLAP_MS, ErrorLines, LogLine, Logs
 from etltctl.runs import JobRun
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from etltctl.aws import Aws
-from etltctl.lake_tables import describe_table
+from etltctl.querying import describe_table
 from support.lakes import SmallLake
 from support.served import Served
 

@@ -18,7 +18,7 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import AlreadyRunningError, BlockedError, EtltctlError
-from etltctl.lake_tables import describe_table
+from etltctl.querying import describe_table
 from etltctl.waiting import Waiter
 from support.lakes import SmallLake, publish_with_kills
 from support.served import Served

@@ -13,8 +13,7 @@ import pytest
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.errors import BudgetError, RunFailedError, UsageError
-from etltctl.lake_tables import list_tables
-from etltctl.querying import literal, run_query
+from etltctl.querying import list_tables, literal, run_query
 from support.lakes import SmallLake
 from support.served import Served
 

@@ -20,8 +20,8 @@ import etltctl
 from etltctl.aws import Aws
 from etltctl.cli.query_output import QueryOutput
 from etltctl.console import Console
+from etltctl.console.layouts import Output
 from etltctl.errors import ConfigurationError, EtltctlError, UsageError
-from etltctl.layouts import Output
 from etltctl.querying import Answer, run_query
 from support.lakes import SmallLake
 from support.served import Served
@@ -219,8 +219,8 @@ def test_a_query_of_the_embedded_engine_costs_nothing(small: SmallLake) -> None:
     [("2026-01-31 12:00:00.000 America/Bogota", 17), ("2026-01-31 12:00:00.000 +02:00", 10)],
 )
 def test_a_time_with_a_zone_is_an_instant(text: str, hour: int) -> None:
-    from etltctl.arrow_results import arrow_table
-    from etltctl.result_columns import Column
+    from etltctl.athena.arrow_results import arrow_table
+    from etltctl.athena.columns import Column
 
     column = Column("at", "timestamp with time zone")
     assert arrow_table([column], ["at"], [(text,)])["at"][0].as_py() == datetime(

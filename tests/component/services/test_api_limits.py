@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 import etltctl
 from etltctl.athena import Athena
+from etltctl.athena.columns import Column
 from etltctl.aws import Aws
 from etltctl.catalog import Catalog, Partitions, Table
 from etltctl.cloudtrail import CloudTrail
@@ -23,7 +24,6 @@ from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
 from etltctl.pipeline.sql_query import execution_of
-from etltctl.result_columns import Column
 from support.served import Served, remember_runs, serve
 
 SOURCES = Path(etltctl.__file__).parent

@@ -16,10 +16,10 @@ import pytest
 from etltctl.cli.progress import RunProgress, drawn_run
 from etltctl.cli.run_state import RunState
 from etltctl.console import Console, is_terminal
-from etltctl.durations import step_seconds
+from etltctl.console.heartbeat import INTERVAL_S, beat_until_ended
+from etltctl.console.layouts import Output
 from etltctl.errors import DetachedError, NextStep, command
-from etltctl.heartbeat import INTERVAL_S, beat_until_ended
-from etltctl.layouts import Output
+from etltctl.history.durations import step_seconds
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.local.kernel.processes import wait_until
 from etltctl.runs import SyncJob

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import UsageError
-from etltctl.history import summaries
+from etltctl.history import RunFilter, summaries
 from etltctl.ledger import DiskStore, Ledger, StoredRun
 from etltctl.ledger.leases import is_alive
-from etltctl.run_summaries import RunFilter
 from etltctl.runs import Outcome
 from etltctl.settings import Settings, load_settings
 from support.recorded_runs import started_run
@@ -138,7 +137,7 @@ def test_a_store_without_kept_summaries_is_read_to_a_limit(
     for number in range(7):
         start(store, f"r{number}").append("run.finished", outcome="succeeded", seconds=1.0)
     monkeypatch.setattr(DiskStore, "index", None)
-    monkeypatch.setattr("etltctl.run_summaries.MOST_READ", 5)
+    monkeypatch.setattr("etltctl.history.run_list.MOST_READ", 5)
     run_list = summaries(settings, 99, RunFilter(outcomes=["failed"]))
     assert (run_list.runs, run_list.unread) == ((), 2)
     assert summaries(settings, 3).unread == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import NextStep, RunFailedError
-from etltctl.refused_queries import step_after_failure, step_after_no_role
+from etltctl.querying.refusals import step_after_failure, step_after_no_role
 from etltctl.settings import Settings, load_settings
 
 NO_COLUMN = "query FAILED: COLUMN_NOT_FOUND: line 1:8: Column 'n' cannot be resolved"

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from etltctl.athena.columns import Column
 from etltctl.errors import ConfigurationError, EtltctlError, UsageError, install
-from etltctl.result_columns import Column
 
 if TYPE_CHECKING:
     import pandas

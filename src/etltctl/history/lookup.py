@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, Parameter, UsageError, command
+from etltctl.history.run_list import RunFilter, RunList, list_runs, summary_of
 from etltctl.ledger import Event, Store, open_store, read_events
-from etltctl.run_summaries import RunFilter, RunList, list_runs, summary_of
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-ACTUAL, ESTIMATED = "actual", "estimated"
 MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 
@@ -41,7 +39,7 @@ HAS: dict[Having, Callable[[Event], object]] = {
 
 def events_so_far(settings: Settings, run_id: str) -> list[Event]:
     """Return the events of a run, oldest first; none of a run that does not exist."""
-    return read_events(_store(settings), run_id)
+    return read_events(store_of(settings), run_id)
 
 
 def summaries(
@@ -58,7 +56,7 @@ def summaries(
     Raises:
         UsageError: A time of `run_filter` is not valid.
     """
-    return list_runs(_store(settings), limit, run_filter or RunFilter(), now or datetime.now(UTC))
+    return list_runs(store_of(settings), limit, run_filter or RunFilter(), now or datetime.now(UTC))
 
 
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
@@ -72,7 +70,7 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
     Raises:
         UsageError: There is no such run, or more than one.
     """
-    store = _store(settings)
+    store = store_of(settings)
     ids = store.run_ids()
     if not run_id:
         return _newest(store, ids, having, settings)
@@ -109,7 +107,7 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
     """
     if run_id:
         return find_run(settings, run_id)
-    store = _store(settings)
+    store = store_of(settings)
     latest: list[Event] = []
     for known in reversed(store.run_ids()):
         with suppress(UsageError):  # a run that a later etltctl wrote
@@ -140,7 +138,7 @@ def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> s
         UsageError: No run has this id, or more than one; or the id of a new run is taken. A run that begins by
             mistake would pay for its work again.
     """
-    ids = _store(settings).run_ids()
+    ids = store_of(settings).run_ids()
     if is_new:
         if taken := [known for known in ids if known == run_id or _is_short_for(run_id, known)]:
             short = (
@@ -196,64 +194,6 @@ def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings
     raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a group of remote runs cost.
-
-    Attributes:
-        key: What is summed by: a pipeline, a step or a day.
-        env: The environment.
-        number: How many job runs and queries they are.
-        usd: US dollars.
-        basis: `actual` if the services reported it, `estimated` if it is what earlier runs of the same job cost: a job
-            run that still goes on, or whose cost its service never reported.
-    """
-
-    key: str
-    env: str
-    number: int
-    usd: float
-    basis: str
-
-
-def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> list[Cost]:
-    """Sum what runs cost, the dearest first.
-
-    Args:
-        settings: The settings, which say where the runs are kept.
-        by: What to sum by: `pipeline`, `step` or `day`.
-        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
-    """
-    store = _store(settings)
-    sums: dict[tuple[str, str, str], tuple[int, float]] = {}
-    for run_id in store.run_ids():
-        try:
-            events = read_events(store, run_id)
-        except UsageError:
-            continue  # a later etltctl wrote it; `runs list` says so
-        for event, basis in _costs_of(events):
-            keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
-            group = (keys[by], str(event.get("env", "")), basis)
-            number, usd = sums.get(group, (0, 0.0))
-            sums[group] = (number + 1, usd + (0.0 if group[1] in unbilled else event["usd"]))
-    rows = [Cost(key, env, number, round(usd, 4), basis) for (key, env, basis), (number, usd) in sums.items()]
-    return sorted(rows, key=lambda cost: -cost.usd)
-
-
-def _costs_of(events: Sequence[Event]) -> list[tuple[Event, str]]:
-    """Return every event with a cost that counts, and its basis."""
-    counted: list[tuple[Event, str]] = []
-    estimates: dict[str, Event] = {}
-    for event in events:
-        if event["type"] == "cost.estimate" and "usd" in event:
-            estimates[event["step"]] = event
-        elif event["type"] == "cost.actual":
-            # The actual cost takes the place of what was expected before the start.
-            estimates.pop(event["step"], None)
-            counted.append((event, ACTUAL))
-    started = {event["step"] for event in events if event["type"] == "remote.started"}
-    return counted + [(event, ESTIMATED) for step, event in estimates.items() if step in started]
-
-
-def _store(settings: Settings) -> Store:
+def store_of(settings: Settings) -> Store:
+    """Return where the events of the runs are kept."""
     return open_store(settings.state, Aws.from_settings(settings))

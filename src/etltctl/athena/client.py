@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from etltctl.answers import answered_at
+from etltctl.athena.columns import Column, cells_of
 from etltctl.aws import Aws, translated
 from etltctl.errors import (
     AccessError,
@@ -22,7 +23,6 @@ from etltctl.errors import (
     bounded,
     command,
 )
-from etltctl.result_columns import Column, cells_of
 from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from etltctl.console.heartbeat import INTERVAL_S, heartbeat
+from etltctl.console.layouts import Output
 from etltctl.errors import Command, NextStep
-from etltctl.heartbeat import INTERVAL_S, heartbeat
-from etltctl.layouts import Output
 from etltctl.tabulating import printable
 
 NEXT_TO_TEXT = 11  # columns of the spinner, the clock and the gaps on the live line

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from etltctl.aws import Aws
 from etltctl.errors import UsageError
-from etltctl.ledger import Event, open_store, read_events
+from etltctl.history.lookup import store_of
+from etltctl.ledger import Event, read_events
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -22,7 +22,7 @@ def step_seconds(settings: Settings, *, limit: int = LEARNS_FROM_RUNS) -> dict[s
         settings: The settings, which say where the runs are kept.
         limit: How many runs are read at most.
     """
-    store = open_store(settings.state, Aws.from_settings(settings))
+    store = store_of(settings)
     seconds: dict[str, list[float]] = {}
     for run_id in store.run_ids()[-limit:]:
         with suppress(UsageError):  # a run that a later etltctl wrote

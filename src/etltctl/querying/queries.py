@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from etltctl.athena import Athena, cost_usd
+from etltctl.athena.columns import Column
 from etltctl.aws import Aws
 from etltctl.errors import AccessError, NextStep, Parameter, RunFailedError, UsageError, command
-from etltctl.lake_tables import list_tables
-from etltctl.refused_queries import cause_of_query, step_after_failure, step_after_no_role
-from etltctl.result_columns import Column
+from etltctl.querying.refusals import cause_of_query, step_after_failure, step_after_no_role
+from etltctl.querying.tables import list_tables
 from etltctl.runs import QueryExecution, Verb
 from etltctl.tabulating import distinct, money_text
 from etltctl.values import quoted_text
@@ -58,7 +58,7 @@ class Answer:
         Raises:
             UsageError: The result has no columns, or a value that its type in Parquet cannot hold.
         """
-        from etltctl.arrow_results import write_parquet
+        from etltctl.athena.arrow_results import write_parquet
 
         if not self.columns:
             raise UsageError("the statement ran, but it has no result to write as Parquet")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from etltctl.error_documents import error_document, plain_error_document
+from etltctl.console.error_documents import error_document, plain_error_document
+from etltctl.console.layouts import Output, laid_out
+from etltctl.console.terminal import Advice, Progress, Terminal, is_terminal
 from etltctl.errors import ConfigurationError, DetachedError, EtltctlError, ExitCode, NextStep, bounded
-from etltctl.layouts import Output, laid_out
 from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
-from etltctl.terminal import Advice, Progress, Terminal, is_terminal
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine

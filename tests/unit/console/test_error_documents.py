@@ -16,6 +16,7 @@ from etltctl import errors
 from etltctl.cli.arguments import named_output
 from etltctl.cli.hints import Hints
 from etltctl.console import Console
+from etltctl.console.layouts import Output
 from etltctl.errors import (
     ConfigurationError,
     EtltctlError,
@@ -25,7 +26,6 @@ from etltctl.errors import (
     ServiceError,
     command,
 )
-from etltctl.layouts import Output
 from support import forked
 from support.workplace import ETLTCTL
 

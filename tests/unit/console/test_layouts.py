@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from etltctl.console import Console
-from etltctl.layouts import Output, markdown_lines, vertical
+from etltctl.console.layouts import Output, markdown_lines, vertical
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

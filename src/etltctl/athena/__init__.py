@@ -1,0 +1,5 @@
+"""The client of Athena: query executions, their results, and what they cost."""
+
+from etltctl.athena.client import Athena, cost_usd
+
+__all__ = ["Athena", "cost_usd"]

@@ -1,0 +1,75 @@
+"""What the remote runs of earlier runs cost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etltctl.errors import UsageError
+from etltctl.history.lookup import store_of
+from etltctl.ledger import Event, read_events
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+ACTUAL, ESTIMATED = "actual", "estimated"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a group of remote runs cost.
+
+    Attributes:
+        key: What is summed by: a pipeline, a step or a day.
+        env: The environment.
+        number: How many job runs and queries they are.
+        usd: US dollars.
+        basis: `actual` if the services reported it, `estimated` if it is what earlier runs of the same job cost: a job
+            run that still goes on, or whose cost its service never reported.
+    """
+
+    key: str
+    env: str
+    number: int
+    usd: float
+    basis: str
+
+
+def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> list[Cost]:
+    """Sum what runs cost, the dearest first.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        by: What to sum by: `pipeline`, `step` or `day`.
+        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
+    """
+    store = store_of(settings)
+    sums: dict[tuple[str, str, str], tuple[int, float]] = {}
+    for run_id in store.run_ids():
+        try:
+            events = read_events(store, run_id)
+        except UsageError:
+            continue  # a later etltctl wrote it; `runs list` says so
+        for event, basis in _costs_of(events):
+            keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
+            group = (keys[by], str(event.get("env", "")), basis)
+            number, usd = sums.get(group, (0, 0.0))
+            sums[group] = (number + 1, usd + (0.0 if group[1] in unbilled else event["usd"]))
+    rows = [Cost(key, env, number, round(usd, 4), basis) for (key, env, basis), (number, usd) in sums.items()]
+    return sorted(rows, key=lambda cost: -cost.usd)
+
+
+def _costs_of(events: Sequence[Event]) -> list[tuple[Event, str]]:
+    """Return every event with a cost that counts, and its basis."""
+    counted: list[tuple[Event, str]] = []
+    estimates: dict[str, Event] = {}
+    for event in events:
+        if event["type"] == "cost.estimate" and "usd" in event:
+            estimates[event["step"]] = event
+        elif event["type"] == "cost.actual":
+            # The actual cost takes the place of what was expected before the start.
+            estimates.pop(event["step"], None)
+            counted.append((event, ACTUAL))
+    started = {event["step"] for event in events if event["type"] == "remote.started"}
+    return counted + [(event, ESTIMATED) for step, event in estimates.items() if step in started]
