@@ -11,17 +11,15 @@ from typing import Any
 
 from etltctl.answers import answered_at
 from etltctl.athena.columns import Column, cells_of
+from etltctl.athena.executions import HINTS, cost_usd, grammar_complaint, query_execution_of
 from etltctl.aws import Aws, translated
 from etltctl.errors import (
     AccessError,
     BudgetError,
-    Hint,
     NextStep,
     Parameter,
     RunFailedError,
     ServiceError,
-    bounded,
-    command,
 )
 from etltctl.runs import QueryExecution, State, Verb
 from etltctl.waiting import Waiter
@@ -30,21 +28,7 @@ PAGE_ROWS = 1000
 TRIES = 3  # of a query that fails because of a fault in Athena
 LEFT_BEHIND = 20  # failed executions that earlier tries of the same run may have left
 ANSWERED_WITHIN = timedelta(seconds=2)  # the Date header of Athena's answer has whole seconds
-SYSTEM_ERROR = 1  # AthenaError.ErrorCategory: 1 is the system's, 2 the user's, 3 another
-MALFORMED = "MALFORMED_QUERY"  # AthenaErrorCode
-MINIMUM_BILLED_BYTES = 10_000_000
-TABLES_HINT, VALUES_HINT = command("athena", "tables"), "give each ? a value: -p VALUE"
-# Athena refuses such a query before it reads data, and bills no failed query.
-CORRECT_IT = "correct the query at the place that the error names; it read no data and cost nothing"
-HINTS: dict[str, Hint] = {  # by Athena's code at the head of its reason
-    "COLUMN_NOT_FOUND": TABLES_HINT,
-    "FUNCTION_NOT_FOUND": f"{CORRECT_IT}. Functions and operators in Trino's documentation lists what Athena has",
-    "INVALID_PARAMETER": VALUES_HINT,
-    "INVALID_PARAMETER_USAGE": VALUES_HINT,
-    "TABLE_NOT_FOUND": TABLES_HINT,
-    "SCHEMA_NOT_FOUND": TABLES_HINT,
-    "SYNTAX_ERROR": f"{CORRECT_IT}. SQL statement syntax in Trino's documentation has each statement's form",
-}
+MOST_LISTED = 50  # executions of a listing, each of which costs a request
 
 
 @dataclass(frozen=True)
@@ -200,7 +184,7 @@ class Athena:
             with translated("athena", workgroup=self.workgroup):
                 answer = self.aws.client("athena").start_query_execution(**request)
         except ServiceError as error:
-            if reason := _grammar_complaint(error):
+            if reason := grammar_complaint(error):
                 raise RunFailedError(f"query REFUSED: {reason}", hint=HINTS["SYNTAX_ERROR"]) from error
             raise
         query_id = str(answer["QueryExecutionId"])
@@ -227,9 +211,30 @@ class Athena:
 
     def poll(self, query_id: str) -> QueryExecution:
         """Return the execution as Athena describes it now."""
+        return query_execution_of(self._described(query_id), self.workgroup)
+
+    def _described(self, query_id: str) -> Mapping[str, Any]:
         with translated("athena", query=query_id):
             answer = self.aws.client("athena").get_query_execution(QueryExecutionId=query_id)
-        return _query_execution(answer["QueryExecution"], self.workgroup)
+        described: Mapping[str, Any] = answer["QueryExecution"]
+        return described
+
+    def newest_of(self, statement: str) -> QueryExecution | None:
+        """Return the newest execution of a statement among the last ones of the workgroup; None if there is none.
+
+        Args:
+            statement: The statement, as it was started.
+        """
+        with translated("athena", workgroup=self.workgroup):
+            page = self.aws.client("athena").list_query_executions(
+                WorkGroup=self.workgroup, MaxResults=MOST_LISTED
+            )
+        for query_id in page.get("QueryExecutionIds", ()):
+            answer = self._described(query_id)
+            # Athena may trim the ends of a statement.
+            if answer.get("Query", "").strip() == statement.strip():
+                return query_execution_of(answer, self.workgroup)
+        return None
 
     def cancel(self, query_id: str) -> None:
         """Ask Athena to cancel the execution."""
@@ -260,38 +265,3 @@ class Athena:
                 rows = [cells_of(row, len(columns)) for row in page["ResultSet"]["Rows"]]
                 # Only a SELECT has such a row. The comparison also keeps the first line of DESCRIBE and SHOW.
                 yield from rows[1:] if number == 0 and rows[:1] == [header] else rows
-
-
-def cost_usd(scanned_bytes: int, tb_usd: float) -> float:
-    """Return the US dollars of a query, with Athena's minimum of 10 MB; a query that scanned nothing costs nothing.
-
-    Args:
-        scanned_bytes: The bytes that it scanned.
-        tb_usd: US dollars for each TB.
-    """
-    # 10 MB a query, by Athena's price list.
-    return max(scanned_bytes, MINIMUM_BILLED_BYTES) * tb_usd / 1e12 if scanned_bytes else 0.0
-
-
-def _grammar_complaint(error: ServiceError) -> str:
-    """Return Athena's words if it refused the start because of the query's text; empty for another refusal."""
-    answer = getattr(error.__cause__, "response", {})
-    # Measured on AWS: such a refusal is an InvalidRequestException like many others, and only this member differs.
-    return answer["Error"]["Message"] if answer.get("AthenaErrorCode") == MALFORMED else ""
-
-
-def _query_execution(answer: Mapping[str, Any], workgroup: str) -> QueryExecution:
-    status, statistics = answer["Status"], answer.get("Statistics", {})
-    error = status.get("AthenaError", {})
-    return QueryExecution(
-        id=answer["QueryExecutionId"],
-        name=answer.get("WorkGroup", workgroup),
-        status=status["State"],
-        reason=bounded(status.get("StateChangeReason") or error.get("ErrorMessage", "")),
-        # Either sign is enough: an answer may have the category without the flag.
-        is_retryable=bool(error.get("Retryable")) or error.get("ErrorCategory") == SYSTEM_ERROR,
-        scanned_bytes=statistics.get("DataScannedInBytes", 0),
-        duration_ms=statistics.get("TotalExecutionTimeInMillis", 0),
-        submitted=status.get("SubmissionDateTime"),
-        output_location=answer.get("ResultConfiguration", {}).get("OutputLocation", ""),
-    )

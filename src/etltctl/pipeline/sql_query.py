@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.athena.unload import reordered, unload_sql
-from etltctl.aws import translated
 from etltctl.errors import (
     RETRY,
     AccessError,
@@ -29,10 +28,7 @@ from etltctl.s3 import PARQUET
 from etltctl.settings.sql_files import digest_of, read_query, with_tables
 from etltctl.values import S3Location, layer_of
 
-MOST_LISTED = 50  # executions of a listing, each of which costs a request
-
 if TYPE_CHECKING:
-    from etltctl.athena import Athena
     from etltctl.settings.sql_tables import SqlTable
 
 
@@ -148,7 +144,7 @@ class SqlQuery:
         Returns:
             The execution; None if the newest ones of the workgroup are others.
         """
-        return execution_of(self.step_run.services.athena, intended["sql"])
+        return self.step_run.services.athena.newest_of(intended["sql"])
 
     def _send(self, intended: Event) -> tuple[Verb, QueryExecution]:
         try:
@@ -229,22 +225,3 @@ class SqlQuery:
             raise self._refused(error) from error
         # Athena keeps the case of an alias here, and compares and writes names in lower case.
         return [column.name.lower() for column in athena.columns(execution.id)]
-
-
-def execution_of(athena: Athena, statement: str) -> QueryExecution | None:
-    """Return the newest execution of a statement among the last ones of the workgroup; None if there is none.
-
-    Args:
-        athena: Athena, with the workgroup.
-        statement: The statement, as it was started.
-    """
-    client = athena.aws.client("athena")
-    with translated("athena"):
-        page = client.list_query_executions(WorkGroup=athena.workgroup, MaxResults=MOST_LISTED)
-    for query_id in page.get("QueryExecutionIds", ()):
-        with translated("athena", query=query_id):
-            answer = client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        # Athena may trim the ends of a statement.
-        if answer.get("Query", "").strip() == statement.strip():
-            return athena.poll(query_id)
-    return None
