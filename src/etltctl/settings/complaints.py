@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, guess_text
 from etltctl.settings.layers import KeyPath, Layer, first_layer
 from etltctl.settings.secrets import is_secret
 from etltctl.settings.section import Section
@@ -69,9 +68,7 @@ def problem(error: Any, layers: list[Layer]) -> str:
     if error["type"] == "missing":
         place = _section_place(numbered, layers)
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], _every_key(), n=1)
-        guess = f", did you mean {near[0]}?" if near else ""
-        return f"{place}: unknown setting {'.'.join(keys)}{guess}"
+        return f"{place}: unknown setting {'.'.join(keys)}{guess_text(keys[-1], _every_key())}"
     text = _plain_words(error)
     # The value may be the secret itself, and errors end up in logs.
     if is_secret(".".join(keys)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from etltctl.errors import guess_text
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
@@ -189,6 +190,6 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Doubt]:
             and not name.startswith("ETLTCTL_TEST_")
             and name not in VARIABLES
         ):
-            near = difflib.get_close_matches(name, VARIABLES, n=1)
-            guess = f", did you mean {near[0]}?" if near else ""
-            yield Doubt(f"env {name}: etltctl reads no such variable{guess}", is_error=False)
+            yield Doubt(
+                f"env {name}: etltctl reads no such variable{guess_text(name, VARIABLES)}", is_error=False
+            )
