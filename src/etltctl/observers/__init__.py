@@ -1,6 +1,7 @@
 """What follows a run from outside: lineage events, notifications and traces. None of them can fail or delay the run."""
 
+from etltctl.observers.lineage import lineage_lines, origin_of_run, send_again
 from etltctl.observers.observation import observed
 from etltctl.observers.observer import Observation, Observer
 
-__all__ = ["Observation", "Observer", "observed"]
+__all__ = ["Observation", "Observer", "lineage_lines", "observed", "origin_of_run", "send_again"]

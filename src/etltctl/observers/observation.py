@@ -1,7 +1,8 @@
-"""The one consumer of a run's events for all observers: it runs on a thread, so that a slow receiver delays no step."""
+"""The delivery of a run's events to observers: each has its own thread, so that a slow receiver delays no one else."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from etltctl.observers.lineage import open_lineage
 from etltctl.observers.observer import Observation, Observer
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 # Returns the observer that the settings ask for; None if they ask for none.
 Opener = Callable[[Observation], Observer | None]
-OPENERS: Sequence[tuple[str, Opener]] = ()
+OPENERS: Sequence[tuple[str, Opener]] = (("lineage", open_lineage),)
 LONGEST_FLUSH = (
     10.0  # seconds that the end of a run waits for deliveries; what is slower is lost, with a warning
 )
@@ -27,52 +29,76 @@ log = getLogger(__name__)
 
 @contextmanager
 def observed(observation: Observation) -> Iterator[Callable[[Sequence[Event]], None] | None]:
-    """Yield the function that passes a run's events to all observers; None if the settings ask for none.
+    """Yield the function that passes a run's events to all observers; None if there is no kind of observer.
 
     Args:
         observation: The run.
     """
-    observers = {
-        name: observer for name, opener in OPENERS if (observer := _opened(name, opener, observation))
-    }
-    if not observers:
+    deliveries = [_Delivery(name, opener, observation) for name, opener in OPENERS]
+    if not deliveries:
         yield None
         return
-    queue: SimpleQueue[Sequence[Event] | None] = SimpleQueue()
-    # A daemon: a receiver that hangs must not keep the process alive.
-    thread = Thread(target=_deliver, args=(queue, observers), name="observers", daemon=True)
-    thread.start()
+
+    def pass_on(events: Sequence[Event]) -> None:
+        for delivery in deliveries:
+            delivery.pass_on(events)
+
     try:
-        yield queue.put
+        yield pass_on
     finally:
-        queue.put(None)
-        thread.join(LONGEST_FLUSH)
-        if thread.is_alive():
-            log.warning("not everything was sent to %s within %g s", ", ".join(observers), LONGEST_FLUSH)
+        # All are asked to end before the first is waited for: the limit holds for all of them together.
+        for delivery in deliveries:
+            delivery.end()
+        until = time.monotonic() + LONGEST_FLUSH
+        late = [delivery.name for delivery in deliveries if not delivery.has_ended(until)]
+        if late:
+            log.warning("not everything was sent to %s within %g s", ", ".join(late), LONGEST_FLUSH)
 
 
-def _opened(name: str, opener: Opener, observation: Observation) -> Observer | None:
-    try:
-        return opener(observation)
-    except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
-        log.warning("%s is off for this run: %s", name, error)
-        return None
+class _Delivery:
+    """The thread of one observer, and the events that wait for it."""
 
+    def __init__(self, name: str, opener: Opener, observation: Observation) -> None:
+        self.name = name
+        self._queue: SimpleQueue[Sequence[Event] | None] = SimpleQueue()
+        self._has_failed = False
+        # The observer is opened on the thread too: a secret or a package that takes long must not delay the run.
+        # A daemon: a receiver that hangs must not keep the process alive.
+        run = partial(self._run, opener, observation)
+        self._thread = Thread(target=run, name=f"observer {name}", daemon=True)
+        self._thread.start()
 
-def _deliver(queue: SimpleQueue[Sequence[Event] | None], observers: dict[str, Observer]) -> None:
-    """Pass events to the observers until the end of the run; warn of the first error of each."""
-    failed: set[str] = set()
+    def pass_on(self, events: Sequence[Event]) -> None:
+        """Hand over the events so far, unless the observer is off."""
+        if self._thread.is_alive():
+            self._queue.put(events)
 
-    def attempt(name: str, deliver: Callable[[], None]) -> None:
+    def end(self) -> None:
+        """Ask the observer to send what it holds back, after the events that wait."""
+        self._queue.put(None)
+
+    def has_ended(self, until: float) -> bool:
+        """Wait for the observer at most until a time of the monotonic clock; return whether it has ended."""
+        self._thread.join(max(until - time.monotonic(), 0.0))
+        return not self._thread.is_alive()
+
+    def _run(self, opener: Opener, observation: Observation) -> None:
+        try:
+            observer = opener(observation)
+        except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
+            log.warning("%s is off for this run: %s", self.name, error)
+            return
+        if observer is None:
+            return
+        while (events := self._queue.get()) is not None:
+            self._attempt(partial(observer.see, events))
+        self._attempt(observer.close)
+
+    def _attempt(self, deliver: Callable[[], None]) -> None:
+        """Deliver; warn of the first error only, because a receiver that is away fails every time."""
         try:
             deliver()
         except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
-            if name not in failed:
-                log.warning("%s was not sent: %s", name, error)
-            failed.add(name)
-
-    while (events := queue.get()) is not None:
-        for name, observer in observers.items():
-            attempt(name, partial(observer.see, events))
-    for name, observer in observers.items():
-        attempt(name, observer.close)
+            if not self._has_failed:
+                log.warning("%s was not sent: %s", self.name, error)
+            self._has_failed = True

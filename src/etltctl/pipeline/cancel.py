@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.ledger import Event, Ledger, read_events
+from etltctl.observers import observed
 from etltctl.pipeline.interrupts import decision_on_record, detach_on_record, stop_on_record
 from etltctl.pipeline.kinds import remote_run_of
 from etltctl.pipeline.lost_starts import adopt_lost_start, find_remote_run, open_start_text
 from etltctl.pipeline.model import Step, remote_runs
 from etltctl.pipeline.run_ids import RunId
+from etltctl.pipeline.run_record import observation_of
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun, unanswered_start
 from etltctl.runs import Run, State
@@ -44,8 +46,14 @@ def cancel_run(events: Sequence[Event], settings: Settings, reason: str = "") ->
     Returns:
         Every remote run of the run as it was found.
     """
-    services = Services(settings)
-    ledger = Ledger(services.store, str(events[0]["run_id"]), settings.env)
+    services, run_id = Services(settings), str(events[0]["run_id"])
+    with observed(observation_of(services, run_id)) as observe:
+        return _cancelled(
+            events, Ledger(services.store, run_id, settings.env, observe=observe), services, reason
+        )
+
+
+def _cancelled(events: Sequence[Event], ledger: Ledger, services: Services, reason: str) -> list[Cancelled]:
     intended = dict.fromkeys(event["step"] for event in events if event["type"] == "remote.intended")
     steps = [StepRun(ledger.pipeline, Step.parse(step), services, ledger) for step in intended]
     # Before anything is stopped: a start without an answer may have started the run that costs most.
@@ -92,9 +100,14 @@ def stop_step(
     from etltctl.settings import load_settings
 
     settings = settings or load_settings()
-    services = Services(settings)
-    ledger = Ledger(services.store, RunId(run_id).safe, settings.env)
-    step_run = StepRun(ledger.pipeline, Step.parse(step), services, ledger)
+    services, safe_id = Services(settings), RunId(run_id).safe
+    with observed(observation_of(services, safe_id)) as observe:
+        ledger = Ledger(services.store, safe_id, settings.env, observe=observe)
+        return _stopped(StepRun(ledger.pipeline, Step.parse(step), services, ledger), by, detach=detach)
+
+
+def _stopped(step_run: StepRun, by: str, *, detach: bool) -> Run | None:
+    services = step_run.services
     started = find_remote_run(step_run)
     if started is None or not started.is_ours or started.run.state is not State.RUNNING:
         return None
@@ -108,5 +121,5 @@ def stop_step(
         stop_on_record(step_run, remote_run_of(step_run.step, services, run.id), run, by=by)
     outcome = "detached" if detach else "interrupted"
     step_run.note("step.finished", outcome=outcome, error=by)
-    ledger.note("run.finished", outcome=outcome, seconds=ledger.seconds)
+    step_run.ledger.note("run.finished", outcome=outcome, seconds=step_run.ledger.seconds)
     return run

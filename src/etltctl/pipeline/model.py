@@ -144,6 +144,8 @@ def _details(published: Published) -> dict[str, Any]:
     partitions = {name: count for name, count in asdict(published.partitions).items() if count}
     details = {
         "version": published.version,
+        "files": published.files,
+        "bytes": published.size,
         "audit": published.row_counts,
         "rules": list(published.rules),
         "partitions": partitions,

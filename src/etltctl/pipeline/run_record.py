@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import (
     AccessError,
@@ -17,7 +17,7 @@ from etltctl.errors import (
     command,
 )
 from etltctl.ledger import Ledger
-from etltctl.observers import Observation, observed
+from etltctl.observers import Observation, observed, origin_of_run
 from etltctl.pipeline.failure_cause import error_facts, hide_secrets, name_cause, recorded_cause
 from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
@@ -94,7 +94,7 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
-        _record_begin(ledger, name, walk, options)
+        _record_begin(ledger, name, walk, options, services)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
             require_allowed(step_runs, fresh=options.fresh)
@@ -150,7 +150,7 @@ def scheduled_step(
             # A first task that checks the later jobs saves a long sync before a job that cannot compile.
             checked = [this] if ledger.pipeline else _checked_at_once(walk, this)
             require_ready(settings, unstarted(checked, ledger.last, fresh=is_fresh))
-        record_resumed(ledger, pipeline, walk, options)
+        record_resumed(ledger, pipeline, walk, options, services)
         with failure_ends(ledger, settings):
             if not is_started:
                 step_runs = [StepRun(pipeline, one, services, ledger) for one in checked]
@@ -169,17 +169,23 @@ def _checked_at_once(walk: Sequence[Step], first: Step) -> list[Step]:
     return [first, *(step for step in later if kind_of(step).is_checked_at_once)]
 
 
-def _record_begin(ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions) -> None:
+def _record_begin(
+    ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, services: Services
+) -> None:
     """Record that the run begins or resumes, with the caller's options, else those that the run had before."""
     recorded = ledger.options | options.recorded
-    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded)
+    origin = origin_of_run(services.settings, services.aws)
+    facts: dict[str, Any] = {"lineage": origin} if origin else {}
+    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded, **facts)
 
 
-def record_resumed(ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions) -> None:
+def record_resumed(
+    ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, services: Services
+) -> None:
     """Record the beginning of a run that is new, and new options of a run that is not."""
     recorded = ledger.options | options.recorded
     if not ledger.pipeline:
-        _record_begin(ledger, name, walk, options)
+        _record_begin(ledger, name, walk, options, services)
     elif ledger.options != recorded:
         ledger.append("run.options", options=recorded)
 

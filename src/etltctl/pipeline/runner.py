@@ -120,7 +120,7 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
     services = Services(settings)
     with refusals_named(str(step), services), driven(services, options, step.name) as ledger:
         require_ready(settings, unstarted([step], ledger.last, fresh=options.fresh))
-        record_resumed(ledger, step.name, [step], options)
+        record_resumed(ledger, step.name, [step], options, services)
         with failure_ends(ledger, services.settings):
             step_run = StepRun.of(ledger.pipeline, step, services, ledger, options)
             require_allowed([step_run], fresh=options.fresh)

@@ -96,9 +96,7 @@ class Lake:
         judgements = self.contract_checks.require_kept(staged)
         violations = self.auditor.audit(staged)
         switched = self.switch.publish(staged, run_id)
-        warnings = {
-            name: list(texts) for name, texts in self.contract_checks.renew(staged, judgements).items()
-        }
+        warnings = self.contract_checks.renew(staged, judgements)
         published = []
         for version in staged:
             name = str(version.name)
@@ -286,6 +284,8 @@ class Lake:
             retired=gone.deleted,
             warnings=[*warnings, *gone.refused],
             rules=declared_rules(str(version.name), self.context.rules(version.name)),
+            files=len(version.footers),
+            size=sum(footer.object.size for footer in version.footers),
         )
 
     def _inspect(self, table: TableName, location: str, base: Described | None = None) -> InspectedTable:

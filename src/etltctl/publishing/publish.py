@@ -43,6 +43,8 @@ class Published:
         partitions: How many registered partitions changed.
         retired: The folders of old versions that were deleted.
         rules: The names of the rules that its audit evaluated.
+        files: The number of its files; 0 if they were not counted.
+        size: The size of its files, in bytes.
         warnings: Broken rules that the settings let pass, and folders that could not be deleted.
     """
 
@@ -55,6 +57,8 @@ class Published:
     retired: Sequence[str] = ()
     warnings: Sequence[str] = ()
     rules: Sequence[str] = ()
+    files: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from etltctl.settings.project_names import NAMED_TABLE
-from etltctl.settings.section import Folder, Section, Texts
+from etltctl.settings.section import ColumnNames, Folder, Section, Texts
 
 # `evolve` and `freeze` are the words of dlt's schema contracts.
 Reaction = Literal["evolve", "freeze", "quarantine"]
@@ -91,6 +91,10 @@ class TableRules(Section):
     allow_widening: bool = Field(default=False, description="whether a type may become wider")
     keep_versions: Annotated[int, Field(ge=1, le=MOST_VERSIONS)] | None = Field(
         default=None, description="used in place of `lake.keep_versions`"
+    )
+    lineage: dict[str, ColumnNames] = Field(
+        default={},
+        description="the columns that a column is made of, as `layer.table.column`, by column; for lineage events",
     )
     location: Folder | None = Field(
         default=None, description="the location of a table that another program writes"

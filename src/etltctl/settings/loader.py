@@ -27,6 +27,9 @@ NAMED_VARIABLES = {
     "AWS_PROFILE": "aws.profile",
     "AWS_REGION": "aws.region",
     "AWS_DEFAULT_REGION": "aws.region",
+    "OPENLINEAGE_NAMESPACE": "lineage.namespace",
+    "OPENLINEAGE_PARENT_ID": "lineage.parent",
+    "OPENLINEAGE_ROOT_PARENT_ID": "lineage.root",
 }
 
 

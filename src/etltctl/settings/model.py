@@ -17,6 +17,7 @@ from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
+from etltctl.settings.lineage import Lineage
 from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import (
@@ -87,6 +88,7 @@ class Settings(Section):
     governance: Governance = Governance()
     airflow: Airflow = Airflow()
     infra: Infra = Infra()
+    lineage: Lineage = Lineage()
 
     @model_validator(mode="before")
     @classmethod

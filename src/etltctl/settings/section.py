@@ -55,6 +55,13 @@ def _table(text: str) -> str:
     return text
 
 
+def _column(text: str) -> str:
+    table, _, column = text.rpartition(".")
+    _table(table)
+    _says_something(column)
+    return text
+
+
 def _digits_as_text(value: object) -> object:
     """Return a number as text: an environment variable of digits only is read as a number."""
     # A whole number has no leading zeros in TOML, so that the text has exactly the id's digits.
@@ -99,6 +106,7 @@ Folder = Annotated[str, AfterValidator(_folder_url)]
 StatePlace = Annotated[str, AfterValidator(_state_place)]
 Size = Annotated[str, AfterValidator(_size)]
 TableName = Annotated[str, AfterValidator(_table)]
+ColumnNames = Annotated[list[Annotated[str, AfterValidator(_column)]], Distinct]
 Secret = Annotated[str, AfterValidator(Reference)]
 IdText = Annotated[str, BeforeValidator(_digits_as_text)]
 IdSecret = Annotated[Secret, BeforeValidator(_digits_as_text)]

@@ -1,0 +1,206 @@
+"""OpenLineage's events of a run: for each start and end of a try, of the run and of every step with datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+
+from etltctl.observers.lineage import facets
+from etltctl.observers.lineage.datasets import DatasetName, Datasets
+from etltctl.observers.lineage.origin import NamedRun, Origin
+from etltctl.observers.lineage.tries import Change, Transition, Try, transitions
+from etltctl.observers.observer import LineageOf
+from etltctl.values import TableName
+
+if TYPE_CHECKING:
+    from etltctl.ledger import Event
+
+RUN_IDS = uuid5(NAMESPACE_URL, "urn:etltctl:openlineage-run")
+PIPELINE, AUDIT = "pipeline", "audit"
+ASSERTIONS = "dataQualityAssertions"
+
+
+@dataclass(frozen=True)
+class RunEvents:
+    """The maker of a run's OpenLineage events. It asks no service, except for columns that no contract has.
+
+    Attributes:
+        datasets: The datasets of the environment.
+        lineage_of: Returns what a step reads and writes.
+    """
+
+    datasets: Datasets
+    lineage_of: LineageOf
+
+    def of(self, events: Sequence[Event], *, only_newest: bool = False) -> Iterator[RunEvent]:
+        """Yield the OpenLineage events of a run.
+
+        Args:
+            events: All events of the run so far, oldest first.
+            only_newest: Whether only those count that the last of the events causes.
+        """
+        if not events:
+            return
+        run = _RunOf(self, events)
+        for transition in transitions(events):
+            if not only_newest or transition.at is events[-1]:
+                yield from run.events_of(transition)
+
+
+class _RunOf:
+    """One run: what all of its events share."""
+
+    def __init__(self, maker: RunEvents, events: Sequence[Event]) -> None:
+        settings = maker.datasets.settings
+        started = next((event for event in events if event["type"] == "run.started"), events[0])
+        self.datasets, self.lineage_of = maker.datasets, maker.lineage_of
+        self.run_id, self.env = str(events[0]["run_id"]), str(events[0].get("env", settings.env))
+        self.pipeline = str(started.get("pipeline") or "unknown")
+        self.project = settings.project
+        self.namespace = settings.lineage.namespace or f"etltctl.{settings.project}.{self.env}"
+        self.origin = Origin.of(started.get("lineage") or {})
+
+    def events_of(self, transition: Transition) -> Iterator[RunEvent]:
+        """Yield the events of a start or an end: none of a step without datasets."""
+        of = transition.of
+        if not of.step:
+            yield self._event(
+                transition, self._job(""), self._id(of), self._above_run(), ((), self._switched(transition))
+            )
+            return
+        inputs, outputs = self.lineage_of(of.step)
+        if not (inputs or outputs):
+            return
+        yield self._event(
+            transition, self._job(of.step), self._id(of), self._above_step(of), self._moved(transition)
+        )
+        yield from self._audit(transition)
+
+    def _job(self, step: str, part: str = "") -> str:
+        return ".".join(name for name in (self.pipeline, step, part) if name)
+
+    def _id(self, of: Try, part: str = "") -> str:
+        """Return the id of a try: the same whoever makes it and however often."""
+        # Joined by NUL, which no part can hold. A run id may come from a scheduler and recur in another project.
+        parts = (self.project, self.env, self.pipeline, self.run_id, of.step, str(of.number), part)
+        return str(uuid5(RUN_IDS, "\0".join(parts)))
+
+    def _above_run(self) -> tuple[NamedRun | None, NamedRun | None]:
+        return self.origin.parent, self.origin.root
+
+    def _above_step(self, of: Try) -> tuple[NamedRun | None, NamedRun | None]:
+        run = NamedRun(self.namespace, self._job(""), self._id(Try("", of.run_number, of.run_number)))
+        return run, self.origin.root
+
+    def _event(
+        self,
+        transition: Transition,
+        job: str,
+        run_id: str,
+        above: tuple[NamedRun | None, NamedRun | None],
+        datasets: tuple[Sequence[InputDataset], Sequence[OutputDataset]],
+    ) -> RunEvent:
+        parent, root = above
+        kind = transition.of.step.partition(":")[0] or PIPELINE
+        of_run = facets.run_facets(transition)
+        if parent is not None:
+            of_run["parent"] = facets.parent_facet(parent, root)
+        return RunEvent(
+            eventTime=str(transition.at["ts"]),
+            producer=facets.PRODUCER,
+            eventType=RunState(str(transition.change)),
+            run=Run(run_id, of_run),
+            job=Job(self.namespace, job, facets.job_facets(kind, transition)),
+            inputs=list(datasets[0]),
+            outputs=list(datasets[1]),
+        )
+
+    def _moved(self, transition: Transition) -> tuple[list[InputDataset], list[OutputDataset]]:
+        """Return what a step reads and writes; at its successful end with what it wrote."""
+        inputs, outputs = self.lineage_of(transition.of.step)
+        read = [
+            InputDataset(*name, facets=self._facets_of(name, table))
+            for name, table in self.datasets.named(inputs)
+        ]
+        written = [
+            self._output(name, table, _published(transition, table, len(outputs)))
+            for name, table in self.datasets.named(outputs)
+        ]
+        return read, written
+
+    def _switched(self, transition: Transition) -> list[OutputDataset]:
+        """Return the tables that the run itself made current, outside its steps: those of a rollback."""
+        switched = transition.newest("publish.switched") if transition.change is Change.COMPLETE else None
+        tables: Mapping[str, Any] = switched.get("tables", {}) if switched else {}
+        # A refresh lists every table; those whose entry stayed the same moved nothing.
+        changed = {name: facts for name, facts in tables.items() if facts.get("version")}
+        return [self._output(self.datasets.table(name), name, facts) for name, facts in changed.items()]
+
+    def _output(self, name: DatasetName, table: str, published: Mapping[str, Any]) -> OutputDataset:
+        of_dataset = self._facets_of(name, table) | facets.version_facets(published)
+        if table and (columns := facets.column_lineage_facet(self.datasets, table)):
+            of_dataset["columnLineage"] = columns
+        statistics: dict[str, Any] = {}
+        if "rows" in published:
+            statistics["outputStatistics"] = facets.statistics(published)
+        return OutputDataset(name.namespace, name.name, statistics, facets=of_dataset)
+
+    def _facets_of(self, name: DatasetName, table: str) -> dict[str, Any]:
+        return facets.table_facets(self.datasets, name, table, self.origin) if table else {}
+
+    def _audit(self, transition: Transition) -> Iterator[RunEvent]:
+        """Yield the run of the checks of what a step wrote.
+
+        OpenLineage has the results of checks at inputs only. An audit reads the tables that it checks, so it is a
+        job of its own below the step, and no table seems to be made of itself.
+        """
+        if transition.change not in (Change.COMPLETE, Change.FAIL):
+            return
+        checked = _checks(transition)
+        if not checked:
+            return
+        tables = [
+            InputDataset(
+                *name,
+                facets=self._facets_of(name, table),
+                inputFacets={"dataQualityAssertions": checked[table]},
+            )
+            for name, table in self.datasets.named(list(checked))
+        ]
+        of = transition.of
+        step = NamedRun(self.namespace, self._job(of.step), self._id(of))
+        for change in (Change.START, transition.change):
+            audit = Transition(
+                change, of, transition.at, [event for event in transition.events if event is transition.at]
+            )
+            above = (step, self.origin.root)
+            yield self._event(audit, self._job(of.step, AUDIT), self._id(of, AUDIT), above, (tables, ()))
+
+
+def _published(transition: Transition, table: str, count: int) -> Mapping[str, Any]:
+    """Return what a step that succeeded says of one of its tables; nothing while it is under way, or if it failed."""
+    if transition.change is not Change.COMPLETE:
+        return {}
+    end = transition.end
+    if "tables" in end:
+        return dict(end["tables"].get(table, {}))
+    # A sync counts the rows of all its streams together, which is a table's number only if it has one.
+    return {"rows": end["rows"]} if count == 1 and isinstance(end.get("rows"), int) else {}
+
+
+def _checks(transition: Transition) -> dict[str, Any]:
+    """Return the results of the rules by table: those of a publish, or those that stopped it."""
+    tables: Mapping[str, Mapping[str, Any]] = transition.end.get("tables") or {}
+    broken = [event for event in transition.events if event["type"] == "check.result"]
+    named = dict.fromkeys([*tables, *(str(event["table"]) for event in broken)])
+    results = {}
+    for table in named:
+        rules = tables.get(table, {}).get("rules", ())
+        own = [event for event in broken if event["table"] == table]
+        if TableName.is_one(table) and (rules or own):
+            results[table] = facets.assertions_facet(rules, own)
+    return results
