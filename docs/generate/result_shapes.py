@@ -99,6 +99,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "run-glue": STEP,
     "sync": STEP,
+    "runs-lineage": {"run": "text", "sent": "count", "events": LIST},
     "runs-report": {"run": "text", "path": "text", "bytes": "count", "plots": "count", "usd": "number"},
     "tableau-export": {
         "file": "text", "table": "text", "version": "text", "rows": "count", "bytes": "count", "columns": TABLE,

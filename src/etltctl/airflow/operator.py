@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from etltctl.airflow.assets import note_published
+from etltctl.airflow.lineage import lineage_root, settings_below
 from etltctl.airflow.versions import TRIGGER_ERRORS, AirflowFailException, PythonOperator
 from etltctl.errors import (
     BlockedError,
@@ -31,11 +32,20 @@ def run_step(
     fresh: bool = False,
     fresh_for: str = "",
     max_usd: float | None = None,
+    lineage: str = "",
 ) -> dict[str, Any]:
     """Run the step in one process. `etltctl.pipeline` is imported in the worker, not by the DAG file."""
     from etltctl import pipeline as library
 
-    return library.run_step(pipeline, step, run_id=run_id, fresh=fresh, fresh_for=fresh_for, max_usd=max_usd)
+    return library.run_step(
+        pipeline,
+        step,
+        run_id=run_id,
+        fresh=fresh,
+        fresh_for=fresh_for,
+        max_usd=max_usd,
+        settings=settings_below(lineage),
+    )
 
 
 class StepOperator(PythonOperator):
@@ -77,9 +87,11 @@ class StepOperator(PythonOperator):
         # Here and not in the constructor: the parameters belong to the DAG run, not to the DAG.
         self.op_kwargs = {**self.op_kwargs, **_freshness(context), **_limit(self.max_usd, context)}
         with _final_errors_fail_the_task():
+            root = lineage_root(context)
             if not self._defers():
+                self.op_kwargs = {**self.op_kwargs, "lineage": root}
                 return self._reported(super().execute(context), context)
-            handle = start_step(**self.op_kwargs)
+            handle = start_step(**self.op_kwargs, settings=settings_below(root))
         # A run that has ended already needs no trigger, which would cost two more processes their turn.
         if handle.is_running:
             self._hand_over(handle)

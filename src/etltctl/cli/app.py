@@ -14,6 +14,7 @@ import typer
 import typer.core
 
 from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau, why
+from etltctl.cli import lineage as lineage_command
 from etltctl.cli import report as report_command
 from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
 from etltctl.cli.completion import Shell, install, script
@@ -46,6 +47,7 @@ run.add_to(app)
 app.command("retry")(runs.retry)
 app.command("why")(why.why)
 runs.app.command("report")(report_command.report)
+runs.app.command("lineage")(lineage_command.lineage)
 app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)

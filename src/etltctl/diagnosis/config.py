@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import ConfigurationError, EtltctlError, NextStep, command
+from etltctl.errors import ConfigurationError, EtltctlError, NextStep, command, install
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -68,6 +68,29 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
             yield ok(key, "has a value")
 
 
+def check_lineage(probe: Probe) -> Iterator[Finding]:
+    """Check that lineage events can be made and have a receiver, if any are asked for."""
+    from importlib.util import find_spec
+
+    from etltctl.settings.lineage_variables import ClientVariables, is_lineage_asked_for
+
+    variables, own = ClientVariables.of(), probe.settings.lineage
+    if not is_lineage_asked_for(own, variables):
+        yield ok("lineage", "not asked for: no receiver is named")
+        return
+    if find_spec("openlineage") is None:
+        evidence = "a receiver of lineage events is named, but the package openlineage-python is missing"
+        yield warn("lineage", evidence, install("lineage"))
+        return
+    try:
+        variables.require_usable()
+    except ConfigurationError as error:
+        yield warn("lineage", error.message, "correct or unset the variable; runs go on without lineage")
+        return
+    server = "the variables of OpenLineage" if variables.name_a_receiver else own.url
+    yield ok("lineage", f"events go to {' and '.join(filter(None, (own.file, server)))}")
+
+
 def check_state(probe: Probe) -> Iterator[Finding]:
     """Check that the runs' events can be kept."""
     state = probe.settings.state
@@ -110,6 +133,8 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     """
     yield "airbyte.client_id", settings.airbyte.client_id
     yield "airbyte.client_secret", settings.airbyte.client_secret
+    if settings.lineage.api_key:
+        yield "lineage.api_key", settings.lineage.api_key
     for name, source in settings.sources.items():
         if source.kind == "mongodb":
             yield f"sources.{name}.uri", source.uri

@@ -48,6 +48,7 @@ HERE = (
     Check(Area.SETTINGS, "file", config.check_file),
     Check(Area.SETTINGS, "state", config.check_state),
     Check(Area.SETTINGS, "queries", config.check_queries),
+    Check(Area.SETTINGS, "lineage", config.check_lineage),
 )
 EMBEDDED = (
     Check(Area.LOCAL, "extra local", machine.check_extra),

@@ -17,7 +17,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
     deferred.py           a step in the hands of several processes
-    cancel.py follow.py run_logs.py rebuild.py      what is done with a run that exists
+    cancel.py follow.py run_logs.py rebuild.py lineage_replay.py        what is done with a run that exists
 """
 
 from etltctl.pipeline.cancel import cancel_run, stop_step
@@ -35,6 +35,7 @@ from etltctl.pipeline.kinds import (
     title_of,
     unknown_steps,
 )
+from etltctl.pipeline.lineage_replay import lineage_of_run, send_lineage
 from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
@@ -74,6 +75,7 @@ __all__ = [
     "known",
     "line_of",
     "lineage_of",
+    "lineage_of_run",
     "new_run_id",
     "publish_file",
     "read_logs",
@@ -86,6 +88,7 @@ __all__ = [
     "run_alone",
     "run_pipeline",
     "run_step",
+    "send_lineage",
     "spent_usd",
     "start_job",
     "start_step",

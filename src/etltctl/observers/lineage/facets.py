@@ -112,27 +112,18 @@ def job_facets(kind: str, transition: Transition) -> dict[str, JobFacet]:
     return facets
 
 
-def table_facets(
-    datasets: Datasets, name: DatasetName, table: str, origin: Origin
-) -> dict[str, DatasetFacet]:
-    """Return what is known of any table: its type, its columns, and its names in the catalog.
+def table_facets(name: DatasetName, in_catalog: tuple[str, str], origin: Origin) -> dict[str, DatasetFacet]:
+    """Return what is known of any table: its type, and its names in the catalog.
 
     Args:
-        datasets: The datasets of the environment.
         name: The dataset.
-        table: `layer.table`.
+        in_catalog: Its database, and its name there.
         origin: The account and region of the catalog, as far as they are known.
     """
     facets: dict[str, DatasetFacet] = {
         "datasetType": dataset_type_dataset.DatasetTypeDatasetFacet("TABLE", producer=PRODUCER)
     }
-    if columns := datasets.columns(table):
-        fields = [
-            schema_dataset.SchemaDatasetFacetFields(column, kind, ordinal_position=place)
-            for place, (column, kind) in enumerate(columns.items(), start=1)
-        ]
-        facets["schema"] = schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
-    if identifiers := _in_catalogs(*datasets.in_catalog(table), origin):
+    if identifiers := _in_catalogs(*in_catalog, origin):
         facets["symlinks"] = symlinks_dataset.SymlinksDatasetFacet(identifiers, producer=PRODUCER)
     if origin.region and origin.account:
         facets["catalog"] = catalog_dataset.CatalogDatasetFacet(
@@ -145,6 +136,17 @@ def table_facets(
             producer=PRODUCER,
         )
     return facets
+
+
+def schema_facet(columns: Mapping[str, str]) -> DatasetFacet | None:
+    """Return the columns of a table with their Hive types; None if they are not known."""
+    if not columns:
+        return None
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(column, kind, ordinal_position=place)
+        for place, (column, kind) in enumerate(columns.items(), start=1)
+    ]
+    return schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
 
 
 def _catalog_arn(origin: Origin) -> str:

@@ -120,10 +120,13 @@ class _RunOf:
         )
 
     def _moved(self, transition: Transition) -> tuple[list[InputDataset], list[OutputDataset]]:
-        """Return what a step reads and writes; at its successful end with what it wrote."""
+        """Return what a step reads and writes; at its successful end with the columns and what it wrote."""
         inputs, outputs = self.lineage_of(transition.of.step)
+        has_columns = transition.change is Change.COMPLETE
         read = [
-            InputDataset(*name, facets=self._facets_of(name, table))
+            InputDataset(
+                name.namespace, name.name, facets=self._facets_of(name, table, has_columns=has_columns)
+            )
             for name, table in self.datasets.named(inputs)
         ]
         written = [
@@ -141,16 +144,21 @@ class _RunOf:
         return [self._output(self.datasets.table(name), name, facts) for name, facts in changed.items()]
 
     def _output(self, name: DatasetName, table: str, published: Mapping[str, Any]) -> OutputDataset:
-        of_dataset = self._facets_of(name, table) | facets.version_facets(published)
-        if table and (columns := facets.column_lineage_facet(self.datasets, table)):
+        is_written = bool(published)
+        of_dataset = self._facets_of(name, table, has_columns=is_written) | facets.version_facets(published)
+        if table and is_written and (columns := facets.column_lineage_facet(self.datasets, table)):
             of_dataset["columnLineage"] = columns
         statistics: dict[str, Any] = {}
         if "rows" in published:
             statistics["outputStatistics"] = facets.statistics(published)
         return OutputDataset(name.namespace, name.name, statistics, facets=of_dataset)
 
-    def _facets_of(self, name: DatasetName, table: str) -> dict[str, Any]:
-        return facets.table_facets(self.datasets, name, table, self.origin) if table else {}
+    def _facets_of(self, name: DatasetName, table: str, *, has_columns: bool) -> dict[str, Any]:
+        # Only a step that succeeded has columns that stay: before its end the contract is that of an earlier run, or
+        # none, and the same events made later would differ.
+        of_table = facets.table_facets(name, self.datasets.in_catalog(table), self.origin) if table else {}
+        schema = facets.schema_facet(self.datasets.columns(table)) if table and has_columns else None
+        return of_table | ({"schema": schema} if schema else {})
 
     def _audit(self, transition: Transition) -> Iterator[RunEvent]:
         """Yield the run of the checks of what a step wrote.
@@ -160,25 +168,23 @@ class _RunOf:
         """
         if transition.change not in (Change.COMPLETE, Change.FAIL):
             return
-        checked = _checks(transition)
-        if not checked:
+        if not (checked := _checks(transition)):
             return
-        tables = [
-            InputDataset(
-                *name,
-                facets=self._facets_of(name, table),
-                inputFacets={"dataQualityAssertions": checked[table]},
-            )
-            for name, table in self.datasets.named(list(checked))
-        ]
         of = transition.of
-        step = NamedRun(self.namespace, self._job(of.step), self._id(of))
-        for change in (Change.START, transition.change):
-            audit = Transition(
-                change, of, transition.at, [event for event in transition.events if event is transition.at]
-            )
-            above = (step, self.origin.root)
+        above = (NamedRun(self.namespace, self._job(of.step), self._id(of)), self.origin.root)
+        for change, results in ((Change.START, dict.fromkeys(checked)), (transition.change, checked)):
+            # Without the step's other events: the remote run and the statement are the step's.
+            audit = Transition(change, of, transition.at, transition.events[-1:])
+            tables = [
+                self._checked(name, table, results[table])
+                for name, table in self.datasets.named(list(results))
+            ]
             yield self._event(audit, self._job(of.step, AUDIT), self._id(of, AUDIT), above, (tables, ()))
+
+    def _checked(self, name: DatasetName, table: str, result: Any) -> InputDataset:
+        """Return a table that is audited, at the end of the audit with the results of its rules."""
+        of_dataset = self._facets_of(name, table, has_columns=False)
+        return InputDataset(*name, {ASSERTIONS: result} if result else {}, facets=of_dataset)
 
 
 def _published(transition: Transition, table: str, count: int) -> Mapping[str, Any]:
@@ -189,7 +195,8 @@ def _published(transition: Transition, table: str, count: int) -> Mapping[str, A
     if "tables" in end:
         return dict(end["tables"].get(table, {}))
     # A sync counts the rows of all its streams together, which is a table's number only if it has one.
-    return {"rows": end["rows"]} if count == 1 and isinstance(end.get("rows"), int) else {}
+    is_counted = count == 1 and isinstance(end.get("rows"), int)
+    return {"written": True, "rows": end["rows"]} if is_counted else {"written": True}
 
 
 def _checks(transition: Transition) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""`etltctl runs lineage`: the OpenLineage events of a run, printed or sent again."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from etltctl.cli.runs import RunName
+from etltctl.cli.session import Session
+from etltctl.layouts import Output
+
+
+def lineage(
+    context: typer.Context,
+    run_id: RunName = "",
+    is_sent: Annotated[
+        bool, typer.Option("--send", help="Send them to the receivers of [lineage] instead.")
+    ] = False,
+) -> None:
+    """Print the OpenLineage events of a run from its record. Sends nothing and calls no service without --send."""
+    from etltctl.history import find_run
+    from etltctl.pipeline import lineage_of_run, send_lineage
+
+    session: Session = context.obj
+    loaded = session.load()
+    # A state in a bucket of the embedded server can be read only while the server runs.
+    is_in_bucket = loaded.is_embedded and "://" in loaded.state
+    with session.connected() if is_in_bucket else nullcontext(loaded) as settings:
+        events = find_run(settings, run_id)
+        run = str(events[0]["run_id"])
+        lines = [] if is_sent else lineage_of_run(events, settings)
+        sent = send_lineage(events, settings) if is_sent else 0
+    if not is_sent and session.console.output is Output.NDJSON:
+        for line in lines:
+            session.console.document(json.loads(line))
+        return
+    document = {
+        "schema": "etltctl.runs-lineage/1",
+        "run": run,
+        "sent": sent,
+        "events": [json.loads(line) for line in lines],
+    }
+    session.console.result(document, f"{sent} events of run {run} sent" if is_sent else "\n".join(lines))

@@ -1,0 +1,36 @@
+"""The OpenLineage events of a run that is over or under way, made again from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from etltctl.ledger import Event
+from etltctl.observers import lineage_lines, send_again
+from etltctl.pipeline.run_record import observation_of
+from etltctl.pipeline.services import Services
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+
+def lineage_of_run(events: Sequence[Event], settings: Settings) -> list[str]:
+    """Return a run's OpenLineage events, each as a line of JSON. No service is called.
+
+    Args:
+        events: The run's events.
+        settings: The settings.
+    """
+    observation = observation_of(Services(settings), str(events[0]["run_id"]))
+    return lineage_lines(events, settings, observation.lineage_of)
+
+
+def send_lineage(events: Sequence[Event], settings: Settings) -> int:
+    """Send a run's OpenLineage events to the receivers of the settings once more, and return their number.
+
+    Args:
+        events: The run's events.
+        settings: The settings.
+    """
+    observation = observation_of(Services(settings), str(events[0]["run_id"]))
+    return send_again(events, settings, observation.aws, observation.lineage_of)
