@@ -98,9 +98,10 @@ class Ledger:
             self.store.add(self.run_id, compose)
             self._events.append(event)
             events = tuple(self._events)
-        self._notify(event)
+        # Before the listener, which may interrupt the run: an observer must not miss an event that is on record.
         if self.observe is not None:
             self.observe(events)
+        self._notify(event)
 
     def catch_up(self) -> None:
         """Read what other processes have written since, if the store answers."""
