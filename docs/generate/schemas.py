@@ -30,6 +30,8 @@ PUBLISHED: Schema = {
         "change": TEXT,
         "rows": COUNT,
         "version": TEXT,
+        "files": COUNT,
+        "bytes": COUNT,
         "rules": {"type": "array", "items": TEXT, "description": "the rules that the audit evaluated"},
     },
     "required": ["change"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import enum
 import json
 import types
@@ -15,6 +16,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import attr
+import jsonschema
 from openlineage.client import facet_v2
 from openlineage.client.event_v2 import RunEvent
 from openlineage.client.facet_v2 import BaseFacet
@@ -42,7 +44,14 @@ FACETS: dict[str, dict[str, str]] = {
     "input": {"dataQualityAssertions": "DataQualityAssertionsDatasetFacet"},
     "output": {"outputStatistics": "OutputStatisticsOutputDatasetFacet"},
 }
-JSON_TYPES = {str: str, bool: bool, int: int, float: (int, float)}
+JSON_TYPES: dict[Any, dict[str, Any]] = {
+    Any: {},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    type(None): {"type": "null"},
+}
 
 
 @dataclass
@@ -102,7 +111,7 @@ def lineage_receiver() -> Iterator[LineageReceiver]:
 
 def faults_of(document: dict[str, Any]) -> list[str]:
     """Return what is wrong with an event by the client's classes: fields, types, and the facets' names and places."""
-    faults = list(_unfit(document, RunEvent, "$"))
+    faults = _faults(document, RunEvent)
     UUID(document["run"]["runId"])
     datasets = [*document["inputs"], *document["outputs"]]
     holders = [("run", document["run"]["facets"]), ("job", document["job"]["facets"])]
@@ -114,8 +123,18 @@ def faults_of(document: dict[str, Any]) -> list[str]:
             facet_class = _facet_class(facet["_schemaURL"])
             if facet_class.__name__ != FACETS[place].get(name):
                 faults.append(f"{place} has {name} as {facet_class.__name__}")
-            faults += _unfit(facet, facet_class, f"$.{place}.{name}")
+            faults += _faults(facet, facet_class)
     return faults
+
+
+def _faults(document: object, described_by: type) -> list[str]:
+    definitions: dict[str, Any] = {}
+    schema = {**_schema_of(described_by, definitions), "$defs": definitions}
+    validator = jsonschema.Draft202012Validator(schema)
+    return [
+        f"{described_by.__name__} {error.json_path}: {error.message}"
+        for error in validator.iter_errors(document)
+    ]
 
 
 def _facet_class(url: str) -> type[BaseFacet]:
@@ -125,49 +144,35 @@ def _facet_class(url: str) -> type[BaseFacet]:
     return next(each for each in facets if each._get_schema() == url)
 
 
-def _unfit(value: Any, hint: Any, place: str) -> Iterator[str]:
-    """Yield each part of a JSON value that a type does not allow."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return
-    if origin in (typing.Union, types.UnionType):
-        results = [list(_unfit(value, each, place)) for each in arguments]
-        yield from min(results, key=len)
-    elif hint is type(None):
-        if value is not None:
-            yield f"{place} is {value!r}"
-    elif origin is list:
-        if not isinstance(value, list):
-            yield f"{place} is no list"
-            return
-        for number, each in enumerate(value):
-            yield from _unfit(each, arguments[0], f"{place}[{number}]")
-    elif origin is dict:
-        if not isinstance(value, dict):
-            yield f"{place} is no object"
-            return
-        # The facets of an object are checked by their own classes.
-        if not (isinstance(arguments[1], type) and issubclass(arguments[1], BaseFacet)):
-            for name, each in value.items():
-                yield from _unfit(each, arguments[1], f"{place}.{name}")
-    elif isinstance(hint, type) and issubclass(hint, enum.Enum):
-        if value not in [each.value for each in hint]:
-            yield f"{place} is {value!r}"
-    elif attr.has(hint):
-        yield from _unfit_object(value, hint, place)
-    elif not isinstance(value, JSON_TYPES[hint]) or (isinstance(value, bool) and hint is not bool):
-        yield f"{place} is {value!r}, not {hint.__name__}"
+def _schema_of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a type of the client's classes; the classes themselves are added to `definitions`."""
+    arguments = typing.get_args(hint)
+    match typing.get_origin(hint):
+        case typing.Union | types.UnionType:
+            return {"anyOf": [_schema_of(each, definitions) for each in arguments]}
+        case builtins.list:
+            return {"type": "array", "items": _schema_of(arguments[0], definitions)}
+        case builtins.dict:
+            return {"type": "object", "additionalProperties": _schema_of(arguments[1], definitions)}
+    if hint in JSON_TYPES:
+        return JSON_TYPES[hint]
+    if issubclass(hint, BaseFacet) and hint.__module__ == BaseFacet.__module__:
+        return {"type": "object"}  # any facet: each is checked by its own class
+    if issubclass(hint, enum.Enum):
+        return {"enum": [each.value for each in hint]}
+    name = f"{hint.__module__}.{hint.__name__}"
+    if name not in definitions:
+        definitions[name] = {}  # a class may hold others of itself
+        definitions[name] |= _schema_of_class(hint, definitions)
+    return {"$ref": f"#/$defs/{name}"}
 
 
-def _unfit_object(value: Any, hint: Any, place: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        yield f"{place} is no object"
-        return
-    hints = typing.get_type_hints(hint)
-    fields = {each.name: each for each in cast("tuple[attr.Attribute[Any], ...]", attr.fields(hint))}
-    yield from (f"{place} has the unknown {name}" for name in value.keys() - fields.keys())
-    for name, each in fields.items():
-        if name in value:
-            yield from _unfit(value[name], hints[name], f"{place}.{name}")
-        elif each.default is attr.NOTHING:
-            yield f"{place} lacks {name}"
+def _schema_of_class(described: type, definitions: dict[str, Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(described)
+    fields = cast("tuple[attr.Attribute[Any], ...]", attr.fields(described))
+    return {
+        "type": "object",
+        "properties": {each.name: _schema_of(hints[each.name], definitions) for each in fields},
+        "required": [each.name for each in fields if each.default is attr.NOTHING],
+        "additionalProperties": False,
+    }

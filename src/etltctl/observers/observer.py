@@ -35,14 +35,14 @@ class Observation:
 class Observer(Protocol):
     """Something that follows a run.
 
-    It keeps no state of its own between events: the steps of one run may be driven by several processes, and each of
+    It keeps no state between events: the steps of one run may be driven by several processes, and each of
     them sees all events so far.
     """
 
     def see(self, events: Sequence[Event]) -> None:
         """Take note of the newest event, the last of `events`.
 
-        It runs on a thread of its own. An error is logged once per observer and run, and changes nothing else.
+        It runs on the observer's thread. An error is logged once per observer and run, and changes nothing else.
 
         Args:
             events: All events of the run so far, oldest first.

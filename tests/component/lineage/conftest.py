@@ -34,7 +34,9 @@ def receiver() -> Iterator[LineageReceiver]:
 def project(lake: EmbeddedLake, receiver: LineageReceiver) -> Iterator[SqlProject]:
     """The project, whose runs are reported to the receiver."""
     lake.script()
-    settings = lake.settings.overlaid({"lineage": {"url": receiver.url, "api_key": "k-3f"}}, lake.settings.endpoint)
+    settings = lake.settings.overlaid(
+        {"lineage": {"url": receiver.url, "api_key": "k-3f"}}, lake.settings.endpoint
+    )
     project = replace(SqlProject(lake, settings))
     project.write_query(QUERY)
     yield project

@@ -56,7 +56,9 @@ def test_every_event_of_a_run_arrives_is_valid_and_is_made_again_from_the_record
 def test_a_step_s_end_has_its_datasets_columns_statement_and_counts(
     project: SqlProject, receiver: LineageReceiver
 ) -> None:
-    declared = {"tables": {"gold.windiest": {"lineage": {"speed": ["silver.reading.speed", "silver.reading.gone"]}}}}
+    declared = {
+        "tables": {"gold.windiest": {"lineage": {"speed": ["silver.reading.speed", "silver.reading.gone"]}}}
+    }
     settings = project.settings.overlaid(declared, project.settings.endpoint)
     SqlProject(project.lake, settings).run("described")
     end = receiver.events[2]
@@ -65,7 +67,7 @@ def test_a_step_s_end_has_its_datasets_columns_statement_and_counts(
     assert (written["namespace"], written["name"]) == ("s3://pi-m3-gold", "windiest")
     fields = written["facets"]["schema"]["fields"]
     assert [field["name"] for field in fields] == ["city", "month", "speed"]
-    # A column that the input does not have is no input.
+    # A column that the input does not have is left out.
     (speed,) = written["facets"]["columnLineage"]["fields"]["speed"]["inputFields"]
     assert (speed["namespace"], speed["name"], speed["field"]) == ("s3://pi-m3-silver", "reading", "speed")
     identifiers = written["facets"]["symlinks"]["identifiers"]
@@ -100,7 +102,7 @@ def test_a_rule_that_is_broken_fails_the_step_and_its_audit_with_the_cause(
     assert "outputStatistics" not in receiver.events[2]["outputs"][0]["outputFacets"]
 
 
-def test_a_new_try_is_a_new_run_with_an_id_of_its_own(project: SqlProject, receiver: LineageReceiver) -> None:
+def test_a_new_try_is_a_new_run_with_another_id(project: SqlProject, receiver: LineageReceiver) -> None:
     project.write_query("select city, month, speed from {silver.reading}")
     with pytest.raises(BlockedError):
         project.run("tried")
@@ -132,7 +134,9 @@ def test_a_step_that_a_scheduler_stops_is_aborted(project: SqlProject, receiver:
     assert receiver.events[2]["run"]["facets"]["errorMessage"]["message"] == "Airflow"
 
 
-def test_a_cancelled_run_fails_once_its_driver_has_seen_it(project: SqlProject, receiver: LineageReceiver) -> None:
+def test_a_cancelled_run_fails_once_its_driver_has_seen_it(
+    project: SqlProject, receiver: LineageReceiver
+) -> None:
     project.lake.script(*running())
     handle = start_step("wind", STEP, run_id="cancelled", settings=project.settings)
     (cancelled,) = cancel_run(project.events("cancelled"), project.settings)
@@ -143,7 +147,9 @@ def test_a_cancelled_run_fails_once_its_driver_has_seen_it(project: SqlProject, 
     assert receiver.kinds()[2:] == [(JOB, "FAIL"), ("wind", "FAIL")]
 
 
-def test_a_run_below_a_dag_run_names_it_as_parent_and_root(project: SqlProject, receiver: LineageReceiver) -> None:
+def test_a_run_below_a_dag_run_names_it_as_parent_and_root(
+    project: SqlProject, receiver: LineageReceiver
+) -> None:
     dag_run = "01a22499-f800-705b-af76-9c816594f9ce"
     with_lineage(project, parent=f"airflow/dag/{dag_run}").run("below")
     of_run, of_step = (event["run"]["facets"]["parent"] for event in receiver.events[:2])
@@ -174,7 +180,9 @@ def test_a_run_is_sent_again_under_the_same_ids(project: SqlProject, receiver: L
     assert receiver.events == before * 2
 
 
-def test_a_fifth_reading_changes_the_version_but_no_name(project: SqlProject, receiver: LineageReceiver) -> None:
+def test_a_fifth_reading_changes_the_version_but_no_name(
+    project: SqlProject, receiver: LineageReceiver
+) -> None:
     project.publish_readings(READINGS[:4], "second")
     project.run("fewer")
     names = {dataset["name"] for event in receiver.events for dataset in event["outputs"]}

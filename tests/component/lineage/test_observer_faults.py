@@ -1,4 +1,4 @@
-"""A receiver that fails, hangs or is wrong neither fails a run nor delays it beyond the limit; all is tried on a run."""
+"""A receiver that fails, hangs or is wrong neither fails a run nor delays it beyond the limit. Each test is a run."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def test_a_receiver_that_refuses_every_event_costs_one_warning(
     receiver.status = 403
     assert project.run("refused").steps[0].verb == "started"
     assert len(receiver.events) == 6  # the next one may be taken
-    warnings = [record.getMessage() for record in caplog.records if record.name.startswith("etltctl.observers")]
+    warnings = [
+        record.getMessage() for record in caplog.records if record.name.startswith("etltctl.observers")
+    ]
     assert len(warnings) == 1
     assert warnings[0].startswith("lineage was not sent: 403")
     assert "k-3f" not in caplog.text
@@ -123,7 +125,11 @@ def test_a_receiver_that_cannot_be_used_leaves_the_run_as_it_is(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("OPENLINEAGE_URL", "http://me:pass-3f@127.0.0.1:1", "OPENLINEAGE_URL must not have a user or a password"),
+        (
+            "OPENLINEAGE_URL",
+            "http://me:pass-3f@127.0.0.1:1",
+            "OPENLINEAGE_URL must not have a user or a password",
+        ),
         ("OPENLINEAGE_CONFIG", "/no/such/openlineage.yml", "there is no such file"),
     ],
 )
@@ -154,7 +160,7 @@ def test_without_the_package_the_run_goes_on_and_the_command_to_install_it_is_na
 def test_the_client_s_variables_name_a_receiver_and_turn_it_off(
     project: SqlProject, receiver: LineageReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The client adds variables of its own; they go with this test.
+    # The client adds variables; they are removed after this test.
     for name in ("TYPE", "URL", "AUTH", "ENDPOINT"):
         monkeypatch.setenv(f"OPENLINEAGE__TRANSPORT__TRANSPORTS__DEFAULT_HTTP__{name}", "")
         monkeypatch.delenv(f"OPENLINEAGE__TRANSPORT__TRANSPORTS__DEFAULT_HTTP__{name}")

@@ -52,7 +52,11 @@ def test_the_events_of_a_run_are_printed_one_a_line(capsys: pytest.CaptureFixtur
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == events
     assert run("runs", "lineage", "-o", "json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["run"], document["sent"], document["events"]) == ("20261123-0200-mongodb-p3xa", 0, events)
+    assert (document["run"], document["sent"], document["events"]) == (
+        "20261123-0200-mongodb-p3xa",
+        0,
+        events,
+    )
 
 
 def test_the_events_are_sent_to_the_receiver_of_the_settings(
@@ -82,21 +86,21 @@ def test_without_a_receiver_or_the_package_nothing_is_sent(
 def finding(folder: Path, text: str) -> Finding:
     """Return what the doctor finds with these settings."""
     (folder / "etltctl.toml").write_text(text)
-    (found,) = check_lineage(Probe(load_settings(config=folder / "etltctl.toml", env="local", environ={})))
-    return found
+    (only,) = check_lineage(Probe(load_settings(config=folder / "etltctl.toml", env="local", environ={})))
+    return only
 
 
 def test_the_doctor_says_where_events_go_and_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "not asked for" in finding(tmp_path, "").evidence
-    asked = '[lineage]\nfile = "lineage.ndjson"\n'
-    assert finding(tmp_path, asked).evidence == "events go to lineage.ndjson"
+    to_file = '[lineage]\nfile = "lineage.ndjson"\n'
+    assert finding(tmp_path, to_file).evidence == "events go to lineage.ndjson"
     monkeypatch.setenv("OPENLINEAGE_URL", "http://me:pass-3f@127.0.0.1:1")
-    refused = finding(tmp_path, asked)
+    refused = finding(tmp_path, to_file)
     assert refused.status == "warn"
     assert "must not have a user or a password" in refused.evidence
     monkeypatch.setitem(sys.modules, "openlineage", None)
-    missing = finding(tmp_path, asked)
+    missing = finding(tmp_path, to_file)
     assert "the package openlineage-python is missing" in missing.evidence
     assert "lineage" in str(missing.fix)

@@ -40,7 +40,10 @@ def test_tables_are_folders_in_s3_whatever_their_version() -> None:
     [
         ("sample:", "mongodb://sample"),
         ("mongodb://me:pass@db.example.com/weather", "mongodb://db.example.com:27017"),
-        ("mongodb://me:p%40ss@a.example.com:27018,b.example.com/?replicaSet=r", "mongodb://a.example.com:27018"),
+        (
+            "mongodb://me:p%40ss@a.example.com:27018,b.example.com/?replicaSet=r",
+            "mongodb://a.example.com:27018",
+        ),
         ("mongodb+srv://me:pass@cluster.example.net", "mongodb://cluster.example.net:27017"),
         ("mongodb://[::1]/weather", "mongodb://[::1]:27017"),
         ("env:NO_SUCH_URI", "mongodb://mongodb"),
@@ -56,7 +59,10 @@ def test_a_collection_is_named_by_its_server(uri: str, namespace: str) -> None:
     ("url", "first"),
     [
         ("sample:", ("http://sample", "races")),
-        ("https://me:pass@api.example.com:8443/ergast/f1/", ("https://api.example.com:8443", "ergast/f1/races")),
+        (
+            "https://me:pass@api.example.com:8443/ergast/f1/",
+            ("https://api.example.com:8443", "ergast/f1/races"),
+        ),
     ],
 )
 def test_a_stream_of_an_api_is_named_by_its_address(url: str, first: tuple[str, str]) -> None:
@@ -65,7 +71,10 @@ def test_a_stream_of_an_api_is_named_by_its_address(url: str, first: tuple[str, 
 
 
 def test_a_data_source_is_named_by_its_site_and_project() -> None:
-    tableau = {"server": "https://tableau.example.com", "datasources": {"daily": {"table": "gold.weather_daily"}}}
+    tableau = {
+        "server": "https://tableau.example.com",
+        "datasources": {"daily": {"table": "gold.weather_daily"}},
+    }
     assert names(settings_with(tableau=tableau), "data source daily") == [
         ("tableau://tableau.example.com", "default/default/daily")
     ]

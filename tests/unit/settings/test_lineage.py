@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -116,3 +117,12 @@ def test_every_column_of_every_shipped_table_names_inputs_that_exist(columns: di
                     assert field in columns[source], f"{table}.{column}: {name}"
     with (JOBS / "lineage.toml").open("rb") as file:
         assert list(tomllib.load(file)) == written
+
+
+def test_the_settings_of_the_how_to_are_valid(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "how-to" / "follow-lineage.md").read_text("utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 3
+    job = '[glue.jobs.sales]\nscript = "sales.py"\nwrites = ["gold.sales_monthly"]\n'
+    for block in blocks:
+        assert load(tmp_path, job + block)

@@ -47,7 +47,7 @@ class Datasets:
     aws: Aws | None = None
 
     def named(self, things: Sequence[str]) -> Iterator[tuple[DatasetName, str]]:
-        """Yield the dataset of each thing that a step reads or writes, with its table; empty if it is no table.
+        """Yield the dataset of each thing that a step reads or writes, with its table; empty for another thing.
 
         Args:
             things: `layer.table`, `source NAME`, which is a dataset for each stream, or `data source NAME`.

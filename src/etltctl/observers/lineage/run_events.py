@@ -84,7 +84,7 @@ class _RunOf:
         return ".".join(name for name in (self.pipeline, step, part) if name)
 
     def _id(self, of: Try, part: str = "") -> str:
-        """Return the id of a try: the same whoever makes it and however often."""
+        """Return the id of a try: the same in every process and every replay."""
         # Joined by NUL, which no part can hold. A run id may come from a scheduler and recur in another project.
         parts = (self.project, self.env, self.pipeline, self.run_id, of.step, str(of.number), part)
         return str(uuid5(RUN_IDS, "\0".join(parts)))
@@ -164,7 +164,7 @@ class _RunOf:
         """Yield the run of the checks of what a step wrote.
 
         OpenLineage has the results of checks at inputs only. An audit reads the tables that it checks, so it is a
-        job of its own below the step, and no table seems to be made of itself.
+        separate job below the step, and no table seems to be made of itself.
         """
         if transition.change not in (Change.COMPLETE, Change.FAIL):
             return

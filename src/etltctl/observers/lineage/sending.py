@@ -128,14 +128,14 @@ def send_again(events: Sequence[Event], settings: Settings, aws: Aws, lineage_of
     require_installed()
     from etltctl.observers.lineage.run_events import RunEvents
 
-    made = list(RunEvents(Datasets(settings), lineage_of).of(events))
-    errors = list(_sent(made, _receivers(settings, aws)))
+    sent = list(RunEvents(Datasets(settings), lineage_of).of(events))
+    errors = list(_sent(sent, _receivers(settings, aws)))
     if errors:
         raise UnreachableError(
-            f"{len(errors)} of {len(made)} lineage events were not sent: {errors[0]}",
+            f"{len(errors)} of {len(sent)} lineage events were not sent: {errors[0]}",
             hint="the run's own record is as it was; the same command sends all of them again, under the same ids",
         ) from errors[0]
-    return len(made)
+    return len(sent)
 
 
 def _sent(events: Any, receivers: Sequence[Send]) -> Iterator[Exception]:

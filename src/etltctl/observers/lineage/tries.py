@@ -106,9 +106,9 @@ class _Tries:
 
     def _begin(self, step: str, event: Event, place: int) -> Transition:
         number = self._counts[step] = self._counts.get(step, 0) + 1
-        begun = Try(step, number, self._counts.get("", 1))
-        self._open[step] = (begun, place)
-        return Transition(Change.START, begun, event, [event])
+        opened = Try(step, number, self._counts.get("", 1))
+        self._open[step] = (opened, place)
+        return Transition(Change.START, opened, event, [event])
 
     def _close_run(self, events: Sequence[Event], place: int, change: Change) -> Iterator[Transition]:
         # The steps first: a step that is still open has no end on record, whatever became of the run.
