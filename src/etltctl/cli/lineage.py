@@ -10,7 +10,7 @@ import typer
 
 from etltctl.cli.runs import RunName
 from etltctl.cli.session import Session
-from etltctl.layouts import Output
+from etltctl.console import Output
 
 
 def lineage(
