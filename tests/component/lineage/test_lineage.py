@@ -95,6 +95,8 @@ def test_a_rule_that_is_broken_fails_the_step_and_its_audit_with_the_cause(
     assert [fault for event in receiver.events for fault in faults_of(event)] == []
     error = receiver.events[2]["run"]["facets"]["errorMessage"]
     assert error["message"].startswith(f"{project.event('broken', 'step.finished')['cause']}: ")
+    of_run = receiver.events[5]["run"]["facets"]["errorMessage"]["message"]
+    assert of_run == "failed: the event of a step has the error"
     (table,) = receiver.events[4]["inputs"]
     (assertion,) = table["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert (assertion["name"], assertion["success"]) == ("city, month not unique", False)

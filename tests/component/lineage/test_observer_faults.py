@@ -210,6 +210,7 @@ def test_an_interrupt_aborts_the_step_and_the_run(project: SqlProject, receiver:
     with pytest.raises(KeyboardInterrupt):
         project.run("interrupted", on_event=interrupting("step.planned", interrupt))
     assert receiver.kinds()[2:] == [(JOB, "ABORT"), ("wind", "ABORT")]
+    assert receiver.events[2]["run"]["facets"]["errorMessage"]["message"].startswith("M107: interrupt")
 
 
 def test_the_try_of_a_process_that_was_killed_is_aborted_by_the_next(

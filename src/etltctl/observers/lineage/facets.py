@@ -87,10 +87,13 @@ def run_facets(transition: Transition) -> dict[str, RunFacet]:
 
 def _error_text(transition: Transition) -> str:
     """Return what ended a try badly, after the code of its cause; the ledger masks secrets before it keeps them."""
-    end = transition.end
-    text = str(
-        end.get("error") or end.get("outcome") or "the process that drove the run ended without a word"
-    )
+    end = transition.end or (transition.at if transition.at["type"] == "run.finished" else {})
+    if end.get("error"):
+        text = str(end["error"])
+    elif end and not transition.of.step and end.get("outcome") != "interrupted":
+        text = f"{end.get('outcome')}: the event of a step has the error"
+    else:
+        text = str(end.get("outcome") or "the process that drove the run ended without a word")
     explanation = str(end.get("explanation") or "")
     text = f"{text}\n{explanation}" if explanation and explanation not in text else text
     return f"{end['cause']}: {text}" if end.get("cause") else text
