@@ -60,8 +60,9 @@ def test_the_events_of_a_run_are_printed_one_a_line(capsys: pytest.CaptureFixtur
 
 
 def test_the_events_are_sent_to_the_receiver_of_the_settings(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # which does not reach this machine
     with lineage_receiver() as receiver:
         (folder / "etltctl.toml").write_text(f'[lineage]\nurl = "{receiver.url}"\n')
         assert run("runs", "lineage", "--send") == 0

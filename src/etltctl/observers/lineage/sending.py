@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError, NextStep, UnreachableError, install
 from etltctl.observers.lineage.datasets import Datasets
+from etltctl.proxies import is_loopback
 from etltctl.settings.lineage_variables import ClientVariables, is_lineage_asked_for
 
 if TYPE_CHECKING:
@@ -178,7 +179,10 @@ def _server(settings: Settings, aws: Aws) -> Send:
     config |= {"timeout": SEND_TIMEOUT_S, "retry": dict(RETRIES)}
     if own.api_key:
         config["auth"] = {"type": "api_key", "apiKey": aws.reveal(own.api_key, "lineage.api_key")}
-    return HttpTransport(HttpConfig.from_dict(config)).emit
+    transport = HttpTransport(HttpConfig.from_dict(config))
+    if is_loopback(own.url):
+        transport.session.trust_env = False  # a proxy of the environment does not reach this machine
+    return transport.emit
 
 
 def _by_variables(variables: ClientVariables) -> Send:
