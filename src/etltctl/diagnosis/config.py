@@ -113,3 +113,6 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, source in settings.sources.items():
         if source.kind == "mongodb":
             yield f"sources.{name}.uri", source.uri
+    for name, receiver in settings.notify.items():
+        if receiver.kind != "sns":
+            yield f"notify.{name}.url", receiver.url

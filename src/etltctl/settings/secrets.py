@@ -21,6 +21,7 @@ REFERENCES = ("env:", "file:", *FETCHED)
 SECRET_KEYS = (
     r"airbyte\.client_(id|secret)",
     r"airbyte\.destination\.(access_key_id|secret_access_key)",
+    r"notify\.[^.]+\.url",
     r"sources\.[^.]+\.uri",
     r"tableau\.token_(name|secret)",
 )
