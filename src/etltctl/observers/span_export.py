@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -21,13 +22,18 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status,
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from etltctl.errors import ServiceError
+from etltctl.observers.notifications.http import Address
 from etltctl.observers.notifications.notification import one_line
 from etltctl.observers.span_facts import SpanFacts
 from etltctl.proxies import is_direct, require_usable
 from etltctl.settings.secrets import without_secrets
+from etltctl.settings.telemetry import secrets_of_headers
 
 EXPORT_S = 6.0  # less than a delivery may take, so that the exporter's own words are reported
 LOGGER = "opentelemetry"
+# The exporter's words around an error, and those of its HTTP library around the error of the system.
+TRANSIENT = re.compile(r"^Transient error (.*) encountered while exporting .*$", re.DOTALL)
+CAUSED = re.compile(r"^.*Caused by \w+\(.*?: (.*?)[\"')]*$", re.DOTALL)
 UNNAMED = "unknown_service"  # the SDK's name of a service that the variables do not name
 
 
@@ -132,8 +138,8 @@ def _send(spans: Sequence[ReadableSpan], endpoint: str) -> None:
         is_sent = exporter.export(spans) is SpanExportResult.SUCCESS
         exporter.shutdown()  # type: ignore[no-untyped-call]
     if not is_sent:
-        # The first word is the cause; what follows are the retries.
-        said = one_line(without_secrets(words[0]), 300) if words else "it gave no reason"
+        # The first line has the cause; the later ones are about the retries.
+        said = _cause(words[0], endpoint) if words else "it gave no reason"
         raise ServiceError(f"the receiver of traces at {_host(endpoint)} did not take the spans: {said}")
 
 
@@ -177,6 +183,14 @@ def _words_of_the_exporter() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(collector)
         logger.propagate = before
+
+
+def _cause(words: str, endpoint: str) -> str:
+    """Return what the exporter logged in a few words, without the secrets that its libraries may quote."""
+    for shape in (TRANSIENT, CAUSED):
+        words = shape.sub(r"\1", words)
+    hidden = Address("the endpoint", endpoint, "otlp").hidden(words)
+    return one_line(without_secrets(hidden, secrets_of_headers()), 300)
 
 
 def _host(endpoint: str) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.secrets import SHORTEST_SECRET
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
 DEFAULT_ENDPOINT = "http://localhost:4318"  # the standard's own
 
 
@@ -53,3 +56,18 @@ def parent_of_trace(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     values = os.environ if environ is None else environ
     headers = {name.lower(): values[name] for name in ("TRACEPARENT", "TRACESTATE") if values.get(name)}
     return headers if "traceparent" in headers else {}
+
+
+def secrets_of_headers(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the values of the headers that the variables add to a request, the longest first: most are keys.
+
+    Args:
+        environ: The variables; those of the process if None.
+    """
+    values = os.environ if environ is None else environ
+    pairs = (pair for name in HEADERS for pair in values.get(name, "").split(","))
+    texts = {pair.partition("=")[2].strip() for pair in pairs}
+    # An error may quote a value as it is written, as it is sent, or as Python shows it.
+    forms = {form for text in texts for form in (text, unquote(text), repr(unquote(text))[1:-1])}
+    secrets = {form for form in forms if len(form) >= SHORTEST_SECRET}
+    return tuple(sorted(secrets, key=len, reverse=True))

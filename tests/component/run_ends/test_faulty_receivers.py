@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from etltctl.testing import EmbeddedLake
 from support.ports import free_port
 from support.receivers import PostOffice, Reply, receiving
-from support.sql_project import SqlProject
+from support.sql_project import PROJECT, SqlProject
 
 SECRET = "verysecrettoken42"
 PAGE = b"<!doctype html><html><body>Sign in</body></html>"
@@ -110,3 +116,28 @@ def test_a_slow_receiver_delays_the_end_within_bounds_and_takes_no_time_from_ano
     (warning,) = warnings_of(caplog)
     assert warning.startswith("the notification was not sent: notify.slow.url")
     assert len(office.posts) == len(slow.posts) == 1
+
+
+def test_the_command_succeeds_and_prints_one_warning_for_each_observer(
+    lake: EmbeddedLake, project: SqlProject, tmp_path: Path
+) -> None:
+    settings = f'{PROJECT}\n[notify.ops]\nkind = "slack"\nurl = "env:HOOK"\non = ["succeeded"]\n'
+    (tmp_path / "etltctl.toml").write_text(settings)
+    shutil.copytree(project.file.parent, tmp_path / "sql")
+    (tmp_path / "none.py").write_text("")
+    absent = f"http://127.0.0.1:{free_port()}"
+    variables = {
+        "ETLTCTL_STATE_DIR": str(lake.folder),
+        "HOOK": f"{absent}/{SECRET}",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": absent,
+    }
+    command = [sys.executable, "-m", "etltctl", "run", "wind", "--run-id", "notified-by-command", "--new"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert sum("the notification was not sent" in line for line in lines) == 1
+    assert sum("the trace was not sent" in line for line in lines) == 1
+    assert "Traceback" not in done.stderr

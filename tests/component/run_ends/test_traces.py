@@ -161,6 +161,16 @@ def test_a_receiver_of_traces_that_is_absent_is_one_warning(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{address}")
     project.run(f"traced-{host}")
     (warning,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert warning.startswith(
-        f"the trace was not sent: the receiver of traces at {address} did not take the spans"
-    )
+    start = f"the trace was not sent: the receiver of traces at {address} did not take the spans: "
+    assert warning.startswith(start)
+    assert warning.removeprefix(start).startswith(("Failed to establish", "Failed to resolve"))
+
+
+def test_a_header_that_cannot_be_sent_is_not_quoted(
+    project: SqlProject, spans: PostOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret42%0Aline")
+    project.run("traced-header")
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert "did not take the spans" in warning
+    assert "secret42" not in caplog.text
