@@ -71,7 +71,7 @@ def _trial(settings: Settings, now: datetime) -> Notification:
         "",
         "",
         "this is a test: no run has failed",
-        "etltctl: `etltctl notify test` sent this message, and it has arrived",
+        "etltctl: the message has arrived",
         "nothing is to be done",
     )
     run_id = f"{now:%Y%m%d-%H%M}-test"
