@@ -24,6 +24,7 @@ TAKES = {
     "env": "environments",
     "code": "codes",
     "datasource": "data sources",
+    "receiver": "receivers",
 }
 FILE_LIKE = {"config_file", "events", "file", "folder", "path", "output_file"}
 CHOICES = {"area": [str(area) for area in AreaName]}

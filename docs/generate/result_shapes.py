@@ -47,6 +47,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "govern-who": ({"principal": "text", "columns": "text", "rows": "text", "through": "text"}, {"table": "text"}),
     "infra-plan": ({}, {"stack": "text", "new": "flag"}),
+    "notify-test": ({"receiver": "text", "kind": "text", "result": "text"}, {}),
     "query": (
         {},
         {

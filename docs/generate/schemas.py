@@ -11,6 +11,7 @@ from etltctl import errors
 from etltctl.console.error_documents import code_of
 from etltctl.errors import EtltctlError, ExitCode
 from etltctl.settings.schema import DIALECT, settings_schema
+from generate.notification_schema import notification_schema
 from generate.result_shapes import DOCUMENTS, ROWS
 
 FOLDER = Path("docs", "reference", "schemas")
@@ -75,6 +76,7 @@ def schema_files() -> dict[Path, str]:
         "events": events_schema(),
         "results": results_schema(),
         "error": error_schema(),
+        "notification": notification_schema(TIME),
     }
     return {
         FOLDER / f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -36,6 +36,7 @@ OPERATOR: Calls = {
     "secrets": ("secretsmanager:GetSecretValue",),
     "parameters": ("ssm:GetParameter",),
     "preflight": ("iam:SimulatePrincipalPolicy",),
+    "notifications": ("sns:Publish",),
 }  # fmt: skip
 
 # A run succeeds without these. A version that an audit leaves behind is removed by a later one, an old lock lapses,

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently a read is repeated; waits are in seconds, doubled each time, with jitter."""
+    """How often and how patiently a read is repeated; waits are in seconds, doubled each time, with jitter.
+
+    An error with `retry_after`, in seconds, sets the wait itself; `longest_wait` bounds it.
+    """
 
     attempts: int = 5
     first_wait: float = 0.5
@@ -24,13 +30,23 @@ class RetryPolicy:
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.attempts),
-            # With jitter, or all steps that a fault has stopped would call again in the same moment.
-            wait=tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait),
+            wait=self._wait,
             retry=tenacity.retry_if_exception(is_transient),
             reraise=True,
             **self._sleeping(),
         )
         return retrying(read)
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Return the seconds until the next attempt: those that the receiver asked for, within bounds."""
+        import tenacity
+
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            return float(min(max(asked, 0.0), self.longest_wait))
+        # With jitter, or all steps that a fault has stopped would call again in the same moment.
+        return tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)(state)
 
     def _sleeping(self) -> dict[str, Any]:
         return {} if self.sleep is None else {"sleep": self.sleep}

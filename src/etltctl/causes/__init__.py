@@ -3,6 +3,7 @@
 from etltctl.causes.catalogue import UNKNOWN, catalogue, cause_of_code, names_of
 from etltctl.causes.classifier import diagnose
 from etltctl.causes.model import Cause, Confidence, Diagnosis, Failure, Line, Retry
+from etltctl.causes.records import cause_and_proof, fix_of
 
 __all__ = [
     "UNKNOWN",
@@ -13,7 +14,9 @@ __all__ = [
     "Line",
     "Retry",
     "catalogue",
+    "cause_and_proof",
     "cause_of_code",
     "diagnose",
+    "fix_of",
     "names_of",
 ]

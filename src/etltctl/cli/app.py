@@ -13,7 +13,20 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from etltctl.cli import athena, connections, contract, govern, infra, local, project, run, runs, tableau, why
+from etltctl.cli import (
+    athena,
+    connections,
+    contract,
+    govern,
+    infra,
+    local,
+    notify,
+    project,
+    run,
+    runs,
+    tableau,
+    why,
+)
 from etltctl.cli import lineage as lineage_command
 from etltctl.cli import report as report_command
 from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
@@ -59,6 +72,7 @@ app.add_typer(govern.app, name="govern")
 app.add_typer(tableau.app, name="tableau")
 app.add_typer(connections.app, name="connections")
 app.add_typer(infra.app, name="infra")
+app.add_typer(notify.app, name="notify")
 app.add_typer(project.config, name="config")
 app.add_typer(local.app, name="local")
 

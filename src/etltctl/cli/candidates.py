@@ -247,6 +247,7 @@ READERS: Mapping[str, Callable[[Layers, Context], Iterable[str]]] = {
     "sources": _keys("sources"),
     "jobs": _keys("glue", "jobs"),
     "data sources": _keys("tableau", "datasources"),
+    "receivers": _keys("notify"),
     "steps": _steps,
     "tables": _tables,
     "environments": _environments,

@@ -131,6 +131,9 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     The ids of connections are left to the check of Airbyte: where a setting has no value, the connection that
     `connections apply` made counts.
     """
+    from etltctl.settings.notify import holds_token
+    from etltctl.settings.secrets import is_reference
+
     yield "airbyte.client_id", settings.airbyte.client_id
     yield "airbyte.client_secret", settings.airbyte.client_secret
     if settings.lineage.api_key:
@@ -138,3 +141,9 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, source in settings.sources.items():
         if source.kind == "mongodb":
             yield f"sources.{name}.uri", source.uri
+    for name, receiver in settings.notify.items():
+        # An address without a token may stand in the file.
+        if receiver.kind != "sns" and (
+            is_reference(receiver.url) or holds_token(receiver.kind, receiver.url)
+        ):
+            yield f"notify.{name}.url", receiver.url

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
-from etltctl.ledger import Event
+from etltctl.ledger import Event, failed_event
 
-GOOD = frozenset({"succeeded", "detached"})
 # How the error of a remote run is worded: service, run, name, status and reason.
 OF_A_RUN = re.compile(
     r"^(?P<service>\w+) run \S+ of .+? ended (?P<status>\w+)(?:: (?P<reason>.*))?$", re.DOTALL
@@ -71,21 +70,8 @@ class FailedStep:
 
 def failed_step(events: Sequence[Event]) -> FailedStep | None:
     """Return the step that ended the run, or the run itself if it failed outside a step; None if nothing failed."""
-    ended = next((event for event in reversed(events) if event["type"] == "run.finished"), None)
-    if ended is not None and ended.get("outcome") in GOOD and ended is events[-1]:
-        return None
-    last: dict[str, Event] = {}
-    for event in events:
-        if event["type"] in {"step.finished", "step.planned"}:
-            # A step that was planned again is not judged by its earlier end.
-            last.pop(event["step"], None)
-            last[event["step"]] = event
-    failed = [e for e in last.values() if e["type"] == "step.finished" and e.get("outcome") not in GOOD]
-    if failed:
-        return FailedStep(failed[-1])
-    if ended is not None and ended is events[-1]:
-        return FailedStep(ended)
-    return None
+    event = failed_event(events)
+    return FailedStep(event) if event is not None else None
 
 
 def _line(kept: object) -> Line:

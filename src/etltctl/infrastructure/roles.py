@@ -61,6 +61,7 @@ def operator_statements(names: Names) -> list[Statement]:
     results = settings.athena.output_location
     kept = [settings.state] if S3Location.is_one(settings.state) else []
     catalog = _catalog(names)
+    topics = sorted({each.topic for each in settings.notify.values() if each.kind == "sns"})
     return [
         _allow("Jobs", table["jobs"], [arn("glue", f"job/{job}") for job in names.jobs.values()]),
         _allow("Catalog", table["catalog"], catalog),
@@ -72,6 +73,7 @@ def operator_statements(names: Names) -> list[Statement]:
         _allow("Secrets", table["secrets"], [arn("secretsmanager", f"secret:{names.airbyte_secret}-*")]),
         _allow("Parameters", table["parameters"], [arn("ssm", f"parameter/{settings.project}/*")]),
         _allow("Preflight", table["preflight"], [filled(OWN_ROLE.format(names.operator))]),
+        *([_allow("Notifications", table["notifications"], topics)] if topics else []),
         _allow("AthenaReadsCatalog", calls.ATHENA_READS_CATALOG, catalog),
         *_on_objects("AthenaWritesResults", calls.ATHENA_WRITES_RESULTS, [results]),
         *_on_objects("AthenaWritesTables", calls.ATHENA_WRITES_TABLES, _query_roots(names)),

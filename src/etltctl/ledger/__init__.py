@@ -1,6 +1,7 @@
 """The append-only event stream of every run, on disk or in S3, and the right to drive a run."""
 
 from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, lost_events, newest_event, read_events
+from etltctl.ledger.failures import failed_event
 from etltctl.ledger.stores import DiskStore, S3Store, Store, StoredRun, open_store
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "S3Store",
     "Store",
     "StoredRun",
+    "failed_event",
     "lost_events",
     "newest_event",
     "open_store",

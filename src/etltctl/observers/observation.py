@@ -12,14 +12,20 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from etltctl.observers.lineage import open_lineage
+from etltctl.observers.notifications import open_notifications
 from etltctl.observers.observer import Observation, Observer
+from etltctl.observers.telemetry import open_trace
 
 if TYPE_CHECKING:
     from etltctl.ledger import Event
 
 # Returns the observer that the settings ask for; None if they ask for none.
 Opener = Callable[[Observation], Observer | None]
-OPENERS: Sequence[tuple[str, Opener]] = (("lineage", open_lineage),)
+OPENERS: Sequence[tuple[str, Opener]] = (
+    ("lineage", open_lineage),
+    ("the notification", open_notifications),
+    ("the trace", open_trace),
+)
 LONGEST_FLUSH = (
     10.0  # seconds that the end of a run waits for deliveries; what is slower is lost, with a warning
 )

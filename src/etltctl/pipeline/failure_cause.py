@@ -8,13 +8,22 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose, names_of
+from etltctl.causes import (
+    UNKNOWN,
+    Confidence,
+    Diagnosis,
+    Failure,
+    Line,
+    catalogue,
+    cause_and_proof,
+    diagnose,
+    fix_of,
+)
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
     BlockedError,
     BudgetError,
-    Command,
     ConfigurationError,
     DetachedError,
     DrivenElsewhereError,
@@ -26,7 +35,6 @@ from etltctl.errors import (
     UnverifiedError,
     WaitTimeoutError,
     bounded,
-    command,
 )
 from etltctl.logs import LogLine
 from etltctl.pipeline.interrupts import interrupt_name
@@ -138,15 +146,14 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:
         error.record = record_of(diagnosis_of(error))
     cause = catalogue()[str(error.record["cause"])]
     if is_of_run:
-        error.facts = {**_shown(error.record), **error.facts}
+        error.facts = {**cause_and_proof(error.record), **error.facts}
     elif cause != UNKNOWN:
         # The message of such an error is the proof.
         error.facts = {"cause": f"{cause.code} {cause.title}", **error.facts}
     if cause != UNKNOWN and (is_of_run or not error.next_step.parts):
-        fix = cause.fix.filled(names_of(step, run_id))
+        fix = fix_of(cause, step, run_id, then_retry=is_of_run)
         # The error's own next step says what became of the data, and ends with the retry.
-        tail = ("; then: ", command("retry", run_id)) if is_of_run and not _has_retry(fix) else ()
-        error.next_step = NextStep(*_safety(error.next_step), *fix.parts, *tail)
+        error.next_step = NextStep(*_safety(error.next_step), *fix.parts)
 
 
 def _safety(step: NextStep) -> tuple[str, ...]:
@@ -154,18 +161,6 @@ def _safety(step: NextStep) -> tuple[str, ...]:
     first = step.parts[0] if step.parts else ""
     clause, is_parted, _ = str(first).partition("; ")
     return (f"{clause}; ",) if is_parted else ()
-
-
-def _has_retry(step: NextStep) -> bool:
-    return any(isinstance(part, Command) and part.words[0] == "retry" for part in step.parts)
-
-
-def _shown(record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cause and the proof as the facts of an error."""
-    evidence = record.get("evidence") or [{}]
-    first = evidence[0]
-    proof = f"{first.get('source', '')}: {first.get('text', '')}" if first else "the log says nothing"
-    return {"cause": f"{record['cause']} {record['explanation']}", "proof": proof}
 
 
 def record_of(diagnosis: Diagnosis, *, stopped: object = None, excerpt: str = "") -> dict[str, Any]:

@@ -32,6 +32,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _unknown_tables(settings)
     yield from _sql_tables(settings)
     yield from _plots_of_unknown_tables(settings)
+    yield from _unknown_pipelines(settings)
     yield from _repeated_steps(settings)
     yield from _out_of_place(settings.tables)
     yield from _shared_databases(settings)
@@ -124,6 +125,15 @@ def _plots_of_unknown_tables(settings: Settings) -> Problems:
                 ("plots", name, "table"),
                 f"plots.{name}: no job, query or source writes table {plot.table}{guess}",
             )
+
+
+def _unknown_pipelines(settings: Settings) -> Problems:
+    """Yield each receiver of notifications about a pipeline that does not exist."""
+    for name, receiver in settings.notify.items():
+        for pipeline in receiver.pipelines:
+            if pipeline not in settings.pipelines:
+                guess = guess_text(pipeline, settings.pipelines)
+                yield ("notify", name, "pipelines"), f"notify.{name}: no pipeline is called {pipeline}{guess}"
 
 
 def _repeated_steps(settings: Settings) -> Problems:

@@ -16,6 +16,7 @@ from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_
 from etltctl.settings.files import read_text
 from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
 from etltctl.settings.model import Settings
+from etltctl.settings.notify import holds_token
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
 from etltctl.settings.sql_files import query_problems
@@ -99,6 +100,8 @@ def _secrets(settings: Settings) -> Iterator[Doubt]:
         # Such as `token_url`: its name sounds like a secret, its value is not one.
         is_plain_address = "://" in value and not has_password
         is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
+        if path[0] == "notify" and path[-1] == "url":
+            is_named = holds_token(settings.notify[path[1]].kind, value)
         if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):
             what = "a password" if has_password else "the secret itself"
             yield Doubt(

@@ -18,6 +18,7 @@ from etltctl.settings.infra import Infra
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
 from etltctl.settings.lineage import Lineage
+from etltctl.settings.notify import ReceiverSetting
 from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import (
@@ -82,6 +83,7 @@ class Settings(Section):
     tables: dict[TableName, TableRules] = {}
     contracts: Contracts = Contracts()
     plots: dict[str, Plot] = {}
+    notify: dict[str, ReceiverSetting] = {}
     pipelines: dict[str, Pipeline] = {}
     tableau: Tableau = Tableau()
     local: Local = Local()

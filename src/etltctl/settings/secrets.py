@@ -22,6 +22,7 @@ SECRET_KEYS = (
     r"airbyte\.client_(id|secret)",
     r"airbyte\.destination\.(access_key_id|secret_access_key)",
     r"lineage\.api_key",
+    r"notify\.[^.]+\.url",
     r"sources\.[^.]+\.uri",
     r"tableau\.token_(name|secret)",
 )

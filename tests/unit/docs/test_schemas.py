@@ -12,7 +12,8 @@ from etltctl.settings.schema import settings_schema
 from generate.schemas import EVENTS, error_schema, events_schema, results_schema
 
 PROJECT = Path(__file__).parents[3]
-ELSEWHERE = {"error", "footers"}  # the schema of errors; a format of files in the lake
+# The schemas of errors and of notifications; a format of files in the lake.
+ELSEWHERE = {"error", "notification", "footers"}
 PLANS = {"govern-plan", "connections-plan"}  # named by their command group
 
 

@@ -1,0 +1,73 @@
+"""The standard variables of OpenTelemetry that say whether traces are wanted. No setting says it.
+
+See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.secrets import SHORTEST_SECRET
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+DEFAULT_ENDPOINT = "http://localhost:4318"  # the standard's own
+
+
+def trace_endpoint(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return where the variables send traces.
+
+    Args:
+        environ: The variables; those of the process if None.
+
+    Returns:
+        The address that they name; None if they ask for no traces.
+
+    Raises:
+        ConfigurationError: They ask for an exporter or a protocol that etltctl does not have.
+    """
+    values = os.environ if environ is None else environ
+    exporter = values.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    endpoint = next((values[name].strip() for name in ENDPOINTS if values.get(name, "").strip()), "")
+    # The standard reads an empty value as an unset one, and any other than `true` as false.
+    is_disabled = values.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if is_disabled or exporter == "none" or not (exporter or endpoint):
+        return None
+    if exporter not in ("", "otlp"):
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER is {exporter}: etltctl has otlp alone")
+    protocol = next((values[name].strip() for name in PROTOCOLS if values.get(name, "").strip()), "")
+    if protocol not in ("", "http/protobuf"):
+        raise ConfigurationError(
+            f"the protocol is {protocol}: etltctl has http/protobuf alone, which collectors take at port 4318"
+        )
+    return endpoint or DEFAULT_ENDPOINT
+
+
+def parent_of_trace(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the parent of a run's trace in the form of W3C's Trace Context; empty without one.
+
+    Args:
+        environ: The variables; those of the process if None.
+    """
+    values = os.environ if environ is None else environ
+    headers = {name.lower(): values[name] for name in ("TRACEPARENT", "TRACESTATE") if values.get(name)}
+    return headers if "traceparent" in headers else {}
+
+
+def secrets_of_headers(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the values of the headers that the variables add to a request, the longest first: most are keys.
+
+    Args:
+        environ: The variables; those of the process if None.
+    """
+    values = os.environ if environ is None else environ
+    pairs = (pair for name in HEADERS for pair in values.get(name, "").split(","))
+    texts = {pair.partition("=")[2].strip() for pair in pairs}
+    # An error may quote a value as it is written, as it is sent, or as Python shows it.
+    forms = {form for text in texts for form in (text, unquote(text), repr(unquote(text))[1:-1])}
+    secrets = {form for form in forms if len(form) >= SHORTEST_SECRET}
+    return tuple(sorted(secrets, key=len, reverse=True))

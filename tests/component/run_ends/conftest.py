@@ -1,0 +1,39 @@
+"""One embedded lake whose pipeline is a query: its runs are real and take a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from etltctl.testing import EmbeddedLake, open_lake
+from support.receivers import PostOffice, receiving
+from support.sql_project import PROJECT, QUERY, READINGS, SqlProject
+
+
+@pytest.fixture(scope="package")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
+    """One embedded server, and the input table."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "etltctl.toml").write_text(PROJECT)
+    (project / "none.py").write_text("print('never run')\n")
+    with open_lake(tmp_path_factory.mktemp("lake"), project=project) as lake:
+        SqlProject(lake, lake.settings).publish_readings(READINGS, "first")
+        yield lake
+
+
+@pytest.fixture
+def project(lake: EmbeddedLake) -> Iterator[SqlProject]:
+    """The project with its query as it should be."""
+    lake.script()
+    project = SqlProject(lake, lake.settings)
+    project.write_query(QUERY)
+    yield project
+    lake.script()
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    """A receiver that takes everything."""
+    with receiving() as office:
+        yield office
