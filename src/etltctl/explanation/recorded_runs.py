@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.errors import UsageError, command
-from etltctl.ledger import Event, open_store, read_events
+from etltctl.ledger import Event, events_of_one, open_store
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -41,6 +40,5 @@ def newest_runs(settings: Settings, limit: int | None = None) -> Iterator[list[E
     """
     store = open_store(settings.state, Aws.from_settings(settings))
     for run_id in islice(reversed(store.run_ids()), limit):
-        with suppress(UsageError):  # a run that a later etltctl wrote
-            if events := read_events(store, run_id):
-                yield events
+        if events := events_of_one(store, run_id):
+            yield events

@@ -159,7 +159,7 @@ def describe_failure(
 def _step_lines(events: list[Event]) -> list[str]:
     """Return a line for each step: how it ended last, and its remote run."""
     remote_ids = {event["step"]: event["remote_id"] for event in events if "remote_id" in event}
-    outcomes = {event["step"]: event["outcome"] for event in events if event["type"] == "step.finished"}
+    outcomes = {e["step"]: e.get("outcome", "") for e in events if e["type"] == "step.finished"}
     return [f"  {step}: {outcome} {remote_ids.get(step, '')}".rstrip() for step, outcome in outcomes.items()]
 
 
