@@ -80,7 +80,7 @@ def down(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
-    stopped = stop_server(session.load())
+    stopped = stop_server(session.load_to_read())
     text = "No embedded server was running."
     if stopped is not None:
         text = (
@@ -102,7 +102,7 @@ def status(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
-    settings = session.load()
+    settings = session.load_to_read()
     server = find_server(settings)
     # Without the server: it is a file, and the first Spark job is slow until it is there.
     archive, line = describe_class_archive()

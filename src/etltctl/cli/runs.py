@@ -61,7 +61,7 @@ def list_runs(
 
     session: Session = context.obj
     run_filter = RunFilter(status or (), pipeline, since, until)
-    run_list = summaries(session.load(), limit, run_filter)
+    run_list = summaries(session.load_to_read(), limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -90,7 +90,7 @@ def show_run(
     from etltctl.history import find_run
 
     session: Session = context.obj
-    run = find_run(session.load(), run_id)
+    run = find_run(session.load_to_read(), run_id)
     if session.console.is_for_people:
         head = ("seq", "time", "step", "event", "facts")
         rows = [
@@ -221,7 +221,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load(), by, unbilled=UNBILLED)
+    every = costs(session.load_to_read(), by, unbilled=UNBILLED)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every
