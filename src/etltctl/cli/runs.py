@@ -18,6 +18,7 @@ from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
 from etltctl.values import UNBILLED
+from etltctl.worker_sizes import FEWEST, WorkerType
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -249,6 +250,20 @@ def retry(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start every step again, also those that succeeded.")
     ] = False,
+    worker_type: Annotated[
+        WorkerType | None,
+        typer.Option(
+            "--worker-type",
+            help="Start the first Glue job of this retry with workers of this type; later runs of it have their own.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=FEWEST, help="Start it with this many workers.", show_default=False
+        ),
+    ] = None,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
     yes: Yes = False,
@@ -272,9 +287,7 @@ def retry(
         session.require_ready(settings, walk, run, fresh=fresh)
         require_consent(session, settings, f"retry run {run}", yes=yes, named=() if run_id else (run,))
 
-    with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
-        settings,
-        options,
-    ):
+    options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
+    with session.following(name, options, on_interrupt, check) as (settings, options):
         result = resume(events, settings, options)
     show_result(session, settings, result)

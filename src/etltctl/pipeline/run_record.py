@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import (
     AccessError,
@@ -31,6 +31,10 @@ from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+GLUE = "glue"
+# A larger worker is for the try that it was chosen for: the next run of the job has those of the settings again.
+OF_ONE_TRY = frozenset({"worker_type", "workers", "workers_of"})
 
 
 @contextmanager
@@ -171,13 +175,36 @@ def _checked_at_once(walk: Sequence[Step], first: Step) -> list[Step]:
 
 def _record_begin(ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions) -> None:
     """Record that the run begins or resumes, with the caller's options, else those that the run had before."""
-    recorded = ledger.options | options.recorded
+    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
     ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded)
+
+
+def _kept(ledger: Ledger) -> dict[str, Any]:
+    """Return the options of the try before that hold for this one too."""
+    return {name: value for name, value in ledger.options.items() if name not in OF_ONE_TRY}
+
+
+def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> dict[str, str]:
+    """Return the Glue step that the workers of the options are for: the first that this try starts.
+
+    Raises:
+        UsageError: This try starts no Glue job.
+    """
+    if not options.has_workers:
+        return {}
+    to_start = unstarted(walk, ledger.last, fresh=options.fresh)
+    first = next((str(step) for step in to_start if step.kind == GLUE), "")
+    if not first:
+        raise UsageError(
+            f"run {ledger.run_id} has no Glue job to start, so no worker type can be chosen; nothing was started",
+            hint=NextStep("leave out ", Parameter("worker_type"), " and ", Parameter("workers")),
+        )
+    return {"workers_of": first}
 
 
 def record_resumed(ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions) -> None:
     """Record the beginning of a run that is new, and new options of a run that is not."""
-    recorded = ledger.options | options.recorded
+    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
     if not ledger.pipeline:
         _record_begin(ledger, name, walk, options)
     elif ledger.options != recorded:

@@ -48,7 +48,7 @@ def readable_settings(
         # Another environment has other runs: they must not be explained in place of those that are meant.
         raise ConfigurationError(f"no environment is called {env}")
     chosen = named.get(env)
-    values = [_kept(table) for table in (chosen, own) if isinstance(table, dict)]
+    values: list[Mapping[str, Any]] = [_kept(table) for table in (chosen, own) if isinstance(table, dict)]
     kept = merge(values)
     variables = {
         name: value
