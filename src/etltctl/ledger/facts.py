@@ -97,6 +97,7 @@ TYPES: Mapping[str, Callable[[object], bool]] = {
     "seq": _is_count,
     "remote_id": _is_id,
     "steps": _are_texts,
+    "command": _are_texts,
     "options": _is_table,
     "tables": _is_table_of_tables,
     "usd": _is_number,

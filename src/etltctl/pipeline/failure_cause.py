@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalo
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
+    AlreadyRunningError,
     BlockedError,
     BudgetError,
     Command,
@@ -47,6 +48,7 @@ CERTAIN: Mapping[type[EtltctlError], str] = {
 LIKELY: Mapping[type[EtltctlError], str] = {
     AccessError: "E201",
     BudgetError: "C110",
+    AlreadyRunningError: "C114",
     BlockedError: "C108",
     UnverifiedError: "C106",
     UnreachableError: "N103",
@@ -75,6 +77,17 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
 
+def in_own_paths(diagnosis: Diagnosis, own: Callable[[str], str]) -> Diagnosis:
+    """Return the diagnosis with the user's path of a script in place of that of its copy.
+
+    Args:
+        diagnosis: The diagnosis.
+        own: Replaces the path in a text.
+    """
+    evidence = tuple(replace(line, text=own(line.text)) for line in diagnosis.evidence)
+    return replace(diagnosis, evidence=evidence, detail=own(diagnosis.detail))
+
+
 def _speaker(line: LogLine) -> str:
     """Return which process wrote a line: the driver, or an executor by its number."""
     return f"executor-{line.executor}" if line.executor else "driver"
@@ -87,7 +100,9 @@ def diagnosis_of(error: EtltctlError) -> Diagnosis:
         return Diagnosis(catalogue()[certain], Confidence.HIGH, (line,))
     code = error.code if isinstance(error, ServiceError) else ""
     service = "AWS" if CALL.match(error.message) else "Athena" if QUERY.match(error.message) else ""
-    diagnosis = diagnose(Failure((Line(error.message, REASON),), service, code=code))
+    # An error of several tables has the words of each among its facts.
+    each = [Line(str(fact), REASON) for fact in error.facts.values() if isinstance(fact, NextStep)]
+    diagnosis = diagnose(Failure((Line(error.message, REASON), *each), service, code=code))
     likely = next((code for kind, code in LIKELY.items() if isinstance(error, kind)), "")
     if diagnosis.cause == UNKNOWN and likely:
         return Diagnosis(catalogue()[likely], Confidence.MEDIUM, (line,))
@@ -123,14 +138,16 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
     return [_masked(each, secrets) for each in value] if isinstance(value, list) else value
 
 
-def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:
+def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | None = None) -> None:
     """Add the cause and the proof to an error, so that the first lines of its output are cause, proof and next step.
 
     Args:
         error: The error. One that has a cause already stays as it is.
         step: The step, `kind:name`.
         run_id: The run's id.
+        again: The command that does the work again; None for the retry of the run, which has steps.
     """
+    again = again or command("retry", run_id)
     if "cause" in error.facts or isinstance(error, DetachedError):
         return
     is_of_run = bool(error.record)
@@ -143,9 +160,9 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:
         # The message of such an error is the proof.
         error.facts = {"cause": f"{cause.code} {cause.title}", **error.facts}
     if cause != UNKNOWN and (is_of_run or not error.next_step.parts):
-        fix = cause.fix.filled(names_of(step, run_id))
+        fix = cause.fix.naming(again).filled(names_of(step, run_id))
         # The error's own next step says what became of the data, and ends with the retry.
-        tail = ("; then: ", command("retry", run_id)) if is_of_run and not _has_retry(fix) else ()
+        tail = ("; then: ", again) if is_of_run and not _has_retry(fix) else ()
         error.next_step = NextStep(*_safety(error.next_step), *fix.parts, *tail)
 
 

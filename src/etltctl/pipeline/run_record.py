@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import (
     AccessError,
+    Command,
     EtltctlError,
     NextStep,
     OutcomeUnknownError,
@@ -69,7 +70,13 @@ def observation_of(services: Services, run_id: str) -> Observation:
 
 @contextmanager
 def recorded_run(
-    name: str, walk: Sequence[Step], settings: Settings, options: RunOptions, *, is_pipeline: bool = False
+    name: str,
+    walk: Sequence[Step],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    is_pipeline: bool = False,
+    words: Sequence[str] = (),
 ) -> Iterator[tuple[Services, Ledger]]:
     """Yield the services and the ledger of a run that is on record from its first event to its last.
 
@@ -79,6 +86,7 @@ def recorded_run(
         settings: The settings.
         options: The caller's options.
         is_pipeline: Whether it is a run of the whole pipeline `name`.
+        words: The words of the command that a run without steps is of: only they do its work again.
 
     Raises:
         UsageError: A whole pipeline under the id of a run of something else: its jobs would start once more.
@@ -98,7 +106,7 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
-        _record_begin(ledger, name, walk, options)
+        _record_begin(ledger, name, walk, options, words)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
             require_allowed(step_runs, fresh=options.fresh)
@@ -106,8 +114,10 @@ def recorded_run(
         except BaseException as error:
             hide_secrets(error, settings)
             if isinstance(error, EtltctlError):
-                error.name_retry("the same command")  # a run without steps cannot be resumed
-                name_cause(error, step=first, run_id=ledger.run_id)
+                # A run without steps cannot be resumed.
+                again = command("retry", ledger.run_id) if walk else Command(tuple(words))
+                error.name_retry(again)
+                name_cause(error, step=first, run_id=ledger.run_id, again=again)
             _note_failure(ledger, error, seconds_since(started))
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
@@ -173,10 +183,13 @@ def _checked_at_once(walk: Sequence[Step], first: Step) -> list[Step]:
     return [first, *(step for step in later if kind_of(step).is_checked_at_once)]
 
 
-def _record_begin(ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions) -> None:
+def _record_begin(
+    ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, words: Sequence[str] = ()
+) -> None:
     """Record that the run begins or resumes, with the caller's options, else those that the run had before."""
     recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
-    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded)
+    facts: dict[str, Any] = {"command": list(words)} if words else {}
+    ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded, **facts)
 
 
 def _kept(ledger: Ledger) -> dict[str, Any]:

@@ -210,7 +210,8 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
     every = Services(settings).lake.tables()
     for table in tables:
         known(dict.fromkeys(every), table, "table", TABLES_COMMAND)
-    with recorded_run("refresh", [], settings, options or RunOptions()) as (services, ledger):
+    words = ("athena", "refresh", *tables)
+    with recorded_run("refresh", [], settings, options or RunOptions(), words=words) as (services, ledger):
         return refresh_tables(tables or every, services, ledger)
 
 
@@ -225,7 +226,8 @@ def rollback(table: str, settings: Settings, to: str = "", options: RunOptions |
     """
     lake = Services(settings).lake
     known(dict.fromkeys(published_tables(settings)), table, "table with versions", TABLES_COMMAND)
-    with recorded_run("rollback", [], settings, options or RunOptions()) as (_, ledger):
+    words = ("rollback", table, *(("--to", to) if to else ()))
+    with recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger):
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published
