@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.protection import Yes, consent_to_start, require_consent
+from etltctl.cli.protection import Yes, consent_to_start, require_choice, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.run_state import facts_line
@@ -146,7 +146,10 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
     yes: Yes = False,
 ) -> None:
-    """Stop the live remote runs of a run. A remote run that etltctl did not start continues."""
+    """Stop the live remote runs of a run. A remote run that etltctl did not start continues.
+
+    Without RUN_ID it is the newest run, after a question on a terminal, else with --yes only.
+    """
     from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 
@@ -155,6 +158,9 @@ def cancel(
         events = find_run(settings, run_id, Having.STEPS)
         run = str(events[0]["run_id"])
         require_consent(session, settings, f"cancel run {run}", yes=yes, named=() if run_id else (run,))
+        if not run_id and not settings.protected:
+            what = f"cancel run {run} of {events[0].get('pipeline', '')}, the newest"
+            require_choice(session, what, run, yes=yes)
         cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.

@@ -22,6 +22,8 @@ ADVICE = {
 MOST_TABLES = 6  # in one sentence
 MOST_ROWS = 3  # of a check; the record has five
 LONGEST_ROW = 160
+LONGEST_ERROR = 300
+LEAST_QUOTED = 40  # characters by which a line of evidence, which may be shortened, is the error's own
 HEALTHY = {
     "succeeded": "succeeded: there is nothing to explain",
     "detached": "goes on: a person detached from it, and its remote run continues",
@@ -95,6 +97,14 @@ def _head(explanation: Explanation, now: datetime) -> str:
     return f"{run}  {outcome.upper()}{place}  ({duration_text(ago)} ago{after})"
 
 
+def _is_own_error(explanation: Explanation) -> bool:
+    """Return whether the error is etltctl's own, and the evidence nothing but its words."""
+    diagnosis = explanation.diagnosis
+    lines = diagnosis.evidence if diagnosis else ()
+    is_quoted = all(line.text[:LEAST_QUOTED] in explanation.error for line in lines)
+    return bool(explanation.error) and is_quoted and explanation.stopped_by.startswith("etltctl")
+
+
 def _place(explanation: Explanation) -> str:
     """Return where a run failed outside its steps; a rollback or a refresh has none."""
     if explanation.steps:
@@ -112,6 +122,11 @@ def _capitalized(sentence: str) -> str:
 def _cause_lines(explanation: Explanation) -> Iterator[str]:
     diagnosis = explanation.diagnosis
     assert diagnosis is not None
+    if diagnosis.cause == UNKNOWN and _is_own_error(explanation):
+        # The words of etltctl's error are all that there is to know: no service and no log said anything.
+        yield f"Error   {' '.join(explanation.error.split())[:LONGEST_ERROR]}"
+        yield f"Ended by  {explanation.stopped_by}"
+        return
     title = diagnosis.cause.title if diagnosis.cause != UNKNOWN else "unknown"
     yield f"Cause   {diagnosis.cause.code}  {title}     confidence: {diagnosis.confidence}"
     yield f"        {diagnosis.sentence}"
@@ -121,7 +136,7 @@ def _cause_lines(explanation: Explanation) -> Iterator[str]:
         yield f"{'Proof' if number == 0 else '':<8}{_clock(line.at)}{line.source:<{width}}  {line.text}"
     yield from _broken_lines(explanation)
     if explanation.error and diagnosis.cause == UNKNOWN:
-        yield f"Error   {' '.join(explanation.error.split())[:300]}"
+        yield f"Error   {' '.join(explanation.error.split())[:LONGEST_ERROR]}"
     yield f"Ended by  {explanation.stopped_by}"
 
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, Parameter, UsageError, command
-from etltctl.history.run_list import RunFilter, RunList, list_runs, summary_of
+from etltctl.history.run_list import RunFilter, RunList, RunSummary, list_runs, summary_of
 from etltctl.ledger import Event, Store, events_of_one, open_store, read_events
+from etltctl.runs import Outcome
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
+MOST_LIVE = 20  # a message that names more is read by no one
 MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 
@@ -56,6 +58,21 @@ def summaries(
         UsageError: A time of `run_filter` is not valid.
     """
     return list_runs(store_of(settings), limit, run_filter or RunFilter(), now or datetime.now(UTC))
+
+
+def live_runs(settings: Settings, since: float) -> list[RunSummary]:
+    """Return the runs that a process drives, and those of whose remote runs one may go on.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        since: When the services of the runs began, in seconds since the epoch: no remote run outlives them.
+    """
+    every = summaries(settings, MOST_LIVE, RunFilter((Outcome.RUNNING, Outcome.UNATTENDED)))
+    return [
+        run
+        for run in every
+        if run.outcome == Outcome.RUNNING or datetime.fromisoformat(run.started).timestamp() >= since - 1
+    ]
 
 
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:

@@ -142,14 +142,15 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
     """Add the cause and the proof to an error, so that the first lines of its output are cause, proof and next step.
 
     Args:
-        error: The error. One that has a cause already stays as it is.
+        error: The error. One whose cause was named before stays as it is.
         step: The step, `kind:name`.
         run_id: The run's id.
         again: The command that does the work again; None for the retry of the run, which has steps.
     """
     again = again or command("retry", run_id)
-    if "cause" in error.facts or isinstance(error, DetachedError):
+    if error.is_named or isinstance(error, DetachedError):
         return
+    error.is_named = True
     is_of_run = bool(error.record)
     if not is_of_run:
         error.record = record_of(diagnosis_of(error))

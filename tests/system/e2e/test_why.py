@@ -49,7 +49,9 @@ def test_why_names_file_and_line_of_a_script_without_the_server(tmp_path: Path) 
         place.run("local", "down")
     head, cause, proof, *_ = failed.stderr[failed.stderr.index("error: ") :].splitlines()
     assert head.startswith("error: Glue run jr_")
-    assert cause == "  cause: G143 The script raised ZeroDivisionError (division by zero) at jobs/ships.py:10."
+    assert (
+        cause == "  cause: G143 The script raised ZeroDivisionError (division by zero) at jobs/ships.py:10."
+    )
     assert proof.startswith("  proof: ")
     assert "etltctl retry first-voyage" in failed.stderr
     shown = place.run_installed("why").stdout
