@@ -20,6 +20,7 @@ from etltctl.errors import (
     DetachedError,
     DrivenElsewhereError,
     EtltctlError,
+    ExitCode,
     NextStep,
     OutcomeUnknownError,
     ServiceError,
@@ -100,8 +101,10 @@ def diagnosis_of(error: EtltctlError) -> Diagnosis:
         return Diagnosis(catalogue()[certain], Confidence.HIGH, (line,))
     code = error.code if isinstance(error, ServiceError) else ""
     service = "AWS" if CALL.match(error.message) else "Athena" if QUERY.match(error.message) else ""
-    # An error of several tables has the words of each among its facts.
-    each = [Line(str(fact), REASON) for fact in error.facts.values() if isinstance(fact, NextStep)]
+    # An error of several tables has the words of each among its facts, and one of settings among its problems.
+    words = [str(fact) for fact in error.facts.values() if isinstance(fact, NextStep)]
+    words += error.problems if isinstance(error, ConfigurationError) else ()
+    each = [Line(text, REASON) for text in words]
     diagnosis = diagnose(Failure((Line(error.message, REASON), *each), service, code=code))
     likely = next((code for kind, code in LIKELY.items() if isinstance(error, kind)), "")
     if diagnosis.cause == UNKNOWN and likely:
@@ -155,6 +158,9 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
     if not is_of_run:
         error.record = record_of(diagnosis_of(error))
     cause = catalogue()[str(error.record["cause"])]
+    # The class of a service's error says nothing of its cause; that of any other error has its own exit code.
+    if error.exit_code is ExitCode.FAILED and cause.exit_code is not ExitCode.INTERRUPTED:
+        error.exit_code = cause.exit_code
     if is_of_run:
         error.facts = {**_shown(error.record), **error.facts}
     elif cause != UNKNOWN:
