@@ -21,8 +21,8 @@ def own_paths(job: str, settings: Settings) -> Callable[[str], str]:
     """
     script = PurePosixPath(os.path.normpath(settings.glue.jobs[job].script))
     # The modules next to the script lie next to its copy, too.
-    beside = {file.name: str(script.parent / file.name) for file in settings.extra_files(job)}
-    paths: Mapping[str, str] = beside | {script.name: str(script)}
+    modules = {file.name: str(script.parent / file.name) for file in settings.extra_files(job)}
+    paths: Mapping[str, str] = modules | {script.name: str(script)}
     names = "|".join(map(re.escape, paths))
     # In a traceback of Python, then in the short form that Glue and the sentence of a cause have.
     copies = re.compile(rf'(?<=File ")(?:[^"]*/)?({names})(?=")|(?<![\w.-])(?:[^\s"]*/)?({names})(?=:\d)')
