@@ -246,7 +246,7 @@ def _events_in(text: str, run_id: str, place: str) -> list[Event]:
             continue
         if event.get("type") == "version":
             _refuse_newer(str(event.get("schema", "")), run_id)
-        elif all(name in event for name in EVERY):
+        elif event.keys() >= EVERY:
             if fact := wrong_fact(event):
                 wrong.append(f"{place}, line {number}, was left out: {fact} is not valid")
             else:
