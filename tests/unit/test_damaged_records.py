@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from etltctl.cli.run_state import RunState, facts_line
-from etltctl.history import step_seconds
 from etltctl.errors import ConfigurationError, EtltctlError
 from etltctl.explanation import document, explain, text_of
-from etltctl.history import costs, find_run, run_to_retry, summaries
+from etltctl.history import costs, find_run, run_to_retry, step_seconds, summaries
 from etltctl.ledger import DiskStore, read_events
 from etltctl.reports.facts import facts_of
 from etltctl.reports.page import page
