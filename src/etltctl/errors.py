@@ -102,9 +102,11 @@ class EtltctlError(Exception):
         next_step: What to do next.
         facts: The particulars (ids, names, places) by name, in the order in which they are printed.
         record: What the ledger keeps of the failure: its cause, the evidence, an excerpt of the log.
+        is_named: Whether its cause was looked up: each try of a run and each step of it would do so again.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
+    is_named: bool = False
 
     def __init__(self, message: str, *, hint: Hint = "", **facts: object) -> None:
         """Keep what is known of the error.

@@ -24,11 +24,11 @@ from etltctl.errors import (
 from etltctl.runs import JobRun, State, Verb
 from etltctl.settings.project_names import JobNames
 from etltctl.waiting import Waiter
+from etltctl.worker_sizes import WorkerSize
 
 RUN_KEY = "--etltctl_run_key"
 NO_SLOT = "ConcurrentRunsExceededException"
 MINIMUM_BILLED_S = 60
-DPU_A_WORKER = {"G.025X": 0.25, "G.1X": 1.0, "G.2X": 2.0, "G.4X": 4.0, "G.8X": 8.0, "R.1X": 1.0, "R.2X": 2.0}
 Arguments = Callable[[int], Mapping[str, str]]  # how many tries failed before → the arguments of this one
 # Codes after which Glue may have started the run all the same.
 OUTCOME_OPEN = frozenset({"InternalServiceException", "OperationTimeoutException"})
@@ -56,13 +56,14 @@ class Glue:
         *,
         since: datetime | None = None,
         before_start: Callable[[], None] | None = None,
+        size: WorkerSize | None = None,
     ) -> tuple[Verb, JobRun]:
         """Return the run of this job that carries `run_key`: one that exists, or one that is started once.
 
         A live run is adopted, a succeeded one reused; after a failed one a new run starts. Glue has no
         idempotency token, so the key travels as an argument and is searched for before the start (in all that Glue
         remembers, or from `since` on), and again whenever the start's answer leaves its outcome open. `before_start`
-        is called right before a start is sent.
+        is called right before a start is sent. A run that is started gets workers of `size`; None is that of the job.
 
         Raises:
             AlreadyRunningError: Another run holds the job's only slot.
@@ -71,6 +72,8 @@ class Glue:
         # One pass searches, then starts. It is repeated while Glue throttles or the slot of an ended run is not
         # free yet.
         deadline = self.search.clock() + self.search.timeout
+        # Glue takes the two together only.
+        workers = {"WorkerType": size.type, "NumberOfWorkers": size.number} if size else {}
         while True:
             # The search comes first in every pass: the start of the pass before may have made a run after all.
             ours = self.find_all(job, run_key, since=since)
@@ -83,7 +86,7 @@ class Glue:
             try:
                 with translated("glue", job=job):
                     answer = self.aws.start_client("glue").start_job_run(
-                        JobName=self.names.at_glue(job), Arguments=sent
+                        JobName=self.names.at_glue(job), Arguments=sent, **workers
                     )
             except ServiceError as error:
                 run = self._after_failed_start(job, run_key, {run.id for run in ours}, error)
@@ -95,12 +98,9 @@ class Glue:
                     raise
                 self.search.sleep(self.search.longest)
             else:
-                started = {
-                    "JobName": self.names.at_glue(job),
-                    "Id": answer["JobRunId"],
-                    "JobRunState": "STARTING",
-                }
-                return Verb.STARTED, _job_run({**started, "Arguments": sent}, self.names)
+                started = {"JobName": self.names.at_glue(job), "Id": answer["JobRunId"], **workers}
+                facts = {"JobRunState": "STARTING", "Arguments": sent}
+                return Verb.STARTED, _job_run({**started, **facts}, self.names)
 
     def find_all(self, job: str, run_key: str, *, since: datetime | None = None) -> list[JobRun]:
         """Return the runs of the job that carry the key and began after `since`, newest first."""
@@ -125,9 +125,16 @@ class Glue:
         """How long the job's latest successful runs took, in seconds; empty if Glue does not tell."""
         return [run.duration_s for run in self._succeeded(job, limit) if run.duration_s]
 
-    def dpu_seconds(self, job: str, *, limit: int = 20) -> list[float]:
-        """Return what the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not say."""
-        return [run.dpu_seconds for run in self._succeeded(job, limit)]
+    def dpu_seconds(self, job: str, *, size: WorkerSize | None = None, limit: int = 20) -> list[float]:
+        """Return what the job's latest successful runs were billed for, in DPU seconds; empty if Glue does not say.
+
+        Args:
+            job: The job.
+            size: The workers of a next run: the time that each took is billed for those. None for its own.
+            limit: How many runs are read at most.
+        """
+        runs = self._succeeded(job, limit)
+        return [run.dpu_seconds * (size.dpus / (run.size or size).dpus if size else 1.0) for run in runs]
 
     def _succeeded(self, job: str, limit: int) -> list[JobRun]:
         try:
@@ -265,6 +272,7 @@ def _job_run(answer: Mapping[str, Any], names: JobNames) -> JobRun:
         arguments=answer.get("Arguments", {}),
         previous_id=answer.get("PreviousRunId", ""),
         dpu_seconds=_dpu_seconds(answer),
+        size=_size(answer),
         started=answer.get("StartedOn"),
         ended=answer.get("CompletedOn"),
         log_group=answer.get("LogGroupName") or "/aws-glue/jobs",
@@ -276,9 +284,15 @@ def _dpu_seconds(answer: Mapping[str, Any]) -> float:
     # Only for such runs Glue reports a sum: the number of their workers changes while they run.
     if "DPUSeconds" in answer:
         return float(answer["DPUSeconds"])
-    workers = answer.get("NumberOfWorkers", 0)
+    size = _size(answer)
     spent_s = answer.get("ExecutionTime", 0)
     if not spent_s and answer["JobRunState"] == "RUNNING" and "StartedOn" in answer:
         spent_s = (datetime.now(UTC) - answer["StartedOn"]).total_seconds()
     billed_s = max(spent_s, MINIMUM_BILLED_S) if spent_s > 0 else 0
-    return float(billed_s * workers * DPU_A_WORKER.get(answer.get("WorkerType", ""), 1.0))
+    return billed_s * size.dpus if size else 0.0
+
+
+def _size(answer: Mapping[str, Any]) -> WorkerSize | None:
+    """Return the run's workers; None if Glue does not say, as of a job that is sized by its capacity."""
+    number = answer.get("NumberOfWorkers", 0)
+    return WorkerSize(answer.get("WorkerType", ""), number) if number else None

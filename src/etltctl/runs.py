@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from etltctl.worker_sizes import WorkerSize
+
 
 class State(StrEnum):
     """What a service's status means: the run goes on, ended well, or ended otherwise."""
@@ -137,6 +139,7 @@ class JobRun(Run):
     ended: datetime | None = None
     log_group: str = "/aws-glue/jobs"
     name_at_glue: str = ""
+    size: WorkerSize | None = None
 
     @property
     def began(self) -> datetime | None:

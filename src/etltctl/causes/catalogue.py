@@ -108,6 +108,7 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
         statuses=frozenset(entry.get("statuses", ())),
         status_rank=float(entry.get("status_rank", rank)),
         is_before_publish=entry.get("is_before_publish", False),
+        is_data_changed=entry.get("is_data_changed", False),
         data=entry.get("data") or DATA.get(code[0], OTHER_DATA),
         rules=tuple(
             _rule(code, rank, {"services": entry.get("services"), **each})

@@ -62,6 +62,7 @@ class Cause:
         statuses: Final statuses that mean it, each after the name of its service.
         status_rank: The rank of these statuses.
         is_before_publish: Whether it refuses a whole set of tables before the first of them is published.
+        is_data_changed: Whether readers may see other rows than those that were published.
         data: What the cause means for the data that readers see, in one or two sentences.
     """
 
@@ -79,6 +80,7 @@ class Cause:
     statuses: frozenset[str] = frozenset()
     status_rank: float = 0.0
     is_before_publish: bool = False
+    is_data_changed: bool = False
     data: str = ""
     rules: tuple[Rule, ...] = field(default=(), repr=False)
 

@@ -22,20 +22,23 @@ def cause_and_proof(record: Mapping[str, Any]) -> dict[str, str]:
     return {"cause": f"{record['cause']} {record['explanation']}", "proof": proof}
 
 
-def fix_of(cause: Cause, step: str, run_id: str, *, then_retry: bool) -> NextStep:
+def fix_of(
+    cause: Cause, step: str, run_id: str, *, then_retry: bool, again: Command | None = None
+) -> NextStep:
     """Return the fix of a cause for one step of a run.
 
     Args:
         cause: The cause. Without a known one, the fix is empty.
         step: The step, `kind:name`.
         run_id: The run's id.
-        then_retry: Whether the retry of the run belongs to it, unless the fix names one already.
+        then_retry: Whether `again` belongs to it, unless the fix names a retry already.
+        again: The command that does the work again; None for the retry of the run.
     """
-    fix = cause.fix.filled(names_of(step, run_id)) if cause != UNKNOWN else NextStep()
+    again = again or command("retry", run_id)
+    fix = cause.fix.naming(again).filled(names_of(step, run_id)) if cause != UNKNOWN else NextStep()
     if not then_retry or _has_retry(fix):
         return fix
-    retry = command("retry", run_id)
-    return NextStep(*fix.parts, "; then: ", retry) if fix.parts else NextStep(retry)
+    return NextStep(*fix.parts, "; then: ", again) if fix.parts else NextStep(again)
 
 
 def _has_retry(step: NextStep) -> bool:

@@ -38,13 +38,33 @@ def require_consent(
     """
     if yes or not settings.protected:
         return
-    question = f"Environment {settings.env} is protected. {action[0].upper()}{action[1:]}? [y/n]"
+    question = f"Environment {settings.env} is protected. {_capital(action)}? [y/n]"
     if session.console.ask(question).lower().startswith("y"):
         return
     raise BlockedError(
         f"environment {settings.env} is protected, and it was not confirmed to {action}; "
         "nothing was started or changed",
         hint=NextStep("if you mean it: ", confirmed(session.arguments, named)),
+    )
+
+
+def require_choice(session: Session, action: str, run_id: str, *, yes: bool) -> None:
+    """Ask before a command stops something that the caller did not name; without a terminal only `--yes` agrees.
+
+    Args:
+        session: The invocation.
+        action: What the command is about to do, as the question names it, such as "cancel run R".
+        run_id: The run that the command chose.
+        yes: Whether the caller agreed with `--yes`.
+
+    Raises:
+        BlockedError: The caller did not agree. Nothing was stopped.
+    """
+    if yes or session.console.ask(f"No run was named. {_capital(action)}? [y/n]").lower().startswith("y"):
+        return
+    raise BlockedError(
+        f"no run was named, and it was not confirmed to {action}; nothing was stopped",
+        hint=NextStep("if you mean this run: ", Command((*_words_with(session.arguments, (run_id,)),))),
     )
 
 
@@ -80,6 +100,14 @@ def confirmed(words: Sequence[str], named: Sequence[str] = ()) -> Command:
         words: The words of the invocation, after `etltctl`.
         named: Arguments that it takes in addition.
     """
+    return Command(_words_with(words, (*named, YES)))
+
+
+def _words_with(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     # In front of `--`, behind which every word is an argument.
     end = words.index("--") if "--" in words else len(words)
-    return Command((*words[:end], *named, YES, *words[end:]))
+    return (*words[:end], *more, *words[end:])
+
+
+def _capital(action: str) -> str:
+    return f"{action[0].upper()}{action[1:]}"

@@ -35,7 +35,7 @@ def report(
     with session.console.working("report"):
         written = make_report(
             run_id,
-            session.load(),
+            session.load_to_read(),
             session.connected,
             to=to,
             is_plotted=is_plotted,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etltctl.cli.groups import group
-from etltctl.cli.protection import Yes, consent_to_start, require_consent
+from etltctl.cli.protection import Yes, consent_to_start, require_choice, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.run_state import facts_line
@@ -18,6 +18,7 @@ from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
 from etltctl.values import UNBILLED
+from etltctl.worker_sizes import FEWEST, WorkerType
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -61,7 +62,7 @@ def list_runs(
 
     session: Session = context.obj
     run_filter = RunFilter(status or (), pipeline, since, until)
-    run_list = summaries(session.load(), limit, run_filter)
+    run_list = summaries(session.load_to_read(), limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -90,7 +91,7 @@ def show_run(
     from etltctl.history import find_run
 
     session: Session = context.obj
-    run = find_run(session.load(), run_id)
+    run = find_run(session.load_to_read(), run_id)
     if session.console.is_for_people:
         head = ("seq", "time", "step", "event", "facts")
         rows = [
@@ -145,7 +146,10 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
     yes: Yes = False,
 ) -> None:
-    """Stop the live remote runs of a run. A remote run that etltctl did not start continues."""
+    """Stop the live remote runs of a run. A remote run that etltctl did not start continues.
+
+    Without RUN_ID it is the newest run, after a question on a terminal, else with --yes only.
+    """
     from etltctl.history import Having, find_run
     from etltctl.pipeline import cancel_run
 
@@ -154,6 +158,9 @@ def cancel(
         events = find_run(settings, run_id, Having.STEPS)
         run = str(events[0]["run_id"])
         require_consent(session, settings, f"cancel run {run}", yes=yes, named=() if run_id else (run,))
+        if not run_id and not settings.protected:
+            what = f"cancel run {run} of {events[0].get('pipeline', '')}, the newest"
+            require_choice(session, what, run, yes=yes)
         cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
@@ -221,7 +228,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load(), by, unbilled=UNBILLED)
+    every = costs(session.load_to_read(), by, unbilled=UNBILLED)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every
@@ -249,6 +256,20 @@ def retry(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start every step again, also those that succeeded.")
     ] = False,
+    worker_type: Annotated[
+        WorkerType | None,
+        typer.Option(
+            "--worker-type",
+            help="Start the first Glue job of this retry with workers of this type; later runs of it have their own.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=FEWEST, help="Start it with this many workers.", show_default=False
+        ),
+    ] = None,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
     yes: Yes = False,
@@ -272,9 +293,7 @@ def retry(
         session.require_ready(settings, walk, run, fresh=fresh)
         require_consent(session, settings, f"retry run {run}", yes=yes, named=() if run_id else (run,))
 
-    with session.following(name, RunOptions(fresh=fresh, max_usd=max_usd), on_interrupt, check) as (
-        settings,
-        options,
-    ):
+    options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
+    with session.following(name, options, on_interrupt, check) as (settings, options):
         result = resume(events, settings, options)
     show_result(session, settings, result)

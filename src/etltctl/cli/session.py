@@ -106,7 +106,10 @@ class Session:
         """
         from etltctl.settings import load_settings
 
-        settings = load_settings(config=self.config, env=env or self.env)
+        return self._reported(load_settings(config=self.config, env=env or self.env), env)
+
+    def _reported(self, settings: Settings, env: str | None = None) -> Settings:
+        """Return the settings, after what the user should know of where they come from and lead to."""
         if (
             settings.file is None
             and not self.is_default_reported
@@ -116,6 +119,21 @@ class Session:
         self.is_default_reported = True
         if env is None and settings.env != LOCAL:
             self._warn_of_loopback()
+        return settings
+
+    def load_to_read(self) -> Settings:
+        """Return the settings for a command that only reads what is on record; it needs no valid settings."""
+        from etltctl.settings import load_to_read
+
+        settings, problem = load_to_read(config=self.config, env=self.env)
+        if not problem:
+            return self._reported(settings)
+        self.console.warn(
+            NextStep(
+                f"{problem}. Of the settings only the place of the record is used: {settings.state}. See: ",
+                command("config", "validate"),
+            )
+        )
         return settings
 
     def _warn_of_loopback(self) -> None:

@@ -32,7 +32,7 @@ def why(
         cause = cause_of_code(code)
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
-    settings = session.load()
+    settings = session.load_to_read()
     if settings.is_embedded and "://" in settings.state:  # in a bucket of the embedded server
         with session.connected() as settings:
             explanation = explain(settings, run_id, unbilled=UNBILLED)

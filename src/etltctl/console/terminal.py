@@ -80,14 +80,19 @@ class Terminal:
 class Progress(Terminal):
     """The live line of what is under way, and a question to the user."""
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether a question has a reader who can answer it."""
+        # Both: a question that no one sees must not wait, nor one that no one can answer.
+        return self.stderr.isatty() and sys.stdin.isatty()
+
     def ask(self, question: str) -> str:
         """Return the answer of the user at the terminal; empty if there is no terminal.
 
         Raises:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
-        # Both: a question that no one sees must not wait, nor one that no one can answer.
-        if not (self.stderr.isatty() and sys.stdin.isatty()):
+        if not self.is_asking:
             return ""
         if self._live is not None:
             self._live.stop()

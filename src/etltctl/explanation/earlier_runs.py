@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from etltctl.explanation.model import TableState
 from etltctl.ledger import Event
 from etltctl.moments import duration_text
+from etltctl.tabulating import money_text
 
 COMPARED = 10  # runs of the same pipeline
+PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that publish versions; a refresh publishes none
 DIFFERS = 1.5  # times the median, or a fraction of it, from which a figure is worth a sentence
 
 
@@ -42,11 +44,11 @@ class EarlierRuns:
 
     def _note_publishes(self, events: Sequence[Event]) -> None:
         for event in events:
-            if event["type"] != "publish.switched" or not isinstance(event.get("tables"), Mapping):
+            if not is_publish(event):
                 continue
             self.tables_of.setdefault(event["step"], {}).update(dict.fromkeys(event["tables"]))
             for table, facts in event["tables"].items():
-                rows = facts.get("rows") if isinstance(facts, Mapping) else None
+                rows = facts.get("rows")
                 # A rollback names the version that it made current again, any other publish made that of its run.
                 run_id = str(event.get("version") or event["run_id"])
                 state = TableState(table, run_id, event["ts"], rows if isinstance(rows, int) else None)
@@ -58,14 +60,18 @@ class EarlierRuns:
         tables = {table: None for step in steps for table in self.tables_of.get(step, ())}
         return tuple(self.tables[table] for table in tables)
 
-    @property
-    def newest(self) -> list[Sequence[Event]]:
-        """The runs to compare with, the newest first."""
-        return sorted(self.runs, key=lambda events: events[0]["ts"], reverse=True)[:COMPARED]
+    def newest(self, step: str = "") -> list[Sequence[Event]]:
+        """Return the runs to compare with, the newest first.
+
+        Args:
+            step: The step that they have; any if it is empty. A run of other steps says nothing of this one.
+        """
+        runs = [run for run in self.runs if not step or any(event["step"] == step for event in run)]
+        return sorted(runs, key=lambda events: events[0]["ts"], reverse=True)[:COMPARED]
 
     def step_usd(self, step: str) -> float | None:
         """Return the median of what the step cost in a run; None if no cost is on record."""
-        sums = [_usd(events, step) for events in self.newest]
+        sums = [_usd(events, step) for events in self.newest(step)]
         billed = [usd for usd in sums if usd]
         return round(median(billed), 4) if billed else None
 
@@ -80,30 +86,41 @@ class EarlierRuns:
             seconds: How long it ran.
             code: The code of the cause.
         """
-        if not self.newest:
-            yield f"no earlier run of {self.pipeline or 'this kind'} is on record to compare with"
-            return
-        number = len(self.newest)
-        of = f"the last {number} runs" if number > 1 else "the run before"
-        took = [e["seconds"] for run in self.newest for e in _ended_well(run, step) if e.get("seconds")]
+        runs = self.newest(step)
+        if not runs:
+            of = f"with {step}" if step and self.runs else f"of {self.pipeline or 'this kind'}"
+            yield f"no earlier run {of} is on record to compare with"
+        # Each sentence counts the runs that it compares with: not every run got as far.
+        took = [e["seconds"] for run in runs for e in _ended_well(run, step) if e.get("seconds")]
         if seconds and took:
-            yield f"{step} failed after {duration_text(seconds)}; in {of} it took {duration_text(median(took))}"
-        yield from self._rows(events, of)
-        costs = [usd for run in self.newest if (usd := _usd(run))]
+            usual = f"in {_named(len(took))} it took {duration_text(median(took))}"
+            yield f"{step} failed after {duration_text(seconds)}; {usual}"
+        yield from self._rows(events)
+        costs = [usd for run in runs if (usd := _usd(run))]
         if costs and (spent := _usd(events)):
-            yield f"the run cost ${spent:.2f} so far; {of} cost ${median(costs):.2f}"
-        if same := sum(any(event.get("cause") == code for event in run) for run in self.newest):
-            times = f"{same} of {of}" if number > 1 else of
+            yield f"the run cost {money_text(spent)} so far; {_named(len(costs))} cost {money_text(median(costs))}"
+        if same := sum(any(event.get("cause") == code for event in run) for run in runs):
+            times = f"{same} of {_named(len(runs))}" if len(runs) > 1 else _named(1)
             yield f"{times} failed for the same cause, {code}"
 
-    def _rows(self, events: Sequence[Event], of: str) -> Iterator[str]:
+    def _rows(self, events: Sequence[Event]) -> Iterator[str]:
         for step, rows in _rows_of(events).items():
-            usual = [count for run in self.newest if (count := _rows_of(run).get(step))]
+            usual = [count for run in self.newest(step) if (count := _rows_of(run).get(step))]
             if not usual or not rows:
                 continue
             ratio = rows / median(usual)
             change = f", {ratio:.1f}x" if ratio >= DIFFERS or ratio <= 1 / DIFFERS else ", about"
-            yield f"{step} brought {rows:,} rows{change} the {median(usual):,.0f} of {of}"
+            yield f"{step} brought {rows:,} rows{change} the {median(usual):,.0f} of {_named(len(usual))}"
+
+
+def is_publish(event: Event) -> bool:
+    """Return whether the event is the publish of versions of tables, or a rollback to one."""
+    by_a_step = event["step"].partition(":")[0] in PUBLISHERS
+    return event["type"] == "publish.switched" and "tables" in event and (by_a_step or "version" in event)
+
+
+def _named(number: int) -> str:
+    return f"the last {number} runs" if number > 1 else "the run before"
 
 
 def _ended_well(events: Sequence[Event], step: str) -> Iterator[Event]:

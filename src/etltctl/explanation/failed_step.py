@@ -14,6 +14,8 @@ from etltctl.ledger import Event, failed_event
 OF_A_RUN = re.compile(
     r"^(?P<service>\w+) run \S+ of .+? ended (?P<status>\w+)(?:: (?P<reason>.*))?$", re.DOTALL
 )
+# How the publisher words an error about the files of a version.
+OF_A_TABLE = re.compile(r"\bof version \S+ of (?P<table>\w+\.\w+)\b")
 LEAST_CODE = re.compile(r"[A-Z]\d{3}")
 
 
@@ -40,6 +42,12 @@ class FailedStep:
 
         kind = KINDS.get(self.name.partition(":")[0])
         return kind.service if kind else ""  # a later etltctl may have kinds that this one does not know
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the error names, for the words that stand for it in a fix."""
+        named = OF_A_TABLE.search(self.error)
+        return {"TABLE": named["table"]} if named else {}
 
     @property
     def is_recorded_whole(self) -> bool:

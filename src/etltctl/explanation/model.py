@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from etltctl.causes import Diagnosis
 from etltctl.errors import NextStep
+
+
+@dataclass(frozen=True)
+class BrokenCheck:
+    """A rule that the new version of a table breaks.
+
+    Attributes:
+        table: The table, `layer.table`.
+        rule: What is broken.
+        count: How many rows break it; 0 for what is judged without counting.
+        rows: Some of these rows.
+    """
+
+    table: str
+    rule: str
+    count: int = 0
+    rows: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,11 +54,14 @@ class Explanation:
         env: Its environment.
         outcome: `failed`, `unverified`, `interrupted`, `succeeded`, `detached` or `unfinished`.
         began: When it began, in UTC.
+        steps: Its steps, `kind:name`; empty for a run of a command such as a rollback.
+        command: The words of the command that a run without steps is of; empty if they are not on record.
         step: The step that failed; empty if the run failed before its first step, or did not fail.
         failed_at: When it failed, in UTC; empty if it did not.
         seconds: How long the step, or the run, took.
         error: The error's words.
         diagnosis: The cause; None if the run did not fail.
+        broken: The checks that stopped the publish.
         stopped_by: Who ended the run, in one sentence.
         tables: What readers see of the tables of the run.
         published: The tables that this run published before it failed.
@@ -58,11 +80,14 @@ class Explanation:
     env: str
     outcome: str
     began: str
+    steps: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
     step: str = ""
     failed_at: str = ""
     seconds: float | None = None
     error: str = ""
     diagnosis: Diagnosis | None = None
+    broken: tuple[BrokenCheck, ...] = ()
     stopped_by: str = ""
     tables: tuple[TableState, ...] = ()
     published: tuple[str, ...] = ()

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etltctl.causes import UNKNOWN, Diagnosis, Retry, names_of
+from etltctl.causes import Diagnosis, names_of
 from etltctl.errors import NextStep, command
-from etltctl.explanation.earlier_runs import EarlierRuns
+from etltctl.explanation.earlier_runs import EarlierRuns, is_publish
 from etltctl.explanation.failed_step import FailedStep, failed_step
-from etltctl.explanation.model import Explanation
+from etltctl.explanation.model import BrokenCheck, Explanation
+from etltctl.explanation.next_steps import NextSteps
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
 from etltctl.ledger import Event, lost_events
@@ -33,7 +34,11 @@ def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] =
     Raises:
         UsageError: There is no such run, or no run has failed.
     """
-    events = find_run(settings, run_id) if run_id else failed_run(settings)
+    other = ""
+    if run_id:
+        events = find_run(settings, run_id)
+    else:
+        events, other = failed_run(settings)
     started = next((event for event in events if event["type"] == "run.started"), None)
     run_id = str(events[0]["run_id"])
     state = Explanation(
@@ -42,13 +47,19 @@ def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] =
         env=str(events[-1].get("env") or events[0].get("env") or settings.env),
         outcome=_outcome(events),
         began=str(events[0]["ts"]),
+        steps=tuple(_steps(events)),
+        command=_command(started),
         notes=tuple(_gaps(events)),
         has_gaps=any(_gaps(events)),
     )
     failure = failed_step(events)
     if failure is None:
         return replace(state, next_steps=tuple(_steps_of_healthy(state)))
-    return _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
+    explanation = _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
+    if not other:
+        return explanation
+    also = NextStep(command("why", other), "  # the newest failed run of steps")
+    return replace(explanation, next_steps=(*explanation.next_steps, also))
 
 
 def _explained(
@@ -60,7 +71,7 @@ def _explained(
         earlier.add(run)
     seconds = failure.event.get("seconds")
     names = names_of(failure.name, state.run_id)
-    published = [e for e in events if e["type"] == "publish.switched"]
+    published = [e for e in events if is_publish(e)]
     notes = list(state.notes)
     if not failure.is_recorded_whole:
         notes.append("an older etltctl wrote this record: it has the error, but no excerpt of the log")
@@ -72,14 +83,17 @@ def _explained(
         error=failure.error,
         diagnosis=diagnosis,
         stopped_by=_stopped_by(failure, events),
-        tables=earlier.states(_steps(events)),
-        published=tuple(table for event in published for table in event.get("tables") or ()),
+        broken=tuple(_broken(failure, events)),
+        tables=earlier.states(state.steps),
+        published=tuple(table for event in published for table in event["tables"]),
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
         settings=tuple(_settings_of(diagnosis, names)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
-        next_steps=tuple(_next_steps(state.run_id, failure, diagnosis, has_gaps=state.has_gaps)),
+        next_steps=tuple(
+            NextSteps(state, failure, diagnosis, events, earlier).steps(settings, is_billed=is_billed)
+        ),
         notes=tuple(notes),
     )
 
@@ -111,17 +125,38 @@ def _steps(events: Sequence[Event]) -> list[str]:
     return next((list(map(str, event["steps"])) for event in events if event.get("steps")), [])
 
 
+def _command(started: Event | None) -> tuple[str, ...]:
+    """Return the words of the command that a run without steps is of."""
+    words = started.get("command") if started else None
+    return tuple(words) if isinstance(words, list) else ()
+
+
+def _broken(failure: FailedStep, events: Sequence[Event]) -> Iterator[BrokenCheck]:
+    """Yield the checks that stopped the publish of the step, in its last try."""
+    since = max((e["seq"] for e in _of(failure, events) if e["type"] == "step.planned"), default=0)
+    for event in _of(failure, events):
+        is_stop = event["type"] == "check.result" and event.get("reaction") != "evolve"
+        if is_stop and since < event["seq"] <= failure.event["seq"]:
+            rows = tuple(row for row in event.get("rows") or () if isinstance(row, dict))
+            rule = str(event.get("rule") or event.get("name") or "")
+            yield BrokenCheck(str(event.get("table") or ""), rule, event.get("count") or 0, rows)
+
+
+def _of(failure: FailedStep, events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if event["step"] == failure.name]
+
+
 def _is_publish_open(failure: FailedStep, diagnosis: Diagnosis, events: Sequence[Event]) -> bool:
     """Return whether the step failed between the good end of its remote run and the publish of its tables.
 
     The catalogue says of some causes that they refuse a set of tables before its first publish. Others, such as a
     publish of another run meanwhile, may come between two publishes.
     """
-    of_step = [event for event in events if event["step"] == failure.name]
+    of_step = _of(failure, events)
     planned = [number for number, event in enumerate(of_step) if event["type"] == "step.planned"]
     latest = of_step[planned[-1] :] if planned else of_step
     has_ended_well = any(event.get("state") == "SUCCEEDED" for event in latest)
-    has_published = any(event["type"] == "publish.switched" for event in latest)
+    has_published = any(is_publish(event) for event in latest)
     return has_ended_well and not has_published and not diagnosis.cause.is_before_publish
 
 
@@ -143,26 +178,6 @@ def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:
     if has_run:
         return f"{failure.service} itself (not a person, not etltctl)"
     return f"etltctl, before or after the work of {failure.service or 'the services'}"
-
-
-def _next_steps(
-    run_id: str, failure: FailedStep, diagnosis: Diagnosis, *, has_gaps: bool
-) -> Iterator[NextStep]:
-    """Yield what to do: the fix, the retry if it can help, then where to read more."""
-    names = names_of(failure.name, run_id)
-    cause = diagnosis.cause
-    if cause != UNKNOWN:
-        yield cause.fix.filled(names)
-    if has_gaps:  # the catalog knows what the record has lost
-        yield NextStep(command("athena", "tables"))
-    retry = command("retry", run_id)
-    if not any(part == retry for part in cause.fix.filled(names).parts):
-        comment = {Retry.YES: "", Retry.AFTER_FIX: "  # after the fix", Retry.NO: "  # after the fix"}
-        yield NextStep(retry, comment[cause.retry])
-    if failure.name.startswith("glue:"):
-        yield NextStep(command("runs", "logs", run_id, names.get("JOB", failure.name), "--errors"))
-    else:
-        yield NextStep(command("runs", "show", run_id))
 
 
 def _steps_of_healthy(state: Explanation) -> Iterator[NextStep]:

@@ -20,6 +20,10 @@ ADVICE = {
     Retry.AFTER_FIX: "a plain retry helps only after the fix",
 }
 MOST_TABLES = 6  # in one sentence
+MOST_ROWS = 3  # of a check; the record has five
+LONGEST_ROW = 160
+LONGEST_ERROR = 300
+LEAST_QUOTED = 40  # characters by which a line of evidence, which may be shortened, is the error's own
 HEALTHY = {
     "succeeded": "succeeded: there is nothing to explain",
     "detached": "goes on: a person detached from it, and its remote run continues",
@@ -73,7 +77,7 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
         yield ""
         yield from _data_lines(explanation)
         yield _cost_line(explanation)
-        yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in explanation.comparison)
+        yield from (f"{_capitalized(sentence)}." for sentence in explanation.comparison)
     yield from (f"Note: {note}." for note in explanation.notes)
     yield ""
     yield "Next (safe):"
@@ -86,16 +90,43 @@ def _head(explanation: Explanation, now: datetime) -> str:
     run = f"Run {explanation.run_id}  {explanation.env}"
     if explanation.diagnosis is None:
         return f"{run}  {HEALTHY.get(explanation.outcome, explanation.outcome)}."
-    place = f" at {explanation.step}" if explanation.step else " before its first step"
+    place = f" at {explanation.step}" if explanation.step else _place(explanation)
     ago = max((now - datetime.fromisoformat(explanation.failed_at)).total_seconds(), 0.0)
     after = f", {duration_text(explanation.seconds)} in" if explanation.seconds else ""
     outcome = explanation.outcome if explanation.outcome != "unfinished" else "failed"
     return f"{run}  {outcome.upper()}{place}  ({duration_text(ago)} ago{after})"
 
 
+def _is_own_error(explanation: Explanation) -> bool:
+    """Return whether the error is etltctl's own, and the evidence nothing but its words."""
+    diagnosis = explanation.diagnosis
+    lines = diagnosis.evidence if diagnosis else ()
+    is_quoted = all(line.text[:LEAST_QUOTED] in explanation.error for line in lines)
+    return bool(explanation.error) and is_quoted and explanation.stopped_by.startswith("etltctl")
+
+
+def _place(explanation: Explanation) -> str:
+    """Return where a run failed outside its steps; a rollback or a refresh has none."""
+    if explanation.steps:
+        return " before its first step"
+    words = " ".join(explanation.command) or explanation.pipeline
+    return f" ({words})" if words else ""
+
+
+def _capitalized(sentence: str) -> str:
+    """Return the sentence with a capital letter. The name of a step, such as `sql:daily`, stays as it is."""
+    is_name = ":" in sentence.partition(" ")[0]
+    return sentence if is_name else f"{sentence[0].upper()}{sentence[1:]}"
+
+
 def _cause_lines(explanation: Explanation) -> Iterator[str]:
     diagnosis = explanation.diagnosis
     assert diagnosis is not None
+    if diagnosis.cause == UNKNOWN and _is_own_error(explanation):
+        # The words of etltctl's error are all that there is to know: no service and no log said anything.
+        yield f"Error   {' '.join(explanation.error.split())[:LONGEST_ERROR]}"
+        yield f"Ended by  {explanation.stopped_by}"
+        return
     title = diagnosis.cause.title if diagnosis.cause != UNKNOWN else "unknown"
     yield f"Cause   {diagnosis.cause.code}  {title}     confidence: {diagnosis.confidence}"
     yield f"        {diagnosis.sentence}"
@@ -103,9 +134,22 @@ def _cause_lines(explanation: Explanation) -> Iterator[str]:
     width = max(len(line.source) for line in evidence)
     for number, line in enumerate(evidence):
         yield f"{'Proof' if number == 0 else '':<8}{_clock(line.at)}{line.source:<{width}}  {line.text}"
+    yield from _broken_lines(explanation)
     if explanation.error and diagnosis.cause == UNKNOWN:
-        yield f"Error   {' '.join(explanation.error.split())[:300]}"
+        yield f"Error   {' '.join(explanation.error.split())[:LONGEST_ERROR]}"
     yield f"Ended by  {explanation.stopped_by}"
+
+
+def _broken_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield each check that stopped the publish, with rows that break it: they say most of what is wrong."""
+    for check in explanation.broken:
+        count = f": {check.count:,} {'row' if check.count == 1 else 'rows'}" if check.count else ""
+        yield f"Check   {check.table}  {check.rule}{count}"
+        for row in check.rows[:MOST_ROWS]:
+            facts = ", ".join(f"{name}={value}" for name, value in row.items())
+            yield f"          {facts if len(facts) <= LONGEST_ROW else facts[:LONGEST_ROW] + '…'}"
+        if len(check.rows) > MOST_ROWS or check.count > MOST_ROWS:
+            yield "          …"
 
 
 def _clock(at: str) -> str:
@@ -117,7 +161,10 @@ def _clock(at: str) -> str:
 
 def _data_lines(explanation: Explanation) -> Iterator[str]:
     """Yield whether the data is safe, and which version readers see since when."""
-    if explanation.has_gaps:
+    assert explanation.diagnosis is not None
+    if explanation.diagnosis.cause.is_data_changed:
+        yield f"Your data may not be as it was published. {explanation.diagnosis.cause.data}"
+    elif explanation.has_gaps:
         yield "No published version was overwritten. The record is incomplete: the run may have published more tables."
         if explanation.published:
             yield f"  on record is the publish of {_names(explanation.published)}"
@@ -126,7 +173,7 @@ def _data_lines(explanation: Explanation) -> Iterator[str]:
         yield "  The step may have been cut off while it published its tables; the retry completes the publish."
     else:
         yield _published_line(explanation)
-    if not explanation.tables:
+    if explanation.steps and not explanation.tables:
         yield "  no publish of a table of this run is on record here"
     versions: dict[tuple[str, str], list[TableState]] = {}
     for table in explanation.tables:

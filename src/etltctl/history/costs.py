@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
 from etltctl.history.lookup import store_of
-from etltctl.ledger import Event, read_events
+from etltctl.ledger import Event, events_of_one
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -47,10 +46,7 @@ def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> lis
     store = store_of(settings)
     sums: dict[tuple[str, str, str], tuple[int, float]] = {}
     for run_id in store.run_ids():
-        try:
-            events = read_events(store, run_id)
-        except UsageError:
-            continue  # a later etltctl wrote it; `runs list` says so
+        events = events_of_one(store, run_id)
         for event, basis in _costs_of(events):
             keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
             group = (keys[by], str(event.get("env", "")), basis)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from etltctl.errors import UsageError
 from etltctl.history.lookup import store_of
-from etltctl.ledger import Event, read_events
+from etltctl.ledger import Event, events_of_one
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -25,10 +23,9 @@ def step_seconds(settings: Settings, *, limit: int = LEARNS_FROM_RUNS) -> dict[s
     store = store_of(settings)
     seconds: dict[str, list[float]] = {}
     for run_id in store.run_ids()[-limit:]:
-        with suppress(UsageError):  # a run that a later etltctl wrote
-            for event in read_events(store, run_id):
-                if _is_whole_step(event, settings.env):
-                    seconds.setdefault(event["step"], []).append(float(event["seconds"]))
+        for event in events_of_one(store, run_id):
+            if _is_whole_step(event, settings.env):
+                seconds.setdefault(event["step"], []).append(float(event["seconds"]))
     return seconds
 
 

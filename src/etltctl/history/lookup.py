@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, Parameter, UsageError, command
-from etltctl.history.run_list import RunFilter, RunList, list_runs, summary_of
-from etltctl.ledger import Event, Store, open_store, read_events
+from etltctl.history.run_list import RunFilter, RunList, RunSummary, list_runs, summary_of
+from etltctl.ledger import Event, Store, events_of_one, open_store, read_events
+from etltctl.runs import Outcome
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
+MOST_LIVE = 20  # a message that names more is read by no one
 MADE_ID = re.compile(r"\d{8}-\d{4}-.+-\w{4}$")  # an id that etltctl made, not the caller
 
 
@@ -57,6 +58,21 @@ def summaries(
         UsageError: A time of `run_filter` is not valid.
     """
     return list_runs(store_of(settings), limit, run_filter or RunFilter(), now or datetime.now(UTC))
+
+
+def live_runs(settings: Settings, since: float) -> list[RunSummary]:
+    """Return the runs that a process drives, and those of whose remote runs one may go on.
+
+    Args:
+        settings: The settings, which say where the runs are kept.
+        since: When the services of the runs began, in seconds since the epoch: no remote run outlives them.
+    """
+    every = summaries(settings, MOST_LIVE, RunFilter((Outcome.RUNNING, Outcome.UNATTENDED)))
+    return [
+        run
+        for run in every
+        if run.outcome == Outcome.RUNNING or datetime.fromisoformat(run.started).timestamp() >= since - 1
+    ]
 
 
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
@@ -110,14 +126,13 @@ def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
     store = store_of(settings)
     latest: list[Event] = []
     for known in reversed(store.run_ids()):
-        with suppress(UsageError):  # a run that a later etltctl wrote
-            events = read_events(store, known)
-            # Runs come by their last event, the newest first: the rest was written, and so started, even earlier.
-            if latest and events and events[-1]["ts"] < latest[0]["ts"]:
-                break
-            is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
-            if is_later and any(map(HAS[Having.STEPS], events)) and summary_of(events).outcome != "succeeded":
-                latest = events
+        events = events_of_one(store, known)
+        # Runs come by their last event, the newest first: the rest was written, and so started, even earlier.
+        if latest and events and events[-1]["ts"] < latest[0]["ts"]:
+            break
+        is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
+        if is_later and any(map(HAS[Having.STEPS], events)) and summary_of(events).outcome != "succeeded":
+            latest = events
     if not latest:
         find_run(settings, "", Having.STEPS)  # raises if no run has steps, so that `run` is the next step
         raise UsageError(
@@ -186,10 +201,9 @@ def _nearest(run_id: str, ids: Sequence[str]) -> list[str]:
 
 def _newest(store: Store, ids: Sequence[str], having: Having, settings: Settings) -> list[dict[str, Any]]:
     for run_id in reversed(ids):
-        with suppress(UsageError):  # a run that a later etltctl wrote
-            events = read_events(store, run_id)
-            if any(map(HAS[having], events)):
-                return [dict(event) for event in events]
+        events = events_of_one(store, run_id)
+        if any(map(HAS[having], events)):
+            return [dict(event) for event in events]
     what = f"no run has {having} yet" if ids else "there is no run yet"
     raise UsageError(what, hint=command("run", next(iter(settings.pipelines), "PIPELINE")))
 

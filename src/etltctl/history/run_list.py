@@ -12,14 +12,14 @@ from typing import Any
 
 from etltctl.atomic_files import write_atomically
 from etltctl.errors import UsageError
-from etltctl.ledger import Event, Store, StoredRun, read_events
+from etltctl.ledger import Event, Store, StoredRun, UnreadableRunError, read_events
 from etltctl.moments import moment_of
 from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob
 
 MOST_READ = 200  # streams that one listing reads where no summaries are kept: each costs a request
 WORTH_KEEPING = 20  # new summaries: fewer are made faster than the file of them is written
 FORMAT = 1  # of the file of summaries; with another number it is made again
-LATER = "written by a later etltctl"
+LATER, UNREADABLE = "written by a later etltctl", "unreadable"
 POLLED = frozenset({"remote.started", "remote.adopted", "step.progress"})
 FINAL = frozenset(
     status
@@ -193,6 +193,8 @@ class _Summaries:
                 events = read_events(self.store, run.run_id)
             except UsageError:
                 return RunSummary(run.run_id, "", "", LATER, None, "")
+            except UnreadableRunError:
+                return RunSummary(run.run_id, "", "", UNREADABLE, None, "")
             if not events:
                 return None
             summary = summary_of(events)
@@ -217,8 +219,11 @@ class _Summaries:
 
     def _kept_of(self, run: StoredRun) -> RunSummary | None:
         match self._kept.get(run.run_id):
-            case [run.version, str(), str(), str(), str(), None | int() | float(), str()] as kept:
-                return RunSummary(*kept[1:])
+            case [run.version, str(), str(), str(started), str(), None | int() | float(), str()] as kept:
+                # A time that a damaged file has is no more valid than one of a damaged stream.
+                with suppress(ValueError):
+                    if datetime.fromisoformat(started).tzinfo is not None:
+                        return RunSummary(*kept[1:])
         return None
 
 

@@ -1,8 +1,17 @@
 """The append-only event stream of every run, on disk or in S3, and the right to drive a run."""
 
-from etltctl.ledger.events import SCHEMA, VERSION_LINE, Event, Ledger, lost_events, newest_event, read_events
+from etltctl.ledger.events import (
+    SCHEMA,
+    VERSION_LINE,
+    Event,
+    Ledger,
+    events_of_one,
+    lost_events,
+    newest_event,
+    read_events,
+)
 from etltctl.ledger.failures import failed_event
-from etltctl.ledger.stores import DiskStore, S3Store, Store, StoredRun, open_store
+from etltctl.ledger.stores import DiskStore, S3Store, Store, StoredRun, UnreadableRunError, open_store
 
 __all__ = [
     "SCHEMA",
@@ -13,6 +22,8 @@ __all__ = [
     "S3Store",
     "Store",
     "StoredRun",
+    "UnreadableRunError",
+    "events_of_one",
     "failed_event",
     "lost_events",
     "newest_event",

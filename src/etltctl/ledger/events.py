@@ -8,7 +8,6 @@ ignore what they do not know.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,15 +17,13 @@ from threading import Lock
 from typing import Any
 
 from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UsageError, command
+from etltctl.ledger.facts import EVERY, wrong_fact
 from etltctl.ledger.leases import IsLost
-from etltctl.ledger.stores import Store
+from etltctl.ledger.stores import Store, UnreadableRunError
 
 SCHEMA = "etltctl.events/1.0"
 VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 
-NEEDED = frozenset({"ts", "seq", "run_id", "step", "type"})  # every event has them
-# Further facts that every event of a type has, so that readers need not check for them.
-FACTS = {"cost.actual": ("usd",)}
 _WARNED: set[str] = set()
 
 log = getLogger(__name__)
@@ -180,7 +177,7 @@ class Ledger:
     @property
     def pipeline(self) -> str:
         """What the run was first started as; empty for a new one."""
-        return next((e["pipeline"] for e in self._events if e["type"] == "run.started"), "")
+        return next((e.get("pipeline", "") for e in self._events if e["type"] == "run.started"), "")
 
 
 def newest_event(events: Sequence[Event], step: str, *types: str) -> Event | None:
@@ -213,63 +210,60 @@ def read_events(store: Store, run_id: str) -> list[Event]:
     return _events_in(store.read(run_id), run_id, store.place(run_id))
 
 
+def events_of_one(store: Store, run_id: str) -> list[Event]:
+    """Return the events of one run among many, oldest first. A run that cannot be read must not hide the others.
+
+    The events of a run that a later etltctl wrote are none here. A file that cannot be read is named in the log.
+    """
+    try:
+        return read_events(store, run_id)
+    except UnreadableRunError as error:
+        _warn_of(error.message)
+    except UsageError:
+        pass  # `runs list` says that a later etltctl wrote it
+    return []
+
+
 def lost_events(events: Sequence[Event]) -> int:
     """Return how many events of a run are lost or damaged: numbers up to the highest that no event has.
 
     Args:
         events: The events of the run.
     """
-    numbers = {event["seq"] for event in events}
-    return len(set(range(1, max(numbers, default=0) + 1)) - numbers)
+    # Not by a range: a damaged file may hold a number that no memory could count up to.
+    numbers = {event["seq"] for event in events if event["seq"] > 0}
+    return max(numbers, default=0) - len(numbers)
 
 
 def _events_in(text: str, run_id: str, place: str) -> list[Event]:
     events: list[Event] = []
+    wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # a crash cut the line off
         if not isinstance(event, dict):
             continue
         if event.get("type") == "version":
             _refuse_newer(str(event.get("schema", "")), run_id)
-        elif event.keys() >= NEEDED:
-            if wrong := _wrong_in(event):
-                _warn_of(f"{place}, line {number}, was left out: {wrong} is not valid")
+        elif event.keys() >= EVERY:
+            if fact := wrong_fact(event):
+                wrong.append(f"{place}, line {number}, was left out: {fact} is not valid")
             else:
                 events.append(event)
+    if wrong:
+        _warn_of(wrong[0], more=len(wrong) - 1)
+    elif text.strip() and not events:
+        _warn_of(f"{place} is damaged: no line of it is an event")
     return events
 
 
-def _wrong_in(event: Event) -> str:
-    """Return the name of a fact that readers need and cannot use; empty for a good event."""
-    texts = ("ts", "run_id", "step", "type")
-    wrong = [name for name in texts if not isinstance(event[name], str)]
-    wrong += [name for name in ("seconds", "usd") if not _is_number(event.get(name) or 0)]
-    if not isinstance(event["seq"], int):
-        wrong.append("seq")
-    if not wrong:
-        try:
-            is_in_utc = datetime.fromisoformat(event["ts"]).tzinfo is not None
-        except ValueError:
-            is_in_utc = False
-        if not is_in_utc:
-            wrong.append("ts")
-        needed = FACTS.get(event["type"], ())
-        wrong += [name for name in needed if name not in event]
-    return f"{wrong[0]} {event.get(wrong[0])!r}" if wrong else ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _warn_of(text: str) -> None:
+def _warn_of(text: str, more: int = 0) -> None:
     """Warn once per process: a stream is read again and again while a run goes on."""
     if text not in _WARNED:
         _WARNED.add(text)
-        log.warning("%s", text)
+        log.warning("%s%s", text, f"; so {'was' if more == 1 else 'were'} {more} more" if more else "")
 
 
 def _refuse_newer(schema: str, run_id: str) -> None:

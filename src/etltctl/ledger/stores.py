@@ -21,6 +21,7 @@ from etltctl.values import S3Location
 Compose = Callable[[str], str]  # the stream so far → the text to add
 TRIES = 20
 SUFFIX = ".ndjson"
+ARCHIVED = "InvalidObjectState"  # a rule of the bucket moved the object to an archive, such as Glacier
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class StoredRun:
     lease_age: float | None = None
 
 
+class UnreadableRunError(ConfigurationError):
+    """The stream of a run is there and cannot be read: other runs can."""
+
+
 class Store(Protocol):
     """Where the event streams of the runs are kept, one text a run."""
 
@@ -47,7 +52,11 @@ class Store(Protocol):
         """Add to the run's stream what `compose` returns for it; no other process writes in between."""
 
     def read(self, run_id: str) -> str:
-        """Return the run's whole stream; empty if there is none."""
+        """Return the run's whole stream; empty if there is none.
+
+        Raises:
+            UnreadableRunError: The stream is there and cannot be read.
+        """
 
     def stored_runs(self) -> list[StoredRun]:
         """Return every run that has a stream, the one written to last at the end."""
@@ -112,7 +121,12 @@ class DiskStore:
     def read(self, run_id: str) -> str:
         """Return the run's whole stream; empty if there is none."""
         file = self._file(run_id)
-        return file.read_text(errors="replace") if file.is_file() else ""
+        try:
+            return file.read_text(errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except OSError as error:
+            raise _unreadable(run_id, str(file), error.strerror or str(error)) from error
 
     def stored_runs(self) -> list[StoredRun]:
         """Return every run that has a file, the one written to last at the end."""
@@ -243,14 +257,23 @@ class S3Store:
         try:
             with translated("s3", bucket=self.bucket):
                 answer = self.aws.client("s3").get_object(Bucket=self.bucket, Key=self._key(run_id))
-                return answer["Body"].read().decode(), str(answer["ETag"])
+                return answer["Body"].read().decode(errors="replace"), str(answer["ETag"])
         except ServiceError as error:
             if error.code == GONE:
                 return "", ""
+            if error.code == ARCHIVED:
+                raise _unreadable(run_id, self.place(run_id), error.message) from error
             raise
 
     def _key(self, run_id: str) -> str:
         return f"{self.prefix}/{run_id}.ndjson"
+
+
+def _unreadable(run_id: str, place: str, why: str) -> UnreadableRunError:
+    return UnreadableRunError(
+        f"the events of run {run_id} cannot be read: {place}: {why}",
+        hint="nothing was changed; let this user read it, or move it away",
+    )
 
 
 def open_store(state: str, aws: Aws, folder: str = "runs", mode: int = 0o666) -> Store:

@@ -13,7 +13,8 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
     step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
-    failures.py           the errors of remote runs and the report of a failed run; failure_cause.py their cause
+    failures.py           the errors of remote runs and the report of a failed run; failure_cause.py their cause;
+                          script_paths.py the user's paths in it
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
     deferred.py           a step in the hands of several processes

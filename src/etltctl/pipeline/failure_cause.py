@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,15 @@ from etltctl.causes import (
 from etltctl.causes.model import REASON
 from etltctl.errors import (
     AccessError,
+    AlreadyRunningError,
     BlockedError,
     BudgetError,
+    Command,
     ConfigurationError,
     DetachedError,
     DrivenElsewhereError,
     EtltctlError,
+    ExitCode,
     NextStep,
     OutcomeUnknownError,
     ServiceError,
@@ -55,6 +58,7 @@ CERTAIN: Mapping[type[EtltctlError], str] = {
 LIKELY: Mapping[type[EtltctlError], str] = {
     AccessError: "E201",
     BudgetError: "C110",
+    AlreadyRunningError: "C114",
     BlockedError: "C108",
     UnverifiedError: "C106",
     UnreachableError: "N103",
@@ -83,6 +87,17 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
 
+def in_own_paths(diagnosis: Diagnosis, own: Callable[[str], str]) -> Diagnosis:
+    """Return the diagnosis with the user's path of a script in place of that of its copy.
+
+    Args:
+        diagnosis: The diagnosis.
+        own: Replaces the path in a text.
+    """
+    evidence = tuple(replace(line, text=own(line.text)) for line in diagnosis.evidence)
+    return replace(diagnosis, evidence=evidence, detail=own(diagnosis.detail))
+
+
 def _speaker(line: LogLine) -> str:
     """Return which process wrote a line: the driver, or an executor by its number."""
     return f"executor-{line.executor}" if line.executor else "driver"
@@ -95,7 +110,11 @@ def diagnosis_of(error: EtltctlError) -> Diagnosis:
         return Diagnosis(catalogue()[certain], Confidence.HIGH, (line,))
     code = error.code if isinstance(error, ServiceError) else ""
     service = "AWS" if CALL.match(error.message) else "Athena" if QUERY.match(error.message) else ""
-    diagnosis = diagnose(Failure((Line(error.message, REASON),), service, code=code))
+    # An error of several tables has the words of each among its facts, and one of settings among its problems.
+    words = [str(fact) for fact in error.facts.values() if isinstance(fact, NextStep)]
+    words += error.problems if isinstance(error, ConfigurationError) else ()
+    each = [Line(text, REASON) for text in words]
+    diagnosis = diagnose(Failure((Line(error.message, REASON), *each), service, code=code))
     likely = next((code for kind, code in LIKELY.items() if isinstance(error, kind)), "")
     if diagnosis.cause == UNKNOWN and likely:
         return Diagnosis(catalogue()[likely], Confidence.MEDIUM, (line,))
@@ -131,27 +150,32 @@ def _masked(value: Any, secrets: Sequence[str]) -> Any:
     return [_masked(each, secrets) for each in value] if isinstance(value, list) else value
 
 
-def name_cause(error: EtltctlError, *, step: str, run_id: str) -> None:
+def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | None = None) -> None:
     """Add the cause and the proof to an error, so that the first lines of its output are cause, proof and next step.
 
     Args:
-        error: The error. One that has a cause already stays as it is.
+        error: The error. One whose cause was named before stays as it is.
         step: The step, `kind:name`.
         run_id: The run's id.
+        again: The command that does the work again; None for the retry of the run, which has steps.
     """
-    if "cause" in error.facts or isinstance(error, DetachedError):
+    if error.is_named or isinstance(error, DetachedError):
         return
+    error.is_named = True
     is_of_run = bool(error.record)
     if not is_of_run:
         error.record = record_of(diagnosis_of(error))
     cause = catalogue()[str(error.record["cause"])]
+    # The class of a service's error says nothing of its cause; that of any other error has its own exit code.
+    if error.exit_code is ExitCode.FAILED and cause.exit_code is not ExitCode.INTERRUPTED:
+        error.exit_code = cause.exit_code
     if is_of_run:
         error.facts = {**cause_and_proof(error.record), **error.facts}
     elif cause != UNKNOWN:
         # The message of such an error is the proof.
         error.facts = {"cause": f"{cause.code} {cause.title}", **error.facts}
     if cause != UNKNOWN and (is_of_run or not error.next_step.parts):
-        fix = fix_of(cause, step, run_id, then_retry=is_of_run)
+        fix = fix_of(cause, step, run_id, then_retry=is_of_run, again=again)
         # The error's own next step says what became of the data, and ends with the retry.
         error.next_step = NextStep(*_safety(error.next_step), *fix.parts)
 

@@ -24,7 +24,7 @@ from etltctl.errors import (
 )
 from etltctl.ledger import Event, read_events
 from etltctl.logs import LogTail
-from etltctl.pipeline.failure_cause import diagnosis_of_run, record_of
+from etltctl.pipeline.failure_cause import diagnosis_of_run, in_own_paths, record_of
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -62,18 +62,21 @@ def stopped_by(step_run: StepRun, run: Run) -> str:
     return f"by {stopping['stopped_by']} ({stopping['who']}){reason}"
 
 
-def failed(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> EtltctlError:
+def failed(
+    run: Run, *, hint: Hint, log: LogTail | None = None, own: Callable[[str], str] = str, **facts: object
+) -> EtltctlError:
     """Build the error for a run that did not succeed, with its cause; the cause decides the exit code.
 
     Args:
         run: The run in its final state.
         hint: What to do next.
         log: The end of its log; None if it has none.
+        own: Puts the user's path of a script in place of that of its copy.
         facts: The particulars.
     """
-    reason = f": {run.reason}" if run.reason else ""
-    telling = "\n".join(log.telling()) if log else ""
-    diagnosis = diagnosis_of_run(run, log.lines if log else ())
+    reason = f": {own(run.reason)}" if run.reason else ""
+    telling = own("\n".join(log.telling())) if log else ""
+    diagnosis = in_own_paths(diagnosis_of_run(run, log.lines if log else ()), own)
     details = f"{run.reason}\n{telling}" if SPARK_WRAPPER in run.reason else run.reason
     error = failure_class(details, diagnosis.cause.code)(
         f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}",
@@ -99,10 +102,12 @@ def failure_class(reason: str, code: str = "") -> type[EtltctlError]:
     return CLASSES.get(exit_code, RunFailedError)
 
 
-def require_success(run: Run, *, hint: Hint, log: LogTail | None = None, **facts: object) -> None:
+def require_success(
+    run: Run, *, hint: Hint, log: LogTail | None = None, own: Callable[[str], str] = str, **facts: object
+) -> None:
     """Raise the error of a run that did not succeed, such as RunFailedError, unless its status means success."""
     if run.state is not State.SUCCEEDED:
-        raise failed(run, hint=hint, log=log, **facts)
+        raise failed(run, hint=hint, log=log, own=own, **facts)
 
 
 @contextmanager
@@ -159,7 +164,7 @@ def describe_failure(
 def _step_lines(events: list[Event]) -> list[str]:
     """Return a line for each step: how it ended last, and its remote run."""
     remote_ids = {event["step"]: event["remote_id"] for event in events if "remote_id" in event}
-    outcomes = {event["step"]: event["outcome"] for event in events if event["type"] == "step.finished"}
+    outcomes = {e["step"]: e.get("outcome", "") for e in events if e["type"] == "step.finished"}
     return [f"  {step}: {outcome} {remote_ids.get(step, '')}".rstrip() for step, outcome in outcomes.items()]
 
 

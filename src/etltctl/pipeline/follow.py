@@ -127,8 +127,8 @@ def _result(events: Sequence[Event]) -> PipelineResult:
     # The last result of each step: an earlier try of the run may have ended otherwise.
     finished = {event["step"]: event for event in events if event["type"] == "step.finished"}
     steps = [
-        StepResult(step, event["verb"], event["remote_id"], event["seconds"])
+        StepResult(step, event.get("verb", ""), event.get("remote_id", ""), event.get("seconds") or 0.0)
         for step, event in finished.items()
     ]
     pipeline, run_id = str(events[0].get("pipeline", "")), str(events[0]["run_id"])
-    return PipelineResult(pipeline, run_id, events[-1]["seconds"], steps)
+    return PipelineResult(pipeline, run_id, events[-1].get("seconds") or 0.0, steps)

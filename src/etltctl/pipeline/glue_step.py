@@ -16,9 +16,17 @@ from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, PlannedCost
 from etltctl.pipeline.conflicts import with_holder
 from etltctl.pipeline.failures import require_success, stopped_by
-from etltctl.pipeline.glue_costs import bill_job_runs, estimated_usd, glue_budget, spent_by_job_run
+from etltctl.pipeline.glue_costs import (
+    bill_job_runs,
+    estimated_usd,
+    glue_budget,
+    has_other_workers,
+    spent_by_job_run,
+    workers_of,
+)
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
+from etltctl.pipeline.script_paths import own_paths
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
@@ -123,6 +131,8 @@ class GlueStep(StepKind):
         """Start the job once, or find the run of it that belongs to this run."""
         bill_job_runs(step_run)  # before the budget is checked: it counts what earlier tries cost
         key = step_run.run_key
+        # Never part of the key: a live run is adopted whatever its workers, and a failed one is never adopted.
+        size = workers_of(step_run) if has_other_workers(step_run) else None
         try:
             verb, run = step_run.services.glue.start_or_adopt(
                 step_run.step.name,
@@ -130,9 +140,12 @@ class GlueStep(StepKind):
                 partial(_arguments, step_run),
                 since=step_run.run_id.began_after,
                 before_start=lambda: step_run.append("remote.intended", run_key=key),
+                size=size,
             )
         except AlreadyRunningError as error:
             raise with_holder(step_run.services, error) from error.__cause__
+        if size and verb is not Verb.STARTED:
+            step_run.warn(f"job run {run.id} is {verb} with the workers that it was started with, not {size}")
         return StartedRun(verb, run)
 
     def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> JobRun | None:
@@ -158,6 +171,7 @@ class GlueStep(StepKind):
             ),
             stopped=stopped_by(step_run, ended),
             log=step_run.services.logs.tail(ended) if has_failed else None,
+            own=own_paths(step_run.step.name, step_run.settings),
         )
         # Published where the job run got its arguments from, not where this try would write now.
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))
@@ -235,7 +249,7 @@ def _wait_for_last_retry(step_run: StepRun, run: JobRun) -> JobRun:
     """Return the run in its final state, or the last of the retries that Glue itself made of it."""
     remote_run = GlueRun(step_run.services, run.name, run.id)
     try:
-        ended = wait_for_end(step_run, run, remote_run, is_ours=True, budget=glue_budget(step_run))
+        ended = wait_for_end(step_run, run, remote_run, is_ours=True, budget=glue_budget(step_run, run))
     except BudgetError:
         # The bill is final only once Glue has stopped the workers.
         await_stop(run, remote_run)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.errors import UsageError
+from etltctl.errors import UsageError, unknown
 from etltctl.ledger import Event
 from etltctl.pipeline.model import Step, steps_hint
 from etltctl.runs import Run
+from etltctl.worker_sizes import FEWEST, WorkerType
 
 STOP, DETACH = "stop", "detach"
 Listener = Callable[[Event], None]
@@ -32,8 +33,9 @@ class RunOptions:
     `run_id` resumes an earlier run. `fresh` starts its work again, whatever the result so far. `fresh_for` names the
     cause: the same cause restarts the work once, so that tries of one Airflow task do not repeat it. `first`, `last`
     and `only` name steps: `kind:name`, the name, or a kind that only one step has. `max_usd` is the most that the
-    whole run may cost. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called with every
-    event, and `on_poll` with every poll of a remote run that goes on.
+    whole run may cost. `worker_type` and `workers` are those of the first Glue job run that this try starts, in
+    place of what the settings say. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called
+    with every event, and `on_poll` with every poll of a remote run that goes on.
     """
 
     run_id: str = ""
@@ -43,19 +45,33 @@ class RunOptions:
     only: str = ""
     fresh_for: str = ""
     max_usd: float | None = None
+    worker_type: str = ""
+    workers: int | None = None
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
     on_poll: OnPoll | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Raise UsageError if `max_usd` is negative, infinite or not a number."""
+        """Raise UsageError if `max_usd` is negative, infinite or not a number, or Glue has no such workers."""
+        if self.worker_type and self.worker_type not in list(WorkerType):
+            raise unknown("worker type", self.worker_type, list(WorkerType))
+        if self.workers is not None and self.workers < FEWEST:
+            raise UsageError(
+                f"workers is {self.workers}", hint=f"name {FEWEST} or more: a driver and an executor"
+            )
         if self.max_usd is not None and not 0 <= self.max_usd < math.inf:
             raise UsageError(f"max_usd is {self.max_usd}", hint="name an amount of US dollars, 0 or more")
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """The options that the ledger keeps for later tries; only those that the caller set."""
-        return {} if self.max_usd is None else {"max_usd": self.max_usd}
+        """The options that the ledger keeps; only those that the caller set."""
+        options = {"max_usd": self.max_usd, "worker_type": self.worker_type, "workers": self.workers}
+        return {name: value for name, value in options.items() if value not in (None, "")}
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether a Glue job run gets other workers than its job has."""
+        return bool(self.worker_type) or self.workers is not None
 
     def select(self, walk: Sequence[Step]) -> list[Step]:
         """Return the steps that `first`, `last` and `only` select, in their order.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import (
     AccessError,
+    Command,
     EtltctlError,
     NextStep,
     OutcomeUnknownError,
@@ -31,6 +32,10 @@ from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+GLUE = "glue"
+# A larger worker is for the try that it was chosen for: the next run of the job has those of the settings again.
+OF_ONE_TRY = frozenset({"worker_type", "workers", "workers_of"})
 
 
 @contextmanager
@@ -65,7 +70,13 @@ def observation_of(services: Services, run_id: str) -> Observation:
 
 @contextmanager
 def recorded_run(
-    name: str, walk: Sequence[Step], settings: Settings, options: RunOptions, *, is_pipeline: bool = False
+    name: str,
+    walk: Sequence[Step],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    is_pipeline: bool = False,
+    words: Sequence[str] = (),
 ) -> Iterator[tuple[Services, Ledger]]:
     """Yield the services and the ledger of a run that is on record from its first event to its last.
 
@@ -75,6 +86,7 @@ def recorded_run(
         settings: The settings.
         options: The caller's options.
         is_pipeline: Whether it is a run of the whole pipeline `name`.
+        words: The words of the command that a run without steps is of: only they do its work again.
 
     Raises:
         UsageError: A whole pipeline under the id of a run of something else: its jobs would start once more.
@@ -94,7 +106,7 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
-        _record_begin(ledger, name, walk, options, services)
+        _record_begin(ledger, name, walk, options, services, words)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
             require_allowed(step_runs, fresh=options.fresh)
@@ -102,8 +114,10 @@ def recorded_run(
         except BaseException as error:
             hide_secrets(error, settings)
             if isinstance(error, EtltctlError):
-                error.name_retry("the same command")  # a run without steps cannot be resumed
-                name_cause(error, step=first, run_id=ledger.run_id)
+                # A run without steps cannot be resumed.
+                again = command("retry", ledger.run_id) if walk else Command(tuple(words))
+                error.name_retry(again)
+                name_cause(error, step=first, run_id=ledger.run_id, again=again)
             _note_failure(ledger, error, seconds_since(started))
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
@@ -170,20 +184,49 @@ def _checked_at_once(walk: Sequence[Step], first: Step) -> list[Step]:
 
 
 def _record_begin(
-    ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, services: Services
+    ledger: Ledger,
+    name: str,
+    walk: Sequence[Step],
+    options: RunOptions,
+    services: Services,
+    words: Sequence[str] = (),
 ) -> None:
     """Record that the run begins or resumes, with the caller's options, else those that the run had before."""
-    recorded = ledger.options | options.recorded
+    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
     origin = origin_of_run(services.settings, services.aws)
-    facts: dict[str, Any] = {"lineage": origin} if origin else {}
+    facts: dict[str, Any] = {"command": list(words)} if words else {}
+    facts |= {"lineage": origin} if origin else {}
     ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded, **facts)
+
+
+def _kept(ledger: Ledger) -> dict[str, Any]:
+    """Return the options of the try before that hold for this one too."""
+    return {name: value for name, value in ledger.options.items() if name not in OF_ONE_TRY}
+
+
+def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> dict[str, str]:
+    """Return the Glue step that the workers of the options are for: the first that this try starts.
+
+    Raises:
+        UsageError: This try starts no Glue job.
+    """
+    if not options.has_workers:
+        return {}
+    to_start = unstarted(walk, ledger.last, fresh=options.fresh)
+    first = next((str(step) for step in to_start if step.kind == GLUE), "")
+    if not first:
+        raise UsageError(
+            f"run {ledger.run_id} has no Glue job to start, so no worker type can be chosen; nothing was started",
+            hint=NextStep("leave out ", Parameter("worker_type"), " and ", Parameter("workers")),
+        )
+    return {"workers_of": first}
 
 
 def record_resumed(
     ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, services: Services
 ) -> None:
     """Record the beginning of a run that is new, and new options of a run that is not."""
-    recorded = ledger.options | options.recorded
+    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
     if not ledger.pipeline:
         _record_begin(ledger, name, walk, options, services)
     elif ledger.options != recorded:

@@ -66,7 +66,7 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
         for step in walk:
             step_run = StepRun.of(pipeline, step, services, ledger, options)
             results.append(_start_and_finish(step_run, options))
-        had_succeeded = ended is not None and ended["outcome"] == "succeeded"
+        had_succeeded = ended is not None and ended.get("outcome") == "succeeded"
         return PipelineResult(pipeline, ledger.run_id, seconds_since(started), results, had_succeeded)
 
 
@@ -142,7 +142,7 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
     """
     started = next((event for event in events if event["type"] == "run.started"), None)
     if started is None or not started.get("steps"):
-        what = f"is a {started['pipeline']}" if started else "has lost its first event"
+        what = f"is a {started.get('pipeline', 'run')}" if started else "has lost its first event"
         raise UsageError(
             f"run {events[0]['run_id']} {what}: it has no steps to resume",
             hint=command("runs", "list"),
@@ -153,10 +153,11 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
         first=started["steps"][0],
         last=started["steps"][-1],
     )
-    if started["pipeline"] in settings.pipelines:
-        return run_pipeline(started["pipeline"], settings, options)
+    pipeline = str(started.get("pipeline", ""))
+    if pipeline in settings.pipelines:
+        return run_pipeline(pipeline, settings, options)
     result = run_alone(Step.parse(started["steps"][0]), settings, options)
-    return PipelineResult(started["pipeline"], options.run_id, result.seconds, [result])
+    return PipelineResult(pipeline, options.run_id, result.seconds, [result])
 
 
 def _start_and_finish(step_run: StepRun, options: RunOptions) -> StepResult:
@@ -209,7 +210,8 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
     every = Services(settings).lake.tables()
     for table in tables:
         known(dict.fromkeys(every), table, "table", TABLES_COMMAND)
-    with recorded_run("refresh", [], settings, options or RunOptions()) as (services, ledger):
+    words = ("athena", "refresh", *tables)
+    with recorded_run("refresh", [], settings, options or RunOptions(), words=words) as (services, ledger):
         return refresh_tables(tables or every, services, ledger)
 
 
@@ -224,7 +226,8 @@ def rollback(table: str, settings: Settings, to: str = "", options: RunOptions |
     """
     lake = Services(settings).lake
     known(dict.fromkeys(published_tables(settings)), table, "table with versions", TABLES_COMMAND)
-    with recorded_run("rollback", [], settings, options or RunOptions()) as (_, ledger):
+    words = ("rollback", table, *(("--to", to) if to else ()))
+    with recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger):
         published = lake.rollback(table, to, ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published

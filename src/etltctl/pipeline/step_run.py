@@ -99,7 +99,7 @@ def unanswered_start(step_run: StepRun) -> Event | None:
     if intended is None or intended["type"] != "remote.intended":
         return None
     # An interrupt or a killed process says nothing of the start; only a failure that follows the intent is an answer.
-    if ended is None or ended["seq"] < intended["seq"] or ended["outcome"] != "failed":
+    if ended is None or ended["seq"] < intended["seq"] or ended.get("outcome") != "failed":
         return intended
     # A failure after the intent is an answer, because the service refused and started nothing. It is not an answer if
     # the service's answer was lost.

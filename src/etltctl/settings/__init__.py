@@ -16,7 +16,7 @@ from etltctl.settings.secrets import resolve_secret
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
 
-__all__ = ["Settings", "load_settings", "resolve_secret"]
+__all__ = ["Settings", "load_settings", "load_to_read", "resolve_secret"]
 
 
 def load_settings(
@@ -48,6 +48,44 @@ def load_settings(
 
     variables = dict(os.environ if environ is None else environ)  # as they are now, whenever a value is shown
     return Loader(variables, directory or _here()).load(config, env, flags or {})
+
+
+def load_to_read(
+    *,
+    config: Path | None = None,
+    env: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> tuple[Settings, str]:
+    """Return the settings for a command that only reads the record of the runs, even if they have problems.
+
+    A mistake in the settings must not hide why a run failed.
+
+    Args:
+        config: As for `load_settings`.
+        env: As for `load_settings`.
+        environ: As for `load_settings`.
+        directory: As for `load_settings`.
+
+    Returns:
+        The settings, and their problem in one line. If there is a problem, only the place of the record is the
+        user's, and the rest is as etltctl ships it.
+
+    Raises:
+        ConfigurationError: The file that is named is not there, or it has no such environment.
+    """
+    variables = dict(os.environ if environ is None else environ)
+    try:
+        return load_settings(config=config, env=env, environ=variables, directory=directory), ""
+    except ConfigurationError as error:
+        from etltctl.settings.readable import readable_settings
+
+        try:
+            settings = readable_settings(variables, directory or _here(), config, env)
+        except ConfigurationError:
+            raise error from None  # it names more than what the second attempt met
+        more = f" and {len(error.problems) - 1} more" if len(error.problems) > 1 else ""
+        return settings, " ".join(": ".join([error.message, *error.problems[:1]]).split()) + more
 
 
 def _here() -> Path:

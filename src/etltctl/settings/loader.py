@@ -70,6 +70,19 @@ class Loader:
         # The values are valid by now. Checks of sections against each other come last, as they need them all.
         return self._kept(settings, layers, file, 1 if flags else 0)
 
+    def load_over(self, own: Layer, env: str, file: Path | None) -> Settings:
+        """Return the settings that these variables make of some values of the user and of those that etltctl ships.
+
+        Args:
+            own: The values, which are those of the environment.
+            env: The environment.
+            file: The settings file that the values come from.
+        """
+        shipped = _of_environment(read_toml(project_file(FILE)), env)
+        layers = [*self._variables(), own, *(Layer(layer.data, "default") for layer in shipped)]
+        settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
+        return self._kept(settings, layers, file, 0)
+
     def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
         """Check the sections against each other, and note in the settings where they came from."""
         problems = [

@@ -40,6 +40,12 @@ def test_complete_lines_of_all_runs_are_returned_in_order_of_time(logs: GlueLogs
     assert messages(logs.filter({"logGroupName": OUTPUT})) == ["one", "other", "two\twith a tab"]
 
 
+def test_an_empty_line_is_no_event(logs: GlueLogs, tmp_path: Path) -> None:
+    (tmp_path / "jr_2" / "output.log").write_text("1400\t\n1500\tother\n1600\t\n")
+    assert messages(logs.filter({"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_2"})) == ["other"]
+    assert messages(logs.get({"logGroupName": OUTPUT, "logStreamName": "jr_2-driver"})) == ["other"]
+
+
 def test_a_prefix_selects_the_run_and_times_select_the_lines(logs: GlueLogs) -> None:
     parameters = {"logGroupName": OUTPUT, "logStreamNamePrefix": "jr_1", "startTime": 1001}
     assert messages(logs.filter(parameters)) == ["two\twith a tab"]

@@ -11,6 +11,7 @@ from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.glue import Glue
 from etltctl.runs import State, Verb
+from etltctl.worker_sizes import WorkerSize
 from support.served import Served, serve, wait_until
 
 
@@ -61,3 +62,16 @@ def test_glue_s_own_retry_of_a_failed_run_is_found(
     wait_until(lambda: glue.poll("twice", retry.id).state is not State.RUNNING, 60)
     verb, run = glue.start_or_adopt("twice", "key", lambda _: {})
     assert (verb, run.id, run.status) == (Verb.REUSED, retry.id, "SUCCEEDED")
+
+
+def test_a_run_gets_the_workers_that_its_start_names_and_the_next_one_those_of_the_job(
+    glue: Glue, aws: Aws
+) -> None:
+    sizes = {}
+    for key, size in (("large", WorkerSize("R.2X", 3)), ("plain", None)):
+        _, run = glue.start_or_adopt("quick", key, lambda _: {}, size=size)
+        wait_until(lambda run=run: glue.poll("quick", run.id).state is not State.RUNNING, 60)
+        sizes[key] = glue.poll("quick", run.id).size
+        described = aws.client("glue").get_job_run(JobName="quick", RunId=run.id)["JobRun"]
+        assert described["MaxCapacity"] == (6.0 if size else 2.0)
+    assert sizes == {"large": WorkerSize("R.2X", 3), "plain": WorkerSize("G.1X", 2)}

@@ -17,7 +17,7 @@ from support.workplace import Workplace
 SCHEMAS = PROJECT / "docs" / "reference" / "schemas"
 COMMANDS = (
     ("runs", "list"), ("runs", "show"), ("runs", "logs"), ("cost",), ("cost", "--by", "step"), ("cost", "--by", "day"),
-    ("runs", "cancel"), ("runs", "rebuild"), ("athena", "tables"), ("athena", "refresh"),
+    ("runs", "cancel", "--yes"), ("runs", "rebuild"), ("athena", "tables"), ("athena", "refresh"),
     ("athena", "describe", "gold.f1_driver_championship"), ("athena", "query", "select 1 as n, 'a' as t"),
     ("contract", "diff"), ("config", "show"), ("config", "validate"), ("local", "status"), ("local", "env"),
     ("local", "env", "--dbt"), ("govern", "who", "gold.f1_driver_championship"), ("govern", "audit"),

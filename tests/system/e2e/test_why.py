@@ -32,14 +32,15 @@ version = 1
 steps = ["glue:ships"]
 
 [glue.jobs.ships]
-script = "ships.py"
+script = "jobs/ships.py"
 writes = ["silver.ships"]
 """
 
 
 @pytest.mark.e2e
 def test_why_names_file_and_line_of_a_script_without_the_server(tmp_path: Path) -> None:
-    (tmp_path / "ships.py").write_text(SCRIPT)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "ships.py").write_text(SCRIPT)
     (tmp_path / "etltctl.toml").write_text(PROJECT)
     place = Workplace(tmp_path, {"ETLTCTL_ENV": "local"})
     try:
@@ -48,12 +49,16 @@ def test_why_names_file_and_line_of_a_script_without_the_server(tmp_path: Path) 
         place.run("local", "down")
     head, cause, proof, *_ = failed.stderr[failed.stderr.index("error: ") :].splitlines()
     assert head.startswith("error: Glue run jr_")
-    assert cause == "  cause: G143 The script raised ZeroDivisionError (division by zero) at ships.py:10."
+    assert (
+        cause == "  cause: G143 The script raised ZeroDivisionError (division by zero) at jobs/ships.py:10."
+    )
     assert proof.startswith("  proof: ")
     assert "etltctl retry first-voyage" in failed.stderr
     shown = place.run_installed("why").stdout
     assert "Cause   G143  Exception in the script" in shown
-    assert "ZeroDivisionError (division by zero) at ships.py:10" in shown
+    assert "ZeroDivisionError (division by zero) at jobs/ships.py:10" in shown
+    assert 'File "jobs/ships.py", line 10, in knots' in shown
+    assert ".etltctl" not in failed.stderr + shown
     assert "Your data is safe" in shown
     document = json.loads(place.run_installed("why", "voyage", "-o", "json").stdout)
     assert document["cause"]["code"] == "G143"

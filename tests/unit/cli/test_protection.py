@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.cli.app import _run, hoisted
-from etltctl.cli.protection import confirmed, require_consent
+from etltctl.cli.protection import confirmed, require_choice, require_consent
 from etltctl.cli.session import Session
 from etltctl.console import Console
 from etltctl.errors import BlockedError, ExitCode
@@ -162,6 +162,32 @@ def test_a_person_at_a_terminal_is_asked(
         with pytest.raises(BlockedError):
             require_consent(session, settings, "run pipeline small", yes=False)
     assert stderr.getvalue().strip() == "Environment prod is protected. Run pipeline small? [y/n]"
+
+
+@pytest.mark.parametrize(("answer", "agrees"), [("y", True), ("n", False), ("", False)])
+def test_the_newest_run_is_not_cancelled_without_a_question(
+    monkeypatch: pytest.MonkeyPatch, answer: str, agrees: bool
+) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer + "\n"))
+    session = Session(Console(stderr=stderr))
+    if agrees:
+        require_choice(session, f"cancel run {RUN} of small, the newest", RUN, yes=False)
+    else:
+        with pytest.raises(BlockedError):
+            require_choice(session, f"cancel run {RUN} of small, the newest", RUN, yes=False)
+    assert stderr.getvalue().strip() == f"No run was named. Cancel run {RUN} of small, the newest? [y/n]"
+
+
+def test_the_newest_run_is_not_cancelled_where_no_one_can_be_asked(project: Path) -> None:
+    file = project / "etltctl.toml"
+    file.write_text(file.read_text().replace("protected = true", "protected = false"))
+    code, stderr = outcome("--env", "prod", "runs", "cancel", "--reason", "wrong month")
+    assert code == ExitCode.BLOCKED
+    assert f"it was not confirmed to cancel run {RUN} of small, the newest; nothing was stopped" in stderr
+    again = f"etltctl --env prod runs cancel --reason 'wrong month' {RUN}"
+    assert stderr.endswith(f"next: if you mean this run: {again}\n")
+    assert outcome("--env", "prod", "runs", "cancel", "--yes")[0] == ExitCode.OK
 
 
 def test_yes_agrees_beforehand_and_an_open_environment_asks_nothing(

@@ -65,3 +65,31 @@ def test_a_wrong_command_line_is_a_usage_error(words: tuple[str, ...]) -> None:
 def test_a_run_that_does_not_exist_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("why", "nothing") == 2
     assert "no run is called nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [("why",), ("runs", "list"), ("runs", "show"), ("cost",), ("runs", "report", "--no-plots")]
+)
+@pytest.mark.parametrize("mistake", ["[glue.jobs.x]\nscirpt = 'x.py'\n", "pipelines = [\n"])
+def test_a_mistake_in_the_settings_does_not_hide_what_is_on_record(
+    state: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], mistake: str
+) -> None:
+    (state / "etltctl.toml").write_text(mistake)
+    assert run(*words) == 0
+    shown = capsys.readouterr()
+    (line,) = [line for line in shown.err.splitlines() if line.startswith("warning: ")]
+    assert "etltctl.toml" in line
+    assert line.endswith("See: etltctl config validate")
+    assert words == ("cost",) or "p3xa" in shown.out or "ships.py:10" in shown.out
+
+
+@pytest.mark.usefixtures("state")
+def test_the_embedded_server_is_ended_with_a_mistake_in_the_settings(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (state / "etltctl.toml").write_text("[glue.jobs.x]\n")
+    assert run("local", "down") == 0
+    assert run("local", "status") == 0
+    shown = capsys.readouterr()
+    assert "No embedded server was running." in shown.out
+    assert shown.err.count("warning: ") == 2

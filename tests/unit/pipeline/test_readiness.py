@@ -221,11 +221,23 @@ def test_a_table_without_a_contract_is_not_checked(tmp_path: Path) -> None:
     ("events", "fresh", "starts"),
     [
         ([], False, True),
-        ([("remote.started", {})], False, False),
-        ([("remote.started", {}), ("step.finished", {"outcome": "succeeded"})], False, False),
-        ([("remote.started", {}), ("step.finished", {"outcome": "succeeded"})], True, True),
-        ([("remote.started", {}), ("step.finished", {"outcome": "failed"})], False, True),
-        ([("remote.started", {}), ("step.finished", {"outcome": "detached"})], False, False),
+        ([("remote.started", {"remote_id": "jr_1"})], False, False),
+        (
+            [("remote.started", {"remote_id": "jr_1"}), ("step.finished", {"outcome": "succeeded"})],
+            False,
+            False,
+        ),
+        (
+            [("remote.started", {"remote_id": "jr_1"}), ("step.finished", {"outcome": "succeeded"})],
+            True,
+            True,
+        ),
+        ([("remote.started", {"remote_id": "jr_1"}), ("step.finished", {"outcome": "failed"})], False, True),
+        (
+            [("remote.started", {"remote_id": "jr_1"}), ("step.finished", {"outcome": "detached"})],
+            False,
+            False,
+        ),
     ],
     ids=["new", "runs", "succeeded", "fresh", "failed", "detached"],
 )

@@ -9,13 +9,14 @@ from etltctl.local.client.endpoints import (
     keep_server,
     misleading,
 )
-from etltctl.local.client.live_server import ends_at
+from etltctl.local.client.live_server import began, ends_at
 from etltctl.local.client.shutdown import Stopped, stop_server
 
 __all__ = [
     "Endpoints",
     "Stopped",
     "as_yaml",
+    "began",
     "dbt_profile",
     "endpoints",
     "ends_at",

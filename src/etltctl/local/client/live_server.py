@@ -159,6 +159,14 @@ def ends_at(server: Server) -> str | None:
     return None if end is None else str(end)
 
 
+def began(server: Server) -> float:
+    """Return when the server began, in seconds since the epoch; 0.0 if it does not say."""
+    try:
+        return float(server.request("GET", "/_etltctl/health", timeout=5.0).get("began") or 0.0)
+    except (UnreachableError, ConfigurationError):
+        return 0.0
+
+
 def retire(server: Server) -> bool:
     """End a server that lingers; return whether it ends. One that is kept or in use goes on."""
     try:

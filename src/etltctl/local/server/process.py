@@ -64,6 +64,7 @@ class ServerProcess:
         self._build = build
         self._claimed = file_identity(state / "server" / "serving")
         self._reported_damages = 0
+        self._began = datetime.now(UTC).timestamp()
         self._file = state / "server" / "endpoint.json"
         self._keys = keep_keys(state)
         self._application = Application(state, self.url, self._keys, further_services)
@@ -142,6 +143,7 @@ class ServerProcess:
             "pid": os.getpid(),
             "kept": self.lifetime.kept,
             "build": self._build,
+            "began": self._began,
         }
 
     def _end(self) -> dict[str, Any]:

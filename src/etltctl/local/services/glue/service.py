@@ -15,6 +15,7 @@ from etltctl.local.services.glue.places import check_arguments, check_job
 from etltctl.local.services.glue.records import LIVE, RunRecords
 from etltctl.local.services.glue.run import GlueRun
 from etltctl.local.services.logs.service import GROUP_PREFIX, SHARED_PREFIX
+from etltctl.worker_sizes import WorkerSize
 
 if TYPE_CHECKING:
     from etltctl.local.services.glue.spark import SparkPool
@@ -169,6 +170,7 @@ class GlueRuns:
         now = self._clock()
         arguments = {**(job.get("DefaultArguments") or {}), **(body.get("Arguments") or {})}
         workers = body.get("NumberOfWorkers") or job.get("NumberOfWorkers") or 2
+        size = WorkerSize(body.get("WorkerType") or job.get("WorkerType") or "G.1X", workers)
         return {
             "Id": f"jr_{uuid4().hex}{uuid4().hex}",
             "Attempt": 0,
@@ -182,8 +184,8 @@ class GlueRuns:
             "AllocatedCapacity": workers,
             "ExecutionTime": 0,
             "Timeout": body.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES,
-            "MaxCapacity": float(workers),
-            "WorkerType": body.get("WorkerType") or job.get("WorkerType") or "G.1X",
+            "MaxCapacity": size.dpus,
+            "WorkerType": size.type,
             "NumberOfWorkers": workers,
             "LogGroupName": SHARED_PREFIX,
             "GlueVersion": job.get("GlueVersion") or "5.1",

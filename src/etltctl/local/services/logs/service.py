@@ -211,8 +211,8 @@ class GlueLogs:
         with self._file(group, name).open("rb") as lines:
             for number, line in enumerate(lines):
                 stamp, _, message = line.rstrip(b"\n").partition(b"\t")
-                # A line without its end is still being written.
-                if line.endswith(b"\n") and start <= int(stamp) < end:
+                # A line without its end is still being written. CloudWatch takes no event without text.
+                if message and line.endswith(b"\n") and start <= int(stamp) < end:
                     yield _event(group, name, number, int(stamp), message.decode(errors="replace"))
 
 
