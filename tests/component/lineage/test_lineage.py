@@ -191,3 +191,17 @@ def test_a_fifth_reading_changes_the_version_but_no_name(
     assert names == {"windiest"}
     assert receiver.events[2]["outputs"][0]["facets"]["version"]["datasetVersion"] == "fewer"
     project.publish_readings(READINGS, "third")
+
+
+def test_columns_come_from_the_catalog_where_a_table_has_no_contract(
+    project: SqlProject, receiver: LineageReceiver
+) -> None:
+    contract = project.settings.contracts_folder / "silver.reading.toml"
+    kept = contract.read_text()
+    contract.unlink()
+    project.run("without-contract")
+    contract.write_text(kept)
+    fields = receiver.events[2]["inputs"][0]["facets"]["schema"]["fields"]
+    assert [(field["name"], field["type"]) for field in fields] == [
+        ("city", "string"), ("month", "bigint"), ("speed", "double"),
+    ]  # fmt: skip
