@@ -25,6 +25,23 @@ DRIFT = {"table": "text"}
 # Results of rows: the fields of a row, then the fields next to `rows`.
 ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "athena-refresh": ({"table": "text", "change": "text", "rows": "count or null"}, {}),
+    "backfill": (
+        {
+            "chunk": "text", "run": "text", "outcome": "text", "rows": "count or null", "seconds": "number",
+            "usd": "number", "error": "text",
+        },
+        {
+            "backfill": "text", "pipeline": "text", "env": "text", "outcome": "text", "total_seconds": "number",
+            "total_usd": "number", "basis": {"enum": ["actual", "estimated"]},
+        },
+    ),
+    "backfill-plan": (
+        {"chunk": "text", "run": {"type": ["string", "null"]}, "seasons read": "count"},
+        {
+            "pipeline": "text", "env": "text", "source": "text", "held": LIST, "seconds": "number or null",
+            "usd": "number or null",
+        },
+    ),
     "config": ({"setting": "text", "origin": "text", "value": {}}, {}),
     "contract-accept": (DRIFT, {}),
     "contract-diff": (DRIFT, {}),

@@ -14,7 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etltctl.api import QueryResult, connect, query, refresh, run_glue, run_pipeline, run_step, sync
+    from etltctl.api import (
+        QueryResult,
+        connect,
+        query,
+        refresh,
+        run_backfill,
+        run_glue,
+        run_pipeline,
+        run_step,
+        sync,
+    )
     from etltctl.errors import (
         AccessError,
         AlreadyRunningError,
@@ -34,12 +44,14 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeoutError,
     )
-    from etltctl.pipeline import PipelineResult, RunOptions, StepResult
+    from etltctl.pipeline import BackfillOptions, BackfillResult, PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings, load_settings
 
 __all__ = [
     "AccessError",
     "AlreadyRunningError",
+    "BackfillOptions",
+    "BackfillResult",
     "BlockedError",
     "BudgetError",
     "ConfigurationError",
@@ -64,6 +76,7 @@ __all__ = [
     "load_settings",
     "query",
     "refresh",
+    "run_backfill",
     "run_glue",
     "run_pipeline",
     "run_step",
@@ -76,12 +89,13 @@ _HOMES = {
         "connect",
         "query",
         "refresh",
+        "run_backfill",
         "run_glue",
         "run_pipeline",
         "run_step",
         "sync",
     },
-    "etltctl.pipeline": {"PipelineResult", "RunOptions", "StepResult"},
+    "etltctl.pipeline": {"BackfillOptions", "BackfillResult", "PipelineResult", "RunOptions", "StepResult"},
     "etltctl.settings": {"Settings", "load_settings"},
 }
 

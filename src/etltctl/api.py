@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from etltctl.athena.columns import Column
-    from etltctl.pipeline import PipelineResult, RunOptions, StepResult
+    from etltctl.pipeline import BackfillOptions, BackfillResult, PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings
 
 
@@ -130,6 +130,27 @@ def run_pipeline(
 
     with _reached(settings) as reached:
         return library.run_pipeline(pipeline, reached, options)
+
+
+def run_backfill(pipeline: str, options: BackfillOptions, settings: Settings | None = None) -> BackfillResult:
+    """Run the seasons of a range in chunks, each chunk a run of the pipeline with its own id.
+
+    Called again with the same range it resumes a backfill that has not finished.
+
+    Args:
+        pipeline: The pipeline's name.
+        options: The range, the seasons of a chunk, the budget of all chunks.
+        settings: The settings; None loads them and connects.
+
+    Raises:
+        UsageError: The range or the pipeline cannot be backfilled.
+        AlreadyRunningError: Another process backfills the source.
+        EtltctlError: The worst error of the chunks that failed. `options.on_result` gets the result of all chunks.
+    """
+    from etltctl import pipeline as library
+
+    with _reached(settings) as reached:
+        return library.run_backfill(pipeline, reached, options)
 
 
 def run_step(

@@ -15,6 +15,7 @@ import typer.core
 
 from etltctl.cli import (
     athena,
+    backfill,
     connections,
     contract,
     govern,
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
+app.command("backfill")(backfill.backfill)
 app.command("retry")(runs.retry)
 app.command("why")(why.why)
 runs.app.command("report")(report_command.report)

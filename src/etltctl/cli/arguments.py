@@ -27,6 +27,8 @@ NEVER_EMPTY = VALUE_FLAGS | {
     "--to",
     "--only",
     "--max-usd",
+    "--start",
+    "--end",
     "--code",
 }
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from etltctl.cli.run_state import SMALLEST_USD, Event, RunState
 from etltctl.console import Console
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 Listener = Callable[[Event], None]
 
 STDOUT = "-"
+
+
+class Drawing(Protocol):
+    """What draws the events of a command."""
+
+    def draw(self, event: Event) -> None:
+        """Draw one event."""
+
+    def poll(self, step: str, run: Run, usd: float, env: str) -> None:
+        """Show what a poll of a step's remote run reports; `RunState.poll` has the arguments."""
+
+    def settle(self) -> None:
+        """End whatever moves. What follows is written at once."""
 
 
 @contextmanager
@@ -114,26 +127,9 @@ class RunProgress:
             # A run that is resumed reuses what it had done: its line stands already.
             if not (event["verb"] == "reused" and event["step"] in self._replayed):
                 self._waiting.append(self._step_line(event))
-        elif said := self._said(event):
+        elif said := said_of(event, self.console.verbosity):
             self._say(said)
         self._follow()
-
-    def _said(self, event: Event) -> str | NextStep:
-        """Return what is said of an event as soon as it happens; empty for most."""
-        from etltctl.pipeline.kinds import title_of
-
-        match event["type"]:
-            case "run.started":
-                return f"run {event['run_id']}"
-            case "remote.started" | "remote.adopted" | "step.progress" as kind if self.console.verbosity:
-                return f"  {title_of(event['step'])}: {kind} {event['remote_id']} {event['state']}"
-            case "remote.stopped":
-                return f"stopped {event['remote_id']} of {title_of(event['step'])}"
-            case "preflight.skipped":
-                return f"warning: the permissions of the caller were not checked: {event['reason']}"
-            case "warning.degraded":
-                return _warning(event)
-        return ""
 
     def _follow(self) -> None:
         if self.view is None:
@@ -174,6 +170,29 @@ class RunProgress:
         # Costs of less than half a cent would be printed as nothing.
         usd = event.get("usd", 0.0)
         return f"{result} · {usd:.2f} USD" if usd >= SMALLEST_USD else result
+
+
+def said_of(event: Event, verbosity: int) -> str | NextStep:
+    """Return what is said of an event as soon as it happens; empty for most.
+
+    Args:
+        event: The event as the ledger has it.
+        verbosity: How often the user wrote `-v`.
+    """
+    from etltctl.pipeline.kinds import title_of
+
+    match event["type"]:
+        case "run.started":
+            return f"run {event['run_id']}"
+        case "remote.started" | "remote.adopted" | "step.progress" as kind if verbosity:
+            return f"  {title_of(event['step'])}: {kind} {event['remote_id']} {event['state']}"
+        case "remote.stopped":
+            return f"stopped {event['remote_id']} of {title_of(event['step'])}"
+        case "preflight.skipped":
+            return f"warning: the permissions of the caller were not checked: {event['reason']}"
+        case "warning.degraded":
+            return _warning(event)
+    return ""
 
 
 def _warning(event: Event) -> NextStep:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.cli.progress import STDOUT, RunProgress, drawn_run, event_stream
+from etltctl.cli.progress import STDOUT, Drawing, drawn_run, event_stream
 from etltctl.console import Console, Output
 from etltctl.errors import DetachedError, EtltctlError, NextStep, UsageError, command
 from etltctl.values import LOCAL
@@ -211,6 +211,7 @@ class Session:
         outlives: bool = False,
         next_jobs: Callable[[Settings], Collection[str]] = lambda _: (),
         so_far: Sequence[Mapping[str, Any]] = (),
+        drawn: AbstractContextManager[Drawing] | None = None,
     ) -> Iterator[tuple[Settings, RunOptions]]:
         """Yield the settings with their services within reach, and the run options with this console as listener.
 
@@ -224,6 +225,7 @@ class Session:
             outlives: As for `connected`.
             next_jobs: As for `connected`.
             so_far: The run's events before this command, if it joins a run.
+            drawn: What draws the events in place of the steps of one run.
         """
         # One stream serves both: `--events FILE` next to the result, and `--output ndjson` as the result.
         target = self.events or (STDOUT if self.console.output is Output.NDJSON else "")
@@ -231,7 +233,7 @@ class Session:
         with (
             event_stream(target, self.console.stdout, self.console.say) as write,
             self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
-            drawn_run(self.console, name, self._durations(settings), so_far) as progress,
+            drawn or drawn_run(self.console, name, self._durations(settings), so_far) as progress,
         ):
             from etltctl.pipeline import spent_usd
 
@@ -257,7 +259,7 @@ class Session:
             return step_seconds(settings)
         return {}
 
-    def _decide(self, on_interrupt: Interruption, progress: RunProgress, run: Run, may_ask: bool) -> str:
+    def _decide(self, on_interrupt: Interruption, progress: Drawing, run: Run, may_ask: bool) -> str:
         progress.settle()  # what follows is read as it is written, with no line that moves
         if on_interrupt is not Interruption.ASK:
             return on_interrupt

@@ -18,9 +18,20 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     interrupts.py         stop or detach
     conflicts.py          a live job run of another run
     deferred.py           a step in the hands of several processes
+    backfill/             the seasons of a source in chunks, each a run
     cancel.py follow.py run_logs.py rebuild.py lineage_replay.py        what is done with a run that exists
 """
 
+from etltctl.pipeline.backfill import (
+    BackfillOptions,
+    BackfillPlan,
+    BackfillResult,
+    Chunk,
+    ChunkResult,
+    plan_backfill,
+    require_backfillable,
+    run_backfill,
+)
 from etltctl.pipeline.cancel import cancel_run, stop_step
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
@@ -58,6 +69,11 @@ from etltctl.pipeline.sync_step import SyncStep
 from etltctl.pipeline.tableau_step import publish_file, refresh_datasource
 
 __all__ = [
+    "BackfillOptions",
+    "BackfillPlan",
+    "BackfillResult",
+    "Chunk",
+    "ChunkResult",
     "GlueStep",
     "PipelineResult",
     "RunId",
@@ -78,15 +94,18 @@ __all__ = [
     "lineage_of",
     "lineage_of_run",
     "new_run_id",
+    "plan_backfill",
     "publish_file",
     "read_logs",
     "rebuild",
     "refresh",
     "refresh_datasource",
+    "require_backfillable",
     "require_ready",
     "resume",
     "rollback",
     "run_alone",
+    "run_backfill",
     "run_pipeline",
     "run_step",
     "send_lineage",

@@ -17,6 +17,8 @@ STOP, DETACH = "stop", "detach"
 Listener = Callable[[Event], None]
 # The running remote run, and whether a person may be asked → `stop` or `detach`.
 OnInterrupt = Callable[[Run, bool], str]
+# The step that has succeeded. An error ends the run there, before the next step starts.
+AfterStep = Callable[[Step], None]
 # The step, `kind:name`, and its remote run as last polled.
 OnPoll = Callable[[str, Run], None]
 
@@ -35,7 +37,8 @@ class RunOptions:
     and `only` name steps: `kind:name`, the name, or a kind that only one step has. `max_usd` is the most that the
     whole run may cost. `worker_type` and `workers` are those of the first Glue job run that this try starts, in
     place of what the settings say. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called
-    with every event, and `on_poll` with every poll of a remote run that goes on.
+    with every event, and `on_poll` with every poll of a remote run that goes on. `after_step` is called with every
+    step that has succeeded; if it raises, the run has failed and its next step does not start.
     """
 
     run_id: str = ""
@@ -50,6 +53,7 @@ class RunOptions:
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
     on_poll: OnPoll | None = field(default=None, repr=False)
+    after_step: AfterStep | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Raise UsageError if `max_usd` is negative, infinite or not a number, or Glue has no such workers."""

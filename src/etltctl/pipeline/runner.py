@@ -66,6 +66,8 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
         for step in walk:
             step_run = StepRun.of(pipeline, step, services, ledger, options)
             results.append(_start_and_finish(step_run, options))
+            if options.after_step is not None:
+                options.after_step(step)
         had_succeeded = ended is not None and ended.get("outcome") == "succeeded"
         return PipelineResult(pipeline, ledger.run_id, seconds_since(started), results, had_succeeded)
 

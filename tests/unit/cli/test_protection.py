@@ -19,6 +19,9 @@ from etltctl.querying import is_read
 from etltctl.settings import load_settings
 
 SETTINGS = """
+[pipelines.races]
+steps = ["sync:api"]
+
 [pipelines.small]
 steps = ["athena:refresh"]
 
@@ -33,6 +36,10 @@ state = "state"
 RUN = "20260101-0000-small-k7qf"
 ACTIONS = {
     ("run", "small"): ("run pipeline small", "run small --yes"),
+    ("backfill", "races", "--start", "2023", "--end", "2024"): (
+        "backfill pipeline races",
+        "backfill races --start 2023 --end 2024 --yes",
+    ),
     ("sync", "api"): ("sync source api", "sync api --yes"),
     ("run-glue", "small", "--wait"): ("run Glue job small", "run-glue small --wait --yes"),
     ("retry",): (f"retry run {RUN}", f"retry {RUN} --yes"),

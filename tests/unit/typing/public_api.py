@@ -11,6 +11,9 @@ from etltctl.testing import EmbeddedLake, Rule, VirtualClock, glue_run, open_lak
 def use(settings: etltctl.Settings, lake: EmbeddedLake, clock: VirtualClock) -> None:
     """Every call of the library with the type of its result."""
     assert_type(etltctl.run_pipeline("mongodb"), etltctl.PipelineResult)
+    assert_type(
+        etltctl.run_backfill("api", etltctl.BackfillOptions(2019, 2024), settings), etltctl.BackfillResult
+    )
     assert_type(etltctl.run_step("mongodb", "sync:mongodb", run_id="x"), dict[str, Any])
     assert_type(etltctl.sync("mongodb", settings, etltctl.RunOptions(run_id="x")), etltctl.StepResult)
     assert_type(etltctl.run_glue("bronze_to_silver", wait=False), etltctl.StepResult)

@@ -15,6 +15,7 @@ from etltctl.local.services.airbyte.connections import (
     workspace_answer,
 )
 from etltctl.local.services.airbyte.definition_calls import DefinitionCalls, check_workspace, require
+from etltctl.local.services.airbyte.provisioned import ProvisionedConnections
 from etltctl.local.services.airbyte.resources import MadeResources, Record
 from etltctl.local.services.airbyte.streams import (
     Discover,
@@ -46,11 +47,11 @@ PATCHABLE = (
 
 
 class ResourceCalls:
-    """Reads show the connections of the stack's description too; only those made here can be changed."""
+    """Reads show the connections of the stack's description too; of those, only a source's seasons can be changed."""
 
     def __init__(self, resources: MadeResources, provisioned: Mapping[str, Connection]) -> None:
         self._made = resources
-        self._provisioned = provisioned
+        self._provisioned = ProvisionedConnections(provisioned)
         self._definitions = DefinitionCalls(resources)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
@@ -70,7 +71,7 @@ class ResourceCalls:
     def runnable(self, identifier: str) -> Connection:
         """Return the connection as a sync runs it. Raises ProblemError if there is none, or it is not active."""
         if identifier in self._provisioned:
-            return self._provisioned[identifier]
+            return self._provisioned.find(identifier)
         record = self._known("connections", identifier)
         if record["status"] != "active":
             raise state_conflict("Could not fulfill request")
@@ -96,7 +97,7 @@ class ResourceCalls:
             return {WORKSPACE_ID: workspace_answer()}
         singular = kind.removesuffix("s")
         answer = PROVISIONED[kind]
-        described = {stable_id(singular, each.name): answer(each) for each in self._provisioned.values()}
+        described = {stable_id(singular, each.name): answer(each) for each in self._provisioned}
         tell = self._connection_answer if kind == "connections" else self._end_answer
         return described | {record["id"]: tell(record) for record in self._made.all(kind).values()}
 
@@ -145,8 +146,12 @@ class ResourceCalls:
         return self._end_answer(self._made.create(kind, record))
 
     def _patch_end(self, request: Request, kind: str, identifier: str) -> Answer:
-        body, record = request.fields(), self._known(kind, identifier)
+        body = request.fields()
         _require_object(body.get("configuration") or {})
+        described = self._provisioned.of_source(identifier) if kind == "sources" else None
+        if described is not None:
+            return self._provisioned.change_source(described, body).source_answer()
+        record = self._known(kind, identifier)
         changed = {
             **record,
             "name": str(body.get("name") or record["name"]),
@@ -240,7 +245,7 @@ class ResourceCalls:
             return record
         singular = kind.removesuffix("s")
         # A 404 would be wrong: the lists show these too.
-        if any(stable_id(singular, each.name) == identifier for each in self._provisioned.values()):
+        if any(stable_id(singular, each.name) == identifier for each in self._provisioned):
             raise forbidden(f"this {singular} comes from etltctl's settings and is not changed over the API")
         raise not_found(singular, identifier)
 

@@ -1,0 +1,124 @@
+"""The record of the backfills of a pipeline, next to the ledger: one line of JSON for each thing that happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from etltctl.errors import AlreadyRunningError
+from etltctl.ledger import Store, open_store
+from etltctl.ledger.leases import IsLost
+from etltctl.pipeline.backfill.model import BackfillPlan
+from etltctl.pipeline.services import Services
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BackfillRecord:
+    """What is on record of the backfills of one pipeline."""
+
+    store: Store
+    pipeline: str
+
+    @classmethod
+    def of(cls, pipeline: str, services: Services) -> BackfillRecord:
+        """Return the record in the place that the setting `state` names."""
+        return cls(open_store(services.settings.state, services.aws, "backfills"), pipeline)
+
+    @contextmanager
+    def lease(self, source: str) -> Iterator[IsLost]:
+        """Hold the right to backfill a source. Pipelines that share a source share it.
+
+        Args:
+            source: The source's name.
+
+        Yields:
+            A function that returns whether another process has taken the right over.
+
+        Raises:
+            AlreadyRunningError: Another process backfills the source.
+        """
+        with ExitStack() as held:
+            try:
+                is_lost = held.enter_context(self.store.lease(f"source-{source}"))
+            except AlreadyRunningError as error:
+                raise AlreadyRunningError(
+                    f"another process backfills source {source}; nothing was started",
+                    hint="wait for its end, then run the same command again",
+                    **error.facts,
+                ) from error
+            yield is_lost
+
+    def unfinished(self, start: int, end: int, size: int) -> list[Entry]:
+        """Return the entries of the newest backfill of this range in chunks of this size; none if it has finished.
+
+        Args:
+            start: The first season of the range.
+            end: The last season.
+            size: The seasons of a chunk.
+        """
+        entries = self._entries()
+        planned = [
+            entry
+            for entry in entries
+            if entry["type"] == "planned"
+            and (entry["start"], entry["end"], entry["size"]) == (start, end, size)
+        ]
+        if not planned:
+            return []
+        newest = [entry for entry in entries if entry["backfill"] == planned[-1]["backfill"]]
+        return [] if any(entry["type"] == "finished" for entry in newest) else newest
+
+    def begin(self, plan: BackfillPlan) -> None:
+        """Record the plan of a new backfill, or the budget of a resumed one."""
+        if plan.is_resumed:
+            self._add(plan.id, "resumed", max_usd=plan.max_usd)
+            return
+        self._add(
+            plan.id,
+            "planned",
+            source=plan.source,
+            start=plan.start,
+            end=plan.end,
+            size=plan.size,
+            chunks=[list(chunk.seasons) for chunk in plan.chunks],
+            configured=None if plan.configured is None else list(plan.configured),
+            max_usd=plan.max_usd,
+        )
+
+    def land(self, plan: BackfillPlan, run_id: str) -> None:
+        """Record that the sync of a chunk's run brought the chunk's seasons."""
+        self._add(plan.id, "landed", run_id=run_id)
+
+    def has_landed(self, plan: BackfillPlan, run_id: str) -> bool:
+        """Return whether it is on record that the sync of this run brought the chunk's seasons."""
+        return any(
+            entry["type"] == "landed" and entry.get("run_id") == run_id
+            for entry in self._entries()
+            if entry["backfill"] == plan.id
+        )
+
+    def finish(self, plan: BackfillPlan) -> None:
+        """Record that every chunk is done."""
+        self._add(plan.id, "finished")
+
+    def _add(self, backfill_id: str, type_: str, **facts: Any) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"ts": at, "backfill": backfill_id, "type": type_, **facts}) + "\n"
+        self.store.add(self.pipeline, lambda _: line)
+
+    def _entries(self) -> list[Entry]:
+        entries = []
+        for line in self.store.read(self.pipeline).splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # a crash cut the line off
+            if isinstance(entry, dict) and {"backfill", "type"} <= entry.keys():
+                entries.append(entry)
+        return entries

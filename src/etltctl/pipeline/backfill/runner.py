@@ -1,0 +1,268 @@
+"""A backfill: plan it or resume it, run its chunks in their order within one budget, and leave the source whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from etltctl.connections import SeasonsOfSource
+from etltctl.errors import (
+    AlreadyRunningError,
+    BudgetError,
+    DetachedError,
+    EtltctlError,
+    ExitCode,
+    NextStep,
+    UsageError,
+    command,
+)
+from etltctl.pipeline.backfill.chunk_run import ChunkRuns
+from etltctl.pipeline.backfill.estimate import with_usual_costs
+from etltctl.pipeline.backfill.model import (
+    BackfillOptions,
+    BackfillPlan,
+    BackfillResult,
+    Chunk,
+    ChunkOutcome,
+    ChunkResult,
+    in_chunks,
+)
+from etltctl.pipeline.backfill.plan import declared_seasons, require_backfillable, require_declared
+from etltctl.pipeline.backfill.record import BackfillRecord
+from etltctl.pipeline.backfill.season_files import seasons_in_bronze
+from etltctl.pipeline.run_ids import new_run_id
+from etltctl.pipeline.run_record import seconds_since
+from etltctl.pipeline.services import Services
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# Which failure of several decides the exit code, the worst first: data that is not what a service said, then what a
+# person has to correct, then what passes by itself.
+WORST_FIRST = (
+    ExitCode.UNVERIFIED,
+    ExitCode.BLOCKED,
+    ExitCode.ACCESS,
+    ExitCode.CONFIGURATION,
+    ExitCode.USAGE,
+    ExitCode.FAILED,
+    ExitCode.TIMED_OUT,
+    ExitCode.ALREADY_RUNNING,
+    ExitCode.BUDGET,
+)
+
+
+def plan_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -> BackfillPlan:
+    """Return what a backfill would do. Nothing is started or changed.
+
+    Args:
+        pipeline: The pipeline's name.
+        settings: The settings.
+        options: The caller's options.
+
+    Raises:
+        UsageError: The range or the pipeline cannot be backfilled.
+        ConfigurationError: The settings or the connection do not allow it.
+    """
+    # Before any service is asked: a range that is wrong needs no answer.
+    sync, seasons = require_backfillable(pipeline, settings, options)
+    source, services = sync.name, Services(settings)
+    configured = SeasonsOfSource.of(source, settings).read()
+    held = sorted(seasons_in_bronze(source, services))
+    require_declared(source, held, settings)
+    record = BackfillRecord.of(pipeline, services)
+    before = record.unfinished(seasons[0], seasons[-1], options.chunk)
+    if before:
+        return _resumed(before, pipeline, held, seasons, options, services)
+    plan = BackfillPlan(
+        id=new_run_id(f"backfill-{pipeline}"),
+        pipeline=pipeline,
+        source=source,
+        start=seasons[0],
+        end=seasons[-1],
+        size=options.chunk,
+        seasons=tuple(seasons),
+        # Seasons that bronze holds are read by every chunk, so a chunk of them alone would add nothing.
+        chunks=in_chunks([season for season in seasons if season not in held], options.chunk),
+        held=tuple(held),
+        configured=None if configured is None else tuple(configured),
+        max_usd=options.max_usd,
+    )
+    return with_usual_costs(plan, services)
+
+
+def run_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -> BackfillResult:
+    """Run the seasons of a range in chunks, each chunk a run of the pipeline with its own id.
+
+    The same call resumes a backfill that has not finished: chunks that are done are reused, live runs adopted, failed
+    ones started again.
+
+    Args:
+        pipeline: The pipeline's name.
+        settings: The settings.
+        options: The caller's options.
+
+    Raises:
+        UsageError: The range or the pipeline cannot be backfilled.
+        ConfigurationError: The settings or the connection do not allow it.
+        AlreadyRunningError: Another process backfills the source.
+        EtltctlError: The worst error of the chunks that failed.
+    """
+    sync, _ = require_backfillable(pipeline, settings, options)
+    services = Services(settings)
+    record = BackfillRecord.of(pipeline, services)
+    with record.lease(sync.name) as is_lost:
+        plan = plan_backfill(pipeline, settings, options)
+        _require_free_ids(plan, services)
+        options.on_begin(plan)
+        if not plan.chunks:
+            result = BackfillResult(plan, (), 0.0)
+            options.on_result(result)
+            return result
+        record.begin(plan)
+        seasons = SeasonsOfSource.of(plan.source, settings)
+        runs = ChunkRuns(plan, options, services, record, sync, seasons)
+        return _Walk(runs, is_lost).to_the_end()
+
+
+@dataclass
+class _Walk:
+    """The chunks of a backfill on their way."""
+
+    runs: ChunkRuns
+    is_lost: Callable[[], bool]
+    started: float = field(default_factory=time.monotonic)
+    results: list[ChunkResult] = field(default_factory=list)
+    errors: list[EtltctlError] = field(default_factory=list)
+
+    def to_the_end(self) -> BackfillResult:
+        """Run every chunk, report the result, and return it or raise the worst error."""
+        plan, options = self.runs.plan, self.runs.options
+        try:
+            for chunk in plan.chunks:
+                if not self._run(chunk):
+                    break
+        finally:
+            # Also after an interrupt: the next sync must not stay with the seasons of this chunk.
+            self._widen()
+            result = BackfillResult(plan, self._all_results(), seconds_since(self.started))
+            options.on_result(result)
+        if self.errors:
+            raise _worst(self.errors)
+        self.runs.record.finish(plan)
+        return result
+
+    def _run(self, chunk: Chunk) -> bool:
+        """Run one chunk; return whether the next one starts."""
+        options, started = self.runs.options, time.monotonic()
+        if self.is_lost():
+            raise AlreadyRunningError(
+                f"another process has taken over the backfill of source {self.runs.plan.source}",
+                hint="let it finish",
+            )
+        options.on_start(chunk)
+        try:
+            result = self.runs.run(chunk)
+        except BaseException as error:
+            result = self.runs.result(chunk, _outcome_of(error), seconds_since(started), error)
+            self._end(result)
+            if not isinstance(error, EtltctlError):
+                raise
+            error.facts |= {"chunk": chunk.label, "resume": NextStep(self.runs.plan.command)}
+            if isinstance(error, DetachedError):
+                raise
+            self.errors.append(error)
+            # A budget that is used up is used up for every later chunk.
+            return options.keep_going and not isinstance(error, BudgetError)
+        self._end(result)
+        return True
+
+    def _end(self, result: ChunkResult) -> None:
+        self.results.append(result)
+        self.runs.options.on_end(result)
+
+    def _all_results(self) -> tuple[ChunkResult, ...]:
+        left = self.runs.plan.chunks[len(self.results) :]
+        return (*self.results, *(self.runs.result(chunk, ChunkOutcome.NOT_STARTED) for chunk in left))
+
+    def _widen(self) -> None:
+        """Let the source read what it read before the backfill, what bronze holds, and what the backfill has tried."""
+        plan = self.runs.plan
+        if self.is_lost():
+            return  # the process that has taken over says what the source reads
+        before = plan.configured or declared_seasons(plan.source, self.runs.services.settings)
+        tried = {season for result in self.results for season in result.chunk.seasons}
+        try:
+            held = seasons_in_bronze(plan.source, self.runs.services)
+            self.runs.seasons.write({*before, *held, *tried})
+        # The backfill has ended as it has. Until the source is widened, a sync reads what bronze holds and no more.
+        except EtltctlError as error:
+            self.runs.options.warn(
+                NextStep(
+                    f"source {plan.source} still reads no more than the last chunk needed: {error.message}; to let it "
+                    "read what the settings name: ",
+                    command("connections", "apply"),
+                )
+            )
+
+
+def _resumed(
+    before: Sequence[dict[str, object]],
+    pipeline: str,
+    held: Sequence[int],
+    seasons: Sequence[int],
+    options: BackfillOptions,
+    services: Services,
+) -> BackfillPlan:
+    """Return the plan of a backfill that is on record and has not finished."""
+    planned, newest = before[0], [entry for entry in before if entry.get("max_usd") is not None]
+    chunks = tuple(Chunk(tuple(each)) for each in planned["chunks"])  # type: ignore[attr-defined]
+    undeclared = {season for chunk in chunks for season in chunk.seasons} - set(seasons)
+    if undeclared:
+        raise UsageError(
+            f"backfill {planned['backfill']} has the season {min(undeclared)}, which the settings no longer name",
+            hint=f"add it to sources.{planned['source']}.seasons again",
+        )
+    configured = planned["configured"]
+    limit = options.max_usd if options.max_usd is not None else newest[-1]["max_usd"] if newest else None
+    plan = BackfillPlan(
+        id=str(planned["backfill"]),
+        pipeline=pipeline,
+        source=str(planned["source"]),
+        start=seasons[0],
+        end=seasons[-1],
+        size=options.chunk,
+        seasons=tuple(seasons),
+        chunks=chunks,
+        held=tuple(held),
+        # As it was before the first try: a try that was killed has left fewer seasons there.
+        configured=None if configured is None else tuple(configured),  # type: ignore[arg-type]
+        is_resumed=True,
+        max_usd=limit,  # type: ignore[arg-type]
+    )
+    return with_usual_costs(plan, services)
+
+
+def _require_free_ids(plan: BackfillPlan, services: Services) -> None:
+    """Raise UsageError if a chunk of a new backfill would have the id of a run that exists."""
+    if plan.is_resumed:
+        return
+    taken = {chunk.run_id(plan.id) for chunk in plan.chunks} & set(services.store.run_ids())
+    if taken:
+        raise UsageError(
+            f"run {min(taken)} exists and is not of this backfill; nothing was started",
+            hint="run the same command again, which makes another id",
+        )
+
+
+def _outcome_of(error: BaseException) -> ChunkOutcome:
+    if isinstance(error, DetachedError):
+        return ChunkOutcome.DETACHED
+    # Signals are not an `Exception`.
+    return ChunkOutcome.FAILED if isinstance(error, Exception) else ChunkOutcome.INTERRUPTED
+
+
+def _worst(errors: Sequence[EtltctlError]) -> EtltctlError:
+    return min(errors, key=lambda error: WORST_FIRST.index(error.exit_code))
