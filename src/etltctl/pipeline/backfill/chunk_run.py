@@ -68,7 +68,7 @@ class ChunkRuns:
         """
         run_id = chunk.run_id(self.plan.id)
         ended = newest_event(read_events(self.services.store, run_id), str(self.sync), "step.finished")
-        rows = ended.get("rows") if ended is not None and ended["outcome"] == "succeeded" else None
+        rows = ended.get("rows") if ended is not None and ended.get("outcome") == "succeeded" else None
         failure = error if isinstance(error, EtltctlError) and not isinstance(error, DetachedError) else None
         return ChunkResult(
             chunk,
@@ -84,11 +84,11 @@ class ChunkRuns:
     def _is_done(self, events: Sequence[Event], run_id: str) -> bool:
         whole = [str(step) for step in steps(self.plan.pipeline, self.services.settings)]
         started = newest_event(events, "", "run.started", "run.finished")
-        if started is None or started["type"] != "run.finished" or started["outcome"] != "succeeded":
+        if started is None or started["type"] != "run.finished" or started.get("outcome") != "succeeded":
             return False
         began = newest_event(events, "", "run.started")
         # Someone may have run a part of it by hand, which says nothing of the rest.
-        is_whole = began is not None and began["steps"] == whole
+        is_whole = began is not None and began.get("steps") == whole
         return is_whole and self.record.has_landed(self.plan, run_id)
 
     def _limit(self, chunk: Chunk) -> float | None:
@@ -120,7 +120,7 @@ class ChunkRuns:
         run_id = chunk.run_id(self.plan.id)
         held = seasons_in_bronze(self.plan.source, self.services)
         ended = newest_event(events, str(self.sync), "step.finished")
-        has_synced = ended is not None and ended["outcome"] == "succeeded"
+        has_synced = ended is not None and ended.get("outcome") == "succeeded"
         if has_synced and held >= set(chunk.seasons):
             if not self.record.has_landed(self.plan, run_id):
                 self.record.land(self.plan, run_id)  # the process died between the sync and its proof

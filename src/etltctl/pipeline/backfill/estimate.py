@@ -26,8 +26,8 @@ def with_usual_costs(plan: BackfillPlan, services: Services) -> BackfillPlan:
             ledger = Ledger(store, run_id, env)
         except EtltctlError:
             continue  # a run that a later etltctl wrote; only an estimate depends on it
-        if ended is None or ended["outcome"] != "succeeded" or ended.get("env") != env:
+        if ended is None or ended.get("outcome") != "succeeded" or ended.get("env") != env:
             continue
         if ledger.pipeline == plan.pipeline:
-            return replace(plan, usual_seconds=float(ended["seconds"]), usual_usd=ledger.usd())
+            return replace(plan, usual_seconds=float(ended.get("seconds") or 0.0), usual_usd=ledger.usd())
     return plan
