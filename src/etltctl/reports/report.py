@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.atomic_files import write_atomically
+from etltctl.aws import Aws
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
 from etltctl.history import Having, find_run
 from etltctl.pipeline import RunId
@@ -80,8 +81,9 @@ def make_report(
         with _reached(settings, connect) as (reached, reason):
             events = events or find_run(reached, run_id, Having.STEPS)
             if is_plotted:
-                data = _data(facts_of(events), reached, reason)
-                current, why_not = ({}, reason) if reason else _current(reached)
+                aws = Aws.from_settings(reached)
+                data = _data(facts_of(events), reached, reason, aws)
+                current, why_not = ({}, reason) if reason else _current(reached, aws)
     run = facts_of(events, unbilled=unbilled)
     plots = [drawn(one) for one in data]
     text = page(run, plots, settings, current, why_not, spell)
@@ -92,9 +94,9 @@ def make_report(
     return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
 
 
-def _data(run: RunFacts, settings: Settings, unreached: str) -> list[PlotData]:
+def _data(run: RunFacts, settings: Settings, unreached: str, aws: Aws) -> list[PlotData]:
     plots = plots_of([table.table for table in run.tables], settings)
-    return undrawn(plots, unreached) if unreached else read_plots(plots, settings)
+    return undrawn(plots, unreached) if unreached else read_plots(plots, settings, aws)
 
 
 @contextmanager
@@ -110,10 +112,10 @@ def _reached(settings: Settings, connect: Connect) -> Iterator[tuple[Settings, s
         yield settings, reason
 
 
-def _current(settings: Settings) -> tuple[CurrentVersions, str]:
+def _current(settings: Settings, aws: Aws) -> tuple[CurrentVersions, str]:
     """Return the current version of each table, or why the catalog did not say."""
     try:
-        tables = list_tables(settings)
+        tables = list_tables(settings, aws)
     except EtltctlError as error:
         return {}, error.message
     return {
