@@ -46,7 +46,9 @@ def measured(folder: Path, *words: str) -> tuple[float, float]:
 
 def newest_run(folder: Path, pipeline: str) -> str:
     """Return the id of the newest run of a pipeline that succeeded."""
-    listed = run(folder, "runs", "list", "--pipeline", pipeline, "--status", "succeeded", "-n", "1", "-o", "json")
+    listed = run(
+        folder, "runs", "list", "--pipeline", pipeline, "--status", "succeeded", "-n", "1", "-o", "json"
+    )
     return str(json.loads(listed)["rows"][0]["run"])
 
 

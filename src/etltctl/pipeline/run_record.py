@@ -113,12 +113,14 @@ def recorded_run(
             yield services, ledger
         except BaseException as error:
             hide_secrets(error, settings)
+            # Asked before the cause is named here: from then on, every error looks like that of a step.
+            is_of_a_step = _is_of_a_step(error)
             if isinstance(error, EtltctlError):
                 # A run without steps cannot be resumed.
                 again = command("retry", ledger.run_id) if walk else Command(tuple(words))
                 error.name_retry(again)
                 name_cause(error, step=first, run_id=ledger.run_id, again=again)
-            _note_failure(ledger, error, seconds_since(started))
+            _note_failure(ledger, error, seconds_since(started), is_of_a_step=is_of_a_step)
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
 
@@ -240,14 +242,18 @@ def failure_ends(ledger: Ledger, settings: Settings) -> Iterator[None]:
         yield
     except BaseException as error:
         hide_secrets(error, settings)
-        _note_failure(ledger, error, ledger.seconds)
+        _note_failure(ledger, error, ledger.seconds, is_of_a_step=_is_of_a_step(error))
         raise
 
 
-def _note_failure(ledger: Ledger, error: BaseException, seconds: float) -> None:
+def _is_of_a_step(error: BaseException) -> bool:
+    """Return whether a step failed of the error, which then is on record with the step."""
+    return isinstance(error, EtltctlError) and bool(error.record)
+
+
+def _note_failure(ledger: Ledger, error: BaseException, seconds: float, *, is_of_a_step: bool) -> None:
     """Record that an error or an interrupt ended the run, or this try of it."""
     # The error of a step is on record with the step; any other one is kept with the run.
-    is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
     facts = {} if is_of_a_step else error_facts(error)
     ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds, **facts)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, lost_events
+from etltctl.reports.cost import StepCost, step_costs
 from etltctl.runs import Outcome
 from etltctl.values import layer_of
 
@@ -44,7 +45,6 @@ class StepFacts:
     verb: str
     seconds: float | None
     rows: int | None
-    usd: float
     error: str
     tries: Sequence[Span]
     remote_runs: Sequence[Span]
@@ -96,7 +96,12 @@ class BrokenRule:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that the events of a run say of it."""
+    """Everything that the events of a run say of it.
+
+    Attributes:
+        is_billed: Whether the services of its environment bill anything.
+        error: The error that ended the run outside its steps; empty if none did.
+    """
 
     summary: RunSummary
     env: str
@@ -111,11 +116,8 @@ class RunFacts:
     options: Mapping[str, Any] = field(default_factory=dict)
     gaps: int = 0
     is_billed: bool = True
-
-    @property
-    def usd(self) -> float:
-        """What the services billed for the run, in US dollars."""
-        return sum(step.usd for step in self.steps)
+    costs: Sequence[StepCost] = ()
+    error: str = ""
 
 
 def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunFacts:
@@ -142,6 +144,8 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
         options=next(options, {}),
         gaps=lost_events(events),
+        costs=step_costs(events),
+        error=str(events[-1].get("error") or "") if events[-1]["type"] == "run.finished" else "",
     )
 
 
@@ -166,7 +170,6 @@ def _step(name: str, events: Sequence[Event]) -> StepFacts:
         verb=str(finished.get("verb") or ""),
         seconds=finished.get("seconds"),
         rows=_whole(finished.get("rows")),
-        usd=float(sum(event["usd"] for event in own if event["type"] == "cost.actual")),
         error=str(finished.get("error") or ""),
         tries=tries,
         remote_runs=list(_remote_runs(name, own)),
@@ -224,11 +227,17 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
         for table, facts in named.items():
             if not isinstance(facts, Mapping):
                 continue
-            if event["type"] == "publish.switched" and event["step"].partition(":")[0] in PUBLISHERS:
-                published[table] = facts
+            if event["type"] == "publish.switched" and _publishes(event):
+                # A rollback names the version that it made current next to the tables; a publish names it with each.
+                published[table] = {"version": event.get("version"), **facts}
             if facts.get("change") != "unchanged" or table not in tables:
                 tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
+
+
+def _publishes(event: Event) -> bool:
+    """Return whether the event makes a version current: that of a job or a query, or an earlier one by a rollback."""
+    return bool(event.get("version")) or event["step"].partition(":")[0] in PUBLISHERS
 
 
 def _place_of(layer: str) -> int:

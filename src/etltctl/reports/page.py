@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import command
+from etltctl.explanation import Explanation
 from etltctl.reports.facts import RunFacts
+from etltctl.reports.failure import troubles
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.plot_sections import DrawnPlot, plots_section
-from etltctl.reports.sections import CurrentVersions, Section, contents, overview, sections, troubles
+from etltctl.reports.sections import CurrentVersions, Section, changes, contents, overview, sections
 from etltctl.reports.tables import Spell, moment
 from etltctl.reports.timeline import timeline
 
@@ -30,6 +32,7 @@ def page(
     current: CurrentVersions,
     why_no_versions: str,
     spell: Spell = str,
+    explanation: Explanation | None = None,
 ) -> str:
     """Return the page of a run.
 
@@ -43,20 +46,23 @@ def page(
         current: The current version of each table.
         why_no_versions: Why there are none.
         spell: Spells a command; the command line's spelling adds its flags.
+        explanation: What `etltctl why` knows of the run; None of a run that succeeded.
     """
+    top = troubles(run, explanation, spell)
     kept = list(plots)
     parts = [
-        ("timeline", "Timeline", timeline(run)),
+        # A rollback and a refresh have no steps: what they changed is all of their story.
+        ("timeline", "Timeline", timeline(run)) if run.steps else ("changes", "What changed", changes(run)),
         ("plots", "Plots", plots_section(kept, spell)),
         *sections(run, settings, current, why_no_versions, spell),
     ]
-    while _size(text := _page(run, parts, spell)) > MOST_BYTES:
+    while _size(text := _page(run, top, parts, spell)) > MOST_BYTES:
         if drawn := [plot for plot in kept if plot.pictures]:
             largest = max(drawn, key=lambda plot: plot.size)
             kept[kept.index(largest)] = largest.without_pictures()
             parts[1] = ("plots", "Plots", plots_section(kept, spell))
         else:
-            # The errors, which stand before the sections, are bounded: at the latest without any section, it fits.
+            # What went wrong, which stands before the sections, is bounded: at the latest without any section, it fits.
             number = max(range(len(parts)), key=lambda number: _size(parts[number][2]))
             parts[number] = (*parts[number][:2], _left_out(run, spell))
     return text
@@ -72,11 +78,11 @@ def _left_out(run: RunFacts, spell: Spell) -> Markup:
     return element("p", why, show, class_="odd")
 
 
-def _page(run: RunFacts, parts: Sequence[Section], spell: Spell) -> str:
+def _page(run: RunFacts, top: Markup, parts: Sequence[Section], spell: Spell) -> str:
     title = f"Run {run.summary.run_id}"
     main = element(
         "main",
-        troubles(run, spell),
+        top,
         (
             element("section", element("h2", heading, id=name), content, aria_labelledby=name)
             for name, heading, content in parts
@@ -87,7 +93,9 @@ def _page(run: RunFacts, parts: Sequence[Section], spell: Spell) -> str:
         "header",
         element("h1", title, f" {run.summary.outcome}"),
         overview(run),
-        contents((name, heading) for name, heading, _ in parts),
+        contents(
+            [*([("why", "What went wrong")] if top else []), *((name, heading) for name, heading, _ in parts)]
+        ),
     )
     body = element(
         "body",

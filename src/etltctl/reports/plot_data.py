@@ -65,9 +65,7 @@ def plots_of(tables: Sequence[str], settings: Settings) -> dict[str, Plot]:
     return {name: plot for name, plot in settings.plots.items() if plot.table in tables}
 
 
-def read_plots(
-    plots: Mapping[str, Plot], settings: Settings, aws: Aws | None = None
-) -> list[PlotData]:
+def read_plots(plots: Mapping[str, Plot], settings: Settings, aws: Aws | None = None) -> list[PlotData]:
     """Return the data of the plots. A plot that cannot be read has a reason in place of points.
 
     Args:

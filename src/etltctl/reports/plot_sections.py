@@ -11,7 +11,7 @@ from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.pictures import draw
 from etltctl.reports.plot_data import PlotData, Point
 from etltctl.reports.rose import off_the_circle
-from etltctl.reports.tables import Spell, table
+from etltctl.reports.tables import Spell, number_text, table
 from etltctl.values import TableName
 
 SVG_START = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>")
@@ -132,14 +132,16 @@ def _value(point: Point) -> float:
 
 def _at(point: Point) -> str:
     place = ", ".join(str(part) for part in (point.x, point.y, point.series) if part not in (None, ""))
-    return f"{point.value:,.4g} at {place}"
+    return f"{number_text(point.value, 4)} at {place}"
 
 
 def _notes(data: PlotData) -> Iterator[str]:
     yield from data.notes
     if data.plot.kind == "rose" and (calm := off_the_circle(data.points)):
         yield (
-            "Without a direction: " + ", ".join(f"{name} {value:,.6g}" for name, value in calm.items()) + "."
+            "Without a direction: "
+            + ", ".join(f"{name} {number_text(value)}" for name, value in calm.items())
+            + "."
         )
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from etltctl.atomic_files import write_atomically
 from etltctl.aws import Aws
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
-from etltctl.history import Having, find_run
+from etltctl.explanation import Explanation, explain
+from etltctl.history import Having, find_run, summary_of
+from etltctl.ledger import Event
 from etltctl.pipeline import RunId
 from etltctl.querying import list_tables
 from etltctl.reports.facts import RunFacts, facts_of
@@ -21,6 +23,7 @@ from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
 from etltctl.reports.sections import CurrentVersions
 from etltctl.reports.tables import Spell
+from etltctl.runs import Outcome
 from etltctl.tabulating import local_time
 from etltctl.values import S3Location
 
@@ -75,23 +78,34 @@ def make_report(
     # A ledger in S3 may be in that of the embedded server, which has to be reached first.
     events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
     data: list[PlotData] = []
+    explanation: Explanation | None = None
     current: CurrentVersions = {}
     why_not = NOT_ASKED
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
             events = events or find_run(reached, run_id, Having.STEPS)
+            explanation = _explanation(events, reached, unbilled)
             if is_plotted:
                 aws = Aws.from_settings(reached)
                 data = _data(facts_of(events), reached, reason, aws)
                 current, why_not = ({}, reason) if reason else _current(reached, aws)
     run = facts_of(events, unbilled=unbilled)
+    explanation = explanation or _explanation(events, settings, unbilled)
     plots = [drawn(one) for one in data]
-    text = page(run, plots, settings, current, why_not, spell)
+    text = page(run, plots, settings, current, why_not, spell, explanation)
     file = to or _default_path(run, settings)
     _write(file, text)
     reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
     pictured = len(plots) - len(reasons)
     return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
+
+
+def _explanation(
+    events: Sequence[Event], settings: Settings, unbilled: Collection[str]
+) -> Explanation | None:
+    """Return what is known of a run that failed; None of one that did not, whose earlier runs are not worth reading."""
+    is_well = summary_of(events).outcome == Outcome.SUCCEEDED
+    return None if is_well else explain(settings, str(events[0]["run_id"]), unbilled=unbilled)
 
 
 def _data(run: RunFacts, settings: Settings, unreached: str, aws: Aws) -> list[PlotData]:

@@ -43,7 +43,7 @@ def test_a_refresh_that_changed_nothing_does_not_hide_what_was_published() -> No
 
 def test_costs_and_broken_rules_are_those_on_record() -> None:
     run = facts_of(succeeded())
-    assert run.usd == 0.25
+    assert [(one.step, one.basis, one.usd) for one in run.costs] == [("glue:silver_to_gold", "actual", 0.25)]
     assert [(one.rule, one.count, one.reaction) for one in run.broken] == [("year is null", 3, "evolve")]
 
 
