@@ -20,7 +20,11 @@ PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and pub
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the run's time: one try of a step, or one remote run of it."""
+    """A stretch of the run's time: one try of a step, or one remote run of it.
+
+    Attributes:
+        is_timed: Whether its end is on record, so that its time is known.
+    """
 
     step: str
     began: datetime
@@ -29,6 +33,7 @@ class Span:
     service: str = ""
     remote_id: str = ""
     verb: str = ""
+    is_timed: bool = True
 
     @property
     def seconds(self) -> float:
@@ -101,6 +106,7 @@ class RunFacts:
     Attributes:
         is_billed: Whether the services of its environment bill anything.
         error: The error that ended the run outside its steps; empty if none did.
+        is_rebuilt: Whether its events were lost and made again from what the services remember.
     """
 
     summary: RunSummary
@@ -118,6 +124,7 @@ class RunFacts:
     is_billed: bool = True
     costs: Sequence[StepCost] = ()
     error: str = ""
+    is_rebuilt: bool = False
 
 
 def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunFacts:
@@ -145,6 +152,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         options=next(options, {}),
         gaps=lost_events(events),
         costs=step_costs(events),
+        is_rebuilt=any(start.get("rebuilt") for start in starts),
         error=str(events[-1].get("error") or "") if events[-1]["type"] == "run.finished" else "",
     )
 
@@ -210,6 +218,7 @@ def _remote_runs(name: str, own: Sequence[Event]) -> Iterator[Span]:
             service=str(opened.get("service", "")),
             remote_id=remote_id,
             verb=opened["type"].removeprefix("remote."),
+            is_timed=len(lived) > 1,
         )
 
 

@@ -2,61 +2,68 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from etltctl.causes import UNKNOWN, Cause, Line
-from etltctl.errors import NextStep, command
+from etltctl.causes import UNKNOWN, Cause, Diagnosis, Line
+from etltctl.errors import Command, NextStep, command
 from etltctl.explanation import Explanation, code_text, cost_line, data_lines
 from etltctl.reports.facts import RunFacts
-from etltctl.reports.html import Markup, element, shortened
-from etltctl.reports.tables import Spell, moment_or_text, table
+from etltctl.reports.html import Markup, element, joined, shortened
+from etltctl.reports.tables import Section, Spell, moment_or_text, table
 from etltctl.runs import Outcome
 
 MOST_ERRORS, MOST_WARNINGS, LONGEST_WARNING = 10, 50, 1000
+REBUILT = (
+    "The events of this run were lost. They were made again from what Glue, Airbyte and the catalog remember: the ends "
+    "of steps, the counts of jobs and checks are missing."
+)
+CODE = re.compile("`([^`]*)`")
 MOST_LINES, LONGEST_LINE = 20, 1000  # of the proof
 GOING_ON = frozenset({Outcome.UNFINISHED, Outcome.DETACHED})
 
 
-def troubles(run: RunFacts, explanation: Explanation | None, spell: Spell) -> Markup:
-    """Return why the run failed, its errors, its warnings and the next commands; empty if all went well.
+def troubles(run: RunFacts, explanation: Explanation | None, spell: Spell) -> list[Section]:
+    """Return the section on why the run failed: cause, errors, warnings and next commands; none if all went well.
 
     Args:
         run: The run.
-        explanation: What `etltctl why` knows of it; None of a run that succeeded.
+        explanation: What `etltctl why` knows of the run; None of a run that succeeded.
         spell: Spells a command.
     """
-    is_explained = explanation is not None and explanation.diagnosis is not None
-    parts = list(_explained(explanation, spell)) if explanation is not None and is_explained else []
-    about = len(parts)
+    diagnosis = explanation.diagnosis if explanation else None
+    heading, parts = "What needs attention", list[Markup]()
+    if explanation and diagnosis:
+        where = f" at {explanation.step}" if explanation.step else " before its first step"
+        heading = f"Why it {_verb(explanation.outcome)}{where}"
+        parts += _explained(explanation, diagnosis, spell)
     parts += _errors(run)
-    if not is_explained or run.summary.outcome in GOING_ON:
+    if diagnosis is None or run.summary.outcome in GOING_ON:
         parts += _next_commands(run, spell)
+    if run.is_rebuilt:
+        parts.append(element("p", REBUILT, class_="odd"))
     if run.gaps:
         parts.append(element("p", _gap_text(run.gaps), class_="odd"))
     parts += _warnings(run.warnings)
-    heading = [] if about or not parts else [element("h2", "What needs attention", id="why")]
-    return (
-        element("section", heading, parts, aria_labelledby="why", class_="trouble") if parts else Markup("")
-    )
+    return [("why", heading, element("div", parts, class_="trouble"))] if parts else []
 
 
-def _explained(explanation: Explanation, spell: Spell) -> Iterator[Markup]:
-    diagnosis = explanation.diagnosis
-    assert diagnosis is not None
+def _explained(explanation: Explanation, diagnosis: Diagnosis, spell: Spell) -> Iterator[Markup]:
     cause = diagnosis.cause
     title = "unknown cause" if cause == UNKNOWN else cause.title
-    where = f" at {explanation.step}" if explanation.step else " before its first step"
-    yield element("h2", f"Why it {_verb(explanation.outcome)}{where}", id="why")
     code = element("span", cause.code, class_="code")
     sure = element("span", f"confidence: {diagnosis.confidence}", class_="soft")
     yield element("p", code, " ", element("strong", title), " ", sure, class_="cause")
     yield element("p", diagnosis.sentence)
     yield _proof(diagnosis.evidence)
-    yield element("p", f"Ended by {explanation.stopped_by}.")
+    is_stopped = explanation.stopped_by.startswith("stopped ")
+    yield element(
+        "p", _sentence(explanation.stopped_by if is_stopped else f"ended by {explanation.stopped_by}")
+    )
     yield from _data(list(data_lines(explanation)))
     yield element("p", cost_line(explanation))
     for sentence in explanation.comparison:
-        yield element("p", f"{sentence[0].upper()}{sentence[1:]}.")
+        yield element("p", _sentence(sentence))
     for note in explanation.notes:
         yield element("p", f"Note: {note}.", class_="odd")
     yield from _steps(explanation, spell)
@@ -80,14 +87,30 @@ def _data(lines: Sequence[str]) -> Iterator[Markup]:
     """Yield whether the data is safe; lines that begin with a space belong to the sentence before them."""
     yield from (element("p", element("strong", line)) for line in lines if not line.startswith(" "))
     if more := [line.strip() for line in lines if line.startswith(" ")]:
-        yield element("ul", (element("li", f"{line[0].upper()}{line[1:]}") for line in more))
+        yield element("ul", (element("li", _sentence(line)) for line in more))
 
 
 def _steps(explanation: Explanation, spell: Spell) -> Iterator[Markup]:
     yield element("p", "What to do next, the safest first:")
-    yield element("ol", (element("li", element("code", spell(step))) for step in explanation.next_steps))
+    yield element("ol", (element("li", _spelled(step, spell)) for step in explanation.next_steps))
     if explanation.settings:
         yield element("p", "To change: ", element("code", ", ".join(explanation.settings)))
+
+
+def _spelled(step: NextStep, spell: Spell) -> Markup:
+    """Return a next step whose commands can be told from its words, and copied."""
+    parts = [
+        f"`{spell(part)}`" if isinstance(part, Command) else spell(NextStep(part)) for part in step.parts
+    ]
+    # The catalogue writes the commands within a fix between backticks, too.
+    pieces = CODE.split("".join(parts))
+    return joined(element("code", piece) if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def _sentence(text: str) -> str:
+    """Return the text as a sentence. The name of a step stays as it is at its beginning."""
+    is_name = ":" in text.partition(" ")[0]
+    return f"{text if is_name else text[0].upper() + text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def _meaning(cause: Cause, spell: Spell) -> Markup:

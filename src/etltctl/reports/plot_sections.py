@@ -50,16 +50,21 @@ def drawn(data: PlotData) -> DrawnPlot:
         return DrawnPlot(replace(data, reason=f"{error.message}{hint}"))
 
 
-def plots_section(plots: Sequence[DrawnPlot], spell: Spell) -> Markup:
+def plots_section(plots: Sequence[DrawnPlot], spell: Spell, faults: Sequence[str] = ()) -> Markup:
     """Return all plots next to each other.
 
     Args:
         plots: The plots.
         spell: Spells a command.
+        faults: What is wrong with the plots in the settings, each with its place.
     """
-    if not plots:
+    left_out = [
+        element("p", f"A plot of the settings is left out: {fault}.", class_="odd") for fault in faults
+    ]
+    if not plots and not faults:
         return element("p", "The settings declare no plot of a table that this run brought up to date.")
-    return element("div", (_figure(index, plot, spell) for index, plot in enumerate(plots)), class_="plots")
+    figures = (_figure(index, plot, spell) for index, plot in enumerate(plots))
+    return joined([element("div", figures, class_="plots") if plots else None, *left_out])
 
 
 def _figure(index: int, plot: DrawnPlot, spell: Spell) -> Markup:

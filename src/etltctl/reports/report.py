@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Connect = Callable[[], AbstractContextManager["Settings"]]
-NOT_ASKED = "it was made without plots"
+NOT_ASKED = "the page was made without plots, and for such a page no service is asked"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Report:
     Attributes:
         usd: What the queries for its plots cost at Athena's price.
         undrawn: The names of plots without a picture, each with the reason.
+        faults: What is wrong with the plots in the settings, each with its place.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class Report:
     plots: int
     usd: float
     undrawn: Sequence[tuple[str, str]]
+    faults: Sequence[str] = ()
 
 
 def make_report(
@@ -68,7 +70,8 @@ def make_report(
         settings: The settings.
         connect: Returns the settings with their services within reach, for as long as its block lasts.
         to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
-        is_plotted: Whether gold is queried for plots. Without, no service is reached for a ledger on disk.
+        is_plotted: Whether gold is queried for plots and the catalog for the current versions. Without, the record of
+            the runs is all that is read: no service is reached, unless the record is kept in S3.
         unbilled: The environments whose services bill nothing.
         spell: Spells a command on the page; the command line's spelling adds its flags.
 
@@ -92,12 +95,20 @@ def make_report(
     run = facts_of(events, unbilled=unbilled)
     explanation = explanation or _explanation(events, settings, unbilled)
     plots = [drawn(one) for one in data]
-    text = page(run, plots, settings, current, why_not, spell, explanation)
+    text = page(run, plots, settings, current, why_not, spell, explanation, is_plotted=is_plotted)
     file = to or _default_path(run, settings)
     _write(file, text)
     reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
     pictured = len(plots) - len(reasons)
-    return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
+    return Report(
+        run.summary.run_id,
+        file,
+        len(text.encode()),
+        pictured,
+        sum(d.usd for d in data),
+        reasons,
+        settings.plot_problems,
+    )
 
 
 def _explanation(

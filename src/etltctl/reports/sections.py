@@ -15,6 +15,7 @@ from etltctl.reports.tables import (
     KEPT,
     MOST_ROWS,
     STOPPED,
+    Section,
     Spell,
     coloured,
     facts,
@@ -27,7 +28,9 @@ from etltctl.reports.tables import (
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-Section = tuple[str, str, Markup]  # its id, its heading, its content
+NO_TABLE = (
+    "This run brought no table up to date, so it has no plots, rows, quality rules and versions to show."
+)
 MOST_VERSIONS = 5  # that a sentence names
 CurrentVersions = Mapping[
     str, tuple[str, str]
@@ -46,11 +49,18 @@ def sections(
         why_no_versions: Why it was not.
         spell: Spells a command.
     """
-    yield "rows", "Rows", joined(_rows(run, spell))
-    yield "quality", "Quality rules", _quality(run)
-    yield "checks", "Checks and contracts", joined(_checks(run, settings))
-    yield "versions", "Versions", _versions(run, current, why_no_versions)
-    yield "lineage", "Lineage", _lineage(run, settings)
+    if run.tables:
+        yield "rows", "Rows", joined(_rows(run, spell))
+        yield "quality", "Quality rules", _quality(run)
+    # A version that was stopped is no table of the run, and its broken rules are why.
+    if run.tables or run.broken:
+        yield "checks", "Checks and contracts", joined(_checks(run, settings))
+    if run.tables:
+        yield "versions", "Versions", _versions(run, current, why_no_versions)
+    elif run.steps:
+        yield "tables", "Tables", element("p", NO_TABLE)
+    if run.steps:
+        yield "lineage", "Lineage", _lineage(run, settings)
     yield "cost", "Cost", cost_section(run.costs, is_billed=run.is_billed)
 
 
@@ -115,9 +125,6 @@ def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) 
 
 
 def _rows(run: RunFacts, spell: Spell) -> Iterator[Markup]:
-    if not run.tables:
-        yield element("p", "This run brought no table up to date.")
-        return
     sums = {layer: [each for each in run.tables if each.layer == layer] for layer in LAYERS}
     yield table(
         "Rows per layer",
@@ -168,8 +175,9 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
     if changed := [(each.table, text) for each in run.tables for text in each.warnings]:
         yield table("What contracts and checks let pass", ("table", "change"), changed)
     held = [each.table for each in run.tables if (settings.contracts_folder / f"{each.table}.toml").is_file()]
-    count = f"{len(held):,} of {len(run.tables):,} tables have a contract"
-    yield element("p", f"{count}. A change that would break readers stops a run.")
+    if run.tables:
+        count = f"{len(held):,} of {len(run.tables):,} tables have a contract"
+        yield element("p", f"{count}. A change that would break readers stops a run.")
 
 
 def _broken_row(one: BrokenRule) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from etltctl.reports.html import Markup, element
 from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob, Verb
 from etltctl.tabulating import local_time
 
+Section = tuple[str, str, Markup]  # its id, its heading, its content
 Spell = Callable[[Command | NextStep], str]  # how a command of etltctl is written for the reader
 # How the services' words for the status of a run are meant; a run that a person stopped did not fail.
 STATES = {

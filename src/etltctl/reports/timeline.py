@@ -6,6 +6,12 @@ from etltctl.reports.facts import RunFacts, Span, StepFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.tables import MOST_ROWS, colour_of, coloured, moment, scrolling, seconds_text
 
+# One meaning a word, here and in docs/how-to/report-on-a-run.md: `run`, `runs watch` and `runs list` count the same.
+CLOCKS = (
+    "A run takes from its first event to its last, without the pauses between its tries. A step takes from its plan to "
+    "its end, checks and publish included; its remote run takes from its start to the poll that saw its end."
+)
+
 
 def timeline(run: RunFacts) -> Markup:
     """Return the steps and their remote runs in the order of time, each with a bar."""
@@ -24,7 +30,7 @@ def timeline(run: RunFacts) -> Markup:
         if not step.tries:
             cells = [
                 element("th", step.step, scope="row"),
-                element("td", coloured(step.outcome)),
+                element("td", coloured(step.outcome), class_="tight"),
                 *(element("td", "–") for _ in range(3)),
             ]
             rows.append(element("tr", cells))
@@ -39,7 +45,7 @@ def timeline(run: RunFacts) -> Markup:
         element("thead", element("tr", heads)),
         element("tbody", rows[:MOST_ROWS]),
     )
-    return joined([scrolling(caption, inner), note])
+    return joined([scrolling(caption, inner), note, element("p", CLOCKS, class_="soft")])
 
 
 def _label(step: StepFacts, span: Span, index: int) -> object:
@@ -65,7 +71,7 @@ def _bar(span: Span, began: float, whole: float, label: object) -> Markup:
         element("th", label, scope="row"),
         element("td", coloured(span.outcome), class_="tight"),
         element("td", moment(span.began), class_="tight"),
-        element("td", seconds_text(span.seconds), class_="tight"),
+        element("td", seconds_text(span.seconds if span.is_timed else None), class_="tight"),
         element("td", bar, class_="track", aria_hidden="true"),
     ]
     return element("tr", cells, class_="remote" if span.remote_id else None)
