@@ -92,7 +92,6 @@ def recorded_run(
         UsageError: A whole pipeline under the id of a run of something else: its jobs would start once more.
     """
     services = Services(settings)
-    started = time.monotonic()
     first = str(walk[0]) if walk else ""
     with refusals_named(first, services), driven(services, options, name) as ledger:
         if is_pipeline and ledger.pipeline not in ("", name):
@@ -106,6 +105,8 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
+        # From the first event on: what comes before it is the wait of the command, not the time of the run.
+        started = time.monotonic()
         _record_begin(ledger, name, walk, options, services, words)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
