@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,35 +10,11 @@ from typing import Any
 from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, lost_events
 from etltctl.reports.cost import StepCost, step_costs
-from etltctl.runs import Outcome
+from etltctl.reports.spans import Span, remote_runs_of, tries_of
 from etltctl.values import layer_of
 
-OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of the run's time: one try of a step, or one remote run of it.
-
-    Attributes:
-        is_timed: Whether its end is on record, so that its time is known.
-    """
-
-    step: str
-    began: datetime
-    ended: datetime
-    outcome: str
-    service: str = ""
-    remote_id: str = ""
-    verb: str = ""
-    is_timed: bool = True
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return max((self.ended - self.began).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True)
@@ -170,7 +146,7 @@ def _step_names(events: Sequence[Event]) -> list[str]:
 def _step(name: str, events: Sequence[Event]) -> StepFacts:
     own = [event for event in events if event["step"] == name]
     finished = next((event for event in reversed(own) if event["type"] == "step.finished"), {})
-    tries = list(_tries(name, own))
+    tries = list(tries_of(name, own))
     newest = tries[-1].outcome if tries else ""
     return StepFacts(
         step=name,
@@ -180,46 +156,8 @@ def _step(name: str, events: Sequence[Event]) -> StepFacts:
         rows=_whole(finished.get("rows")),
         error=str(finished.get("error") or ""),
         tries=tries,
-        remote_runs=list(_remote_runs(name, own)),
+        remote_runs=list(remote_runs_of(name, own)),
     )
-
-
-def _tries(name: str, own: Sequence[Event]) -> Iterator[Span]:
-    """Yield each try of a step. One without an end on record lasts until the step's last event."""
-    began: datetime | None = None
-    last: datetime | None = None
-    for event in own:
-        at = datetime.fromisoformat(event["ts"])
-        if event["type"] == "step.planned" and began is not None:
-            yield Span(name, began, last or at, Outcome.UNFINISHED)
-            began = None
-        began, last = began or at, at
-        if event["type"] == "step.finished":
-            yield Span(name, began, at, str(event.get("outcome") or Outcome.UNFINISHED))
-            began = None
-    if began is not None and last is not None:
-        yield Span(name, began, last, Outcome.UNFINISHED)
-
-
-def _remote_runs(name: str, own: Sequence[Event]) -> Iterator[Span]:
-    """Yield each remote run of a step, from the event that names it to the last one that does."""
-    ids = dict.fromkeys(str(e["remote_id"]) for e in own if e["type"] in OPENS and e.get("remote_id"))
-    for remote_id in ids:
-        events = [event for event in own if str(event.get("remote_id")) == remote_id]
-        opened = next(event for event in events if event["type"] in OPENS)
-        # A cost is billed, and the step finished, after the remote run has ended.
-        lived = [e for e in events if e["type"] in OPENS or e["type"] == "step.progress"] or [opened]
-        state = next((str(e["state"]) for e in reversed(lived) if e.get("state")), "")
-        yield Span(
-            step=name,
-            began=datetime.fromisoformat(opened["ts"]),
-            ended=datetime.fromisoformat(lived[-1]["ts"]),
-            outcome=state,
-            service=str(opened.get("service", "")),
-            remote_id=remote_id,
-            verb=opened["type"].removeprefix("remote."),
-            is_timed=len(lived) > 1,
-        )
 
 
 def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:

@@ -103,7 +103,7 @@ def _spelled(step: NextStep, spell: Spell) -> Markup:
         f"`{spell(part)}`" if isinstance(part, Command) else spell(NextStep(part)) for part in step.parts
     ]
     # The catalogue writes the commands within a fix between backticks, too.
-    pieces = CODE.split("".join(parts))
+    pieces = CODE.split("".join(parts).replace("``", "`"))
     return joined(element("code", piece) if number % 2 else piece for number, piece in enumerate(pieces))
 
 

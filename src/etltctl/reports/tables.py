@@ -127,9 +127,16 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
     )
 
 
-def moment(at: datetime) -> Markup:
-    """Return a time: local for the reader, and in UTC for programs."""
-    return element("time", local_time(at.isoformat()), datetime=at.isoformat(timespec="seconds"))
+def moment(at: datetime, *, day: datetime | None = None) -> Markup:
+    """Return a time: local for the reader, and in UTC for programs.
+
+    Args:
+        at: The time.
+        day: A time whose day and zone the reader knows: one of the same day is shown without both.
+    """
+    is_known = day is not None and at.astimezone().date() == day.astimezone().date()
+    text = f"{at.astimezone():%H:%M:%S}" if is_known else local_time(at.isoformat())
+    return element("time", text, datetime=at.isoformat(timespec="seconds"))
 
 
 def moment_or_text(text: str) -> object:

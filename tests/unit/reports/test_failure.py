@@ -78,6 +78,7 @@ def test_every_sentence_of_why_is_on_the_page(settings: Settings) -> None:
 
 def test_what_the_code_means_is_on_the_page_with_the_command_that_prints_it(settings: Settings) -> None:
     page = written(FAILED, settings)
+    assert "then <code>etltctl infra deploy</code>" in page
     assert "<details><summary>What G117 means: <code>etltctl why --code G117</code></summary>" in page
     assert "Retry     a plain retry would very likely fail the same way" in page
 
