@@ -46,10 +46,10 @@ def measured(folder: Path, *words: str) -> tuple[float, float]:
 
 def newest_run(folder: Path, pipeline: str) -> str:
     """Return the id of the newest run of a pipeline that succeeded."""
-    listed = run(
+    output = run(
         folder, "runs", "list", "--pipeline", pipeline, "--status", "succeeded", "-n", "1", "-o", "json"
     )
-    return str(json.loads(listed)["rows"][0]["run"])
+    return str(json.loads(output)["rows"][0]["run"])
 
 
 def main(folder: Path, *, is_new: bool) -> None:

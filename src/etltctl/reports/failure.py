@@ -98,7 +98,7 @@ def _steps(explanation: Explanation, spell: Spell) -> Iterator[Markup]:
 
 
 def _spelled(step: NextStep, spell: Spell) -> Markup:
-    """Return a next step whose commands can be told from its words, and copied."""
+    """Return a next step whose commands stand out from its words, so that they can be copied."""
     parts = [
         f"`{spell(part)}`" if isinstance(part, Command) else spell(NextStep(part)) for part in step.parts
     ]

@@ -52,7 +52,7 @@ def sections(
     if run.tables:
         yield "rows", "Rows", joined(_rows(run, spell))
         yield "quality", "Quality rules", _quality(run)
-    # A version that was stopped is no table of the run, and its broken rules are why.
+    # A stopped version is not among the tables of the run, and its broken rules are the reason.
     if run.tables or run.broken:
         yield "checks", "Checks and contracts", joined(_checks(run, settings))
     if run.tables:

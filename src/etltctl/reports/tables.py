@@ -99,7 +99,7 @@ def number_text(value: float | Decimal, digits: int = SIGNIFICANT) -> str:
 
     Args:
         value: The number.
-        digits: How many significant digits a number with a fraction has. Whole numbers have all of theirs.
+        digits: How many significant digits a number with a fraction has. A whole number keeps all of its digits.
     """
     if isinstance(value, int):
         return f"{value:,}"

@@ -271,7 +271,7 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
         return Settings.model_validate(data)
     except ValidationError as error:
         problems = {each["loc"][:2]: problem(each, layers) for each in error.errors()}
-        # A plot is no reason to refuse a run: a faulty one is left out, and the settings keep its problems.
+        # A faulty plot must not stop a run: it is left out, and the settings keep its problems.
         if all(path[0] == PLOTS for path in problems):
             of_plots = [problem(each, layers) for each in error.errors()]
             settings = _validated(_without_plots(data, problems), layers)

@@ -45,12 +45,12 @@ def test_run_watch_list_and_the_report_show_the_same_time_of_a_run(command: Any)
     first = command("run", "quick", "--run-id", "one", "--new")["seconds"]
     again = command("run", "quick", "--run-id", "one")["seconds"]
     assert again >= first > 0
-    (listed,) = command("runs", "list")["rows"]
+    (summary,) = command("runs", "list")["rows"]
     watched = command("runs", "watch", "one")["seconds"]
     page = Path(command("runs", "report", "one", "--no-plots")["path"]).read_text("utf-8")
     took = re.search(r"<dt>Took</dt><dd>([^<]*)</dd>", page)
     assert took is not None
-    assert {listed["seconds"], watched} == {again}
+    assert {summary["seconds"], watched} == {again}
     assert took[1] == duration_text(again)
 
 
