@@ -159,6 +159,7 @@ def _quality(run: RunFacts) -> Markup:
         "Rows that each quality rule flagged",
         ("rule", "table", "rows", "share"),
         [(rule, each.table, count, share(each, count)) for each, rule, count in flagged],
+        right=("share",),
     )
 
 
