@@ -105,8 +105,7 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
-        # From the first event on: what comes before it is the wait of the command, not the time of the run.
-        started = time.monotonic()
+        started = time.monotonic()  # what comes before the first event is not the time of the run
         _record_begin(ledger, name, walk, options, services, words)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
@@ -114,8 +113,7 @@ def recorded_run(
             yield services, ledger
         except BaseException as error:
             hide_secrets(error, settings)
-            # Asked before the cause is named here: from then on, every error looks like that of a step.
-            is_of_a_step = _is_of_a_step(error)
+            is_of_a_step = _is_of_a_step(error)  # once its cause is named, every error looks like one
             if isinstance(error, EtltctlError):
                 # A run without steps cannot be resumed.
                 again = command("retry", ledger.run_id) if walk else Command(tuple(words))
@@ -253,8 +251,7 @@ def _is_of_a_step(error: BaseException) -> bool:
 
 
 def _note_failure(ledger: Ledger, error: BaseException, seconds: float, *, is_of_a_step: bool) -> None:
-    """Record that an error or an interrupt ended the run, or this try of it."""
-    # The error of a step is on record with the step; any other one is kept with the run.
+    """Record that an error or an interrupt ended the run, or this try of it. A step's error is on record with it."""
     facts = {} if is_of_a_step else error_facts(error)
     ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds, **facts)
 
