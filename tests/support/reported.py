@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
+from etltctl.explanation import Explanation
 from etltctl.ledger import Event
 from etltctl.reports.facts import facts_of
 from etltctl.reports.page import page
@@ -115,10 +116,11 @@ def report_page(
     plots: Sequence[PlotData] = (),
     spell: Spell = str,
     version: str = "run-1.2",
+    explanation: Explanation | None = None,
 ) -> str:
     """Return the page of these events and plots; `version` is the current one of gold.weather_monthly."""
     current = {"gold.weather_monthly": (version, "2026-01-01")}
-    return page(facts_of(events), [drawn(plot) for plot in plots], settings, current, "", spell)
+    return page(facts_of(events), [drawn(plot) for plot in plots], settings, current, "", spell, explanation)
 
 
 class Elements(HTMLParser):

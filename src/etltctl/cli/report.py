@@ -23,7 +23,11 @@ def report(
     ] = None,
     is_opened: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     is_plotted: Annotated[
-        bool, typer.Option("--plots/--no-plots", help="Whether gold is queried for plots, one query each.")
+        bool,
+        typer.Option(
+            "--plots/--no-plots",
+            help="Whether gold is queried for plots, one query each, and the catalog for the current versions.",
+        ),
     ] = True,
 ) -> None:
     """Write one HTML page about a run, with plots of its gold tables."""
@@ -42,10 +46,12 @@ def report(
             unbilled=UNBILLED,
             spell=session.console.spell,
         )
+    for problem in written.faults:
+        session.console.say(f"warning: {problem}")
     for name, reason in written.undrawn:
         session.console.say(f"no plot {name}: {reason}")
     if written.usd:
-        session.console.say(f"queries for {written.plots} plots: {written.usd:.6f} USD at Athena's price")
+        session.console.say(f"queries for the plots: {written.usd:.4f} USD at Athena's price")
     document = {
         "schema": "etltctl.runs-report/1",
         "run": written.run_id,

@@ -32,6 +32,8 @@ def check_file(probe: Probe) -> Iterator[Finding]:
     settings = probe.settings
     for problem in unknown_steps(settings):
         yield fail("file", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
+    for problem in settings.plot_problems:
+        yield warn("plots", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
     own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
     files = (
         ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"

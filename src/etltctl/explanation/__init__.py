@@ -8,7 +8,7 @@ from etltctl.explanation.code_page import code_document, code_text
 from etltctl.explanation.failed_step import FailedStep
 from etltctl.explanation.model import Explanation, TableState
 from etltctl.explanation.report import explain
-from etltctl.explanation.text import document, text_of
+from etltctl.explanation.text import cost_line, data_lines, document, text_of
 
 __all__ = [
     "Explanation",
@@ -16,6 +16,8 @@ __all__ = [
     "TableState",
     "code_document",
     "code_text",
+    "cost_line",
+    "data_lines",
     "document",
     "explain",
     "text_of",

@@ -75,8 +75,8 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
         yield ""
         yield from _cause_lines(explanation)
         yield ""
-        yield from _data_lines(explanation)
-        yield _cost_line(explanation)
+        yield from data_lines(explanation)
+        yield cost_line(explanation)
         yield from (f"{_capitalized(sentence)}." for sentence in explanation.comparison)
     yield from (f"Note: {note}." for note in explanation.notes)
     yield ""
@@ -159,7 +159,7 @@ def _clock(at: str) -> str:
         return ""
 
 
-def _data_lines(explanation: Explanation) -> Iterator[str]:
+def data_lines(explanation: Explanation) -> Iterator[str]:
     """Yield whether the data is safe, and which version readers see since when."""
     assert explanation.diagnosis is not None
     if explanation.diagnosis.cause.is_data_changed:
@@ -197,7 +197,8 @@ def _names(tables: tuple[str, ...] | list[str]) -> str:
     return ", ".join(distinct[:MOST_TABLES]) + more
 
 
-def _cost_line(explanation: Explanation) -> str:
+def cost_line(explanation: Explanation) -> str:
+    """Return what the run cost, and whether a retry can help."""
     assert explanation.diagnosis is not None
     advice = ADVICE[explanation.diagnosis.cause.retry]
     price = f", and cost about {money_text(explanation.retry_usd)} (est.)" if explanation.retry_usd else ""

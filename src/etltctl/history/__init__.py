@@ -1,6 +1,6 @@
 """Earlier runs, read back from the ledger: one run, all runs in a line each, their durations and their cost."""
 
-from etltctl.history.costs import Cost, costs
+from etltctl.history.costs import ESTIMATED, Cost, costs, costs_of
 from etltctl.history.durations import step_seconds
 from etltctl.history.lookup import (
     Having,
@@ -14,12 +14,14 @@ from etltctl.history.lookup import (
 from etltctl.history.run_list import RunFilter, RunList, RunSummary, summary_of
 
 __all__ = [
+    "ESTIMATED",
     "Cost",
     "Having",
     "RunFilter",
     "RunList",
     "RunSummary",
     "costs",
+    "costs_of",
     "events_so_far",
     "find_run",
     "live_runs",

@@ -47,7 +47,7 @@ def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> lis
     sums: dict[tuple[str, str, str], tuple[int, float]] = {}
     for run_id in store.run_ids():
         events = events_of_one(store, run_id)
-        for event, basis in _costs_of(events):
+        for event, basis in costs_of(events):
             keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
             group = (keys[by], str(event.get("env", "")), basis)
             number, usd = sums.get(group, (0, 0.0))
@@ -56,8 +56,8 @@ def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> lis
     return sorted(rows, key=lambda cost: -cost.usd)
 
 
-def _costs_of(events: Sequence[Event]) -> list[tuple[Event, str]]:
-    """Return every event with a cost that counts, and its basis."""
+def costs_of(events: Sequence[Event]) -> list[tuple[Event, str]]:
+    """Return every event with a cost that counts, and its basis: `actual` or `estimated`."""
     counted: list[tuple[Event, str]] = []
     estimates: dict[str, Event] = {}
     for event in events:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from etltctl.atomic_files import write_atomically
 from etltctl.errors import UsageError
-from etltctl.ledger import Event, Store, StoredRun, UnreadableRunError, read_events
+from etltctl.ledger import Event, Store, StoredRun, UnreadableRunError, driven_seconds, read_events
 from etltctl.moments import moment_of
 from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob
 
@@ -35,7 +35,7 @@ class RunSummary:
 
     Attributes:
         outcome: A word of `Outcome`, as the record has it; a later etltctl may have written another.
-        seconds: How long it was driven; None if it has not ended.
+        seconds: How long it was driven, as `driven_seconds` counts it; None if it has not ended.
         stopped_at: The step at which it stopped; empty if none failed.
     """
 
@@ -134,7 +134,7 @@ def summary_of(events: Sequence[Event]) -> RunSummary:
         pipeline=first.get("pipeline", ""),
         started=first["ts"],
         outcome=str(last.get("outcome") or Outcome.UNFINISHED) if last and is_over else Outcome.UNFINISHED,
-        seconds=_seconds(events) if is_over else None,
+        seconds=driven_seconds(events) if is_over else None,
         stopped_at=failed[-1]["step"] if failed and not (last and last.get("outcome") == "succeeded") else "",
     )
 
@@ -235,17 +235,3 @@ def _kept_in(file: Path) -> dict[str, list[Any]]:
         return {}
     is_known = isinstance(document, dict) and document.get("format") == FORMAT
     return document["runs"] if is_known and isinstance(document.get("runs"), dict) else {}
-
-
-def _seconds(events: Sequence[Event]) -> float:
-    """Return how long the run was driven, in all its tries.
-
-    The seconds of a try may count from the beginning of the run; the time that earlier tries cover is not added twice.
-    """
-    # The end of the try before: seconds that reach further back were counted there.
-    total, until = timedelta(), datetime.min.replace(tzinfo=UTC)
-    for event in (event for event in events if event["type"] == "run.finished"):
-        at = datetime.fromisoformat(event["ts"])
-        total += min(timedelta(seconds=event.get("seconds") or 0.0), at - until)
-        until = at
-    return round(total.total_seconds(), 2)

@@ -11,6 +11,7 @@ from etltctl.ledger.events import (
     read_events,
 )
 from etltctl.ledger.failures import failed_event
+from etltctl.ledger.run_time import driven_seconds
 from etltctl.ledger.stores import DiskStore, S3Store, Store, StoredRun, UnreadableRunError, open_store
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Store",
     "StoredRun",
     "UnreadableRunError",
+    "driven_seconds",
     "events_of_one",
     "failed_event",
     "lost_events",

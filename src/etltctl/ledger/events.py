@@ -19,6 +19,7 @@ from typing import Any
 from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UsageError, command
 from etltctl.ledger.facts import EVERY, wrong_fact
 from etltctl.ledger.leases import IsLost
+from etltctl.ledger.run_time import driven_seconds
 from etltctl.ledger.stores import Store, UnreadableRunError
 
 SCHEMA = "etltctl.events/1.0"
@@ -167,6 +168,11 @@ class Ledger:
         """How many seconds ago the run first began, by its first event."""
         first = datetime.fromisoformat(self._events[0]["ts"]) if self._events else datetime.now(UTC)
         return round((datetime.now(UTC) - first).total_seconds(), 2)
+
+    @property
+    def driven_seconds(self) -> float:
+        """How long the run took so far, up to the end of its newest try."""
+        return driven_seconds(self._events)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from etltctl.errors import DrivenElsewhereError, UnverifiedError, command
-from etltctl.ledger import Event, newest_event, read_events
+from etltctl.ledger import Event, driven_seconds, newest_event, read_events
 from etltctl.pipeline.failures import failed, failure_class
 from etltctl.pipeline.kinds import remote_run_of
 from etltctl.pipeline.model import PipelineResult, Step, StepResult, remote_runs
@@ -131,4 +131,4 @@ def _result(events: Sequence[Event]) -> PipelineResult:
         for step, event in finished.items()
     ]
     pipeline, run_id = str(events[0].get("pipeline", "")), str(events[0]["run_id"])
-    return PipelineResult(pipeline, run_id, events[-1].get("seconds") or 0.0, steps)
+    return PipelineResult(pipeline, run_id, driven_seconds(events), steps)

@@ -92,7 +92,6 @@ def recorded_run(
         UsageError: A whole pipeline under the id of a run of something else: its jobs would start once more.
     """
     services = Services(settings)
-    started = time.monotonic()
     first = str(walk[0]) if walk else ""
     with refusals_named(first, services), driven(services, options, name) as ledger:
         if is_pipeline and ledger.pipeline not in ("", name):
@@ -106,6 +105,7 @@ def recorded_run(
                 ),
             )
         require_ready(settings, unstarted(walk, ledger.last, fresh=options.fresh))
+        started = time.monotonic()  # what comes before the first event is not the time of the run
         _record_begin(ledger, name, walk, options, services, words)
         try:
             step_runs = [StepRun(ledger.pipeline, step, services, ledger) for step in walk]
@@ -113,12 +113,13 @@ def recorded_run(
             yield services, ledger
         except BaseException as error:
             hide_secrets(error, settings)
+            is_of_a_step = _is_of_a_step(error)  # once its cause is named, every error looks like one
             if isinstance(error, EtltctlError):
                 # A run without steps cannot be resumed.
                 again = command("retry", ledger.run_id) if walk else Command(tuple(words))
                 error.name_retry(again)
                 name_cause(error, step=first, run_id=ledger.run_id, again=again)
-            _note_failure(ledger, error, seconds_since(started))
+            _note_failure(ledger, error, seconds_since(started), is_of_a_step=is_of_a_step)
             raise
         ledger.append("run.finished", outcome="succeeded", seconds=seconds_since(started))
 
@@ -240,14 +241,17 @@ def failure_ends(ledger: Ledger, settings: Settings) -> Iterator[None]:
         yield
     except BaseException as error:
         hide_secrets(error, settings)
-        _note_failure(ledger, error, ledger.seconds)
+        _note_failure(ledger, error, ledger.seconds, is_of_a_step=_is_of_a_step(error))
         raise
 
 
-def _note_failure(ledger: Ledger, error: BaseException, seconds: float) -> None:
-    """Record that an error or an interrupt ended the run, or this try of it."""
-    # The error of a step is on record with the step; any other one is kept with the run.
-    is_of_a_step = isinstance(error, EtltctlError) and bool(error.record)
+def _is_of_a_step(error: BaseException) -> bool:
+    """Return whether a step failed of the error, which then is on record with the step."""
+    return isinstance(error, EtltctlError) and bool(error.record)
+
+
+def _note_failure(ledger: Ledger, error: BaseException, seconds: float, *, is_of_a_step: bool) -> None:
+    """Record that an error or an interrupt ended the run, or this try of it. A step's error is on record with it."""
     facts = {} if is_of_a_step else error_facts(error)
     ledger.note("run.finished", outcome=outcome_of(error), seconds=seconds, **facts)
 

@@ -7,7 +7,6 @@ run_pipeline      for each step: start, finish
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ from etltctl.pipeline.run_record import (
     record_resumed,
     recorded_run,
     scheduled_step,
-    seconds_since,
 )
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -60,7 +58,6 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
     options = options or RunOptions()
     walk = options.select(steps(pipeline, settings))
     with recorded_run(pipeline, walk, settings, options, is_pipeline=True) as (services, ledger):
-        started = time.monotonic()
         ended = ledger.last("", "run.finished")
         results = []
         for step in walk:
@@ -69,7 +66,8 @@ def run_pipeline(pipeline: str, settings: Settings, options: RunOptions | None =
             if options.after_step is not None:
                 options.after_step(step)
         had_succeeded = ended is not None and ended.get("outcome") == "succeeded"
-        return PipelineResult(pipeline, ledger.run_id, seconds_since(started), results, had_succeeded)
+    # After its last event, so that it is the time that `runs list`, `runs watch` and the report show.
+    return PipelineResult(pipeline, ledger.run_id, ledger.driven_seconds, results, had_succeeded)
 
 
 def run_step(

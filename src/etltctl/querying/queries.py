@@ -99,6 +99,7 @@ def run_query(
     parameters: Sequence[str] = (),
     max_scan: str = "",
     on_poll: Callable[[QueryExecution], None] | None = None,
+    aws: Aws | None = None,
 ) -> Answer:
     """Run the SQL and wait for its end. An interrupt cancels the query.
 
@@ -111,6 +112,7 @@ def run_query(
         parameters: Texts for the query's `?`, each read by `literal`.
         max_scan: The query is cancelled once it scanned more than this, such as `1GB`.
         on_poll: Called with each poll's answer.
+        aws: The clients of the account, for a caller that has some already; with a `principal` they are not used.
 
     Raises:
         RunFailedError: The query failed, for the reason that Athena gives.
@@ -118,7 +120,8 @@ def run_query(
         AccessError: Lake Formation or STS refuses.
     """
     # Athena says what it did through a callback; the last word counts, because a retry starts again.
-    aws, verbs = _calling_as(principal, settings), [Verb.STARTED]
+    aws = aws if aws is not None and not principal else _calling_as(principal, settings)
+    verbs = [Verb.STARTED]
     athena = Athena(
         aws,
         settings.athena.workgroup,

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def list_tables(settings: Settings) -> list[tuple[str, str, int | None, str, datetime | None]]:
-    """Return layer, name, rows, version and time of publication of every table in the catalog."""
-    catalog = Catalog(Aws.from_settings(settings))
+def list_tables(
+    settings: Settings, aws: Aws | None = None
+) -> list[tuple[str, str, int | None, str, datetime | None]]:
+    """Return layer, name, rows, version and time of publication of every table in the catalog.
+
+    Args:
+        settings: The settings.
+        aws: The clients of the account, for a caller that has some already.
+    """
+    catalog = Catalog(aws or Aws.from_settings(settings))
     return [
         _row_of(layer, table)
         for layer, database in settings.athena.databases.items()

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, lost_events
-from etltctl.runs import Outcome
+from etltctl.reports.cost import StepCost, step_costs
+from etltctl.reports.spans import Span, remote_runs_of, tries_of
 from etltctl.values import layer_of
 
-OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of the run's time: one try of a step, or one remote run of it."""
-
-    step: str
-    began: datetime
-    ended: datetime
-    outcome: str
-    service: str = ""
-    remote_id: str = ""
-    verb: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return max((self.ended - self.began).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +26,6 @@ class StepFacts:
     verb: str
     seconds: float | None
     rows: int | None
-    usd: float
     error: str
     tries: Sequence[Span]
     remote_runs: Sequence[Span]
@@ -96,7 +77,13 @@ class BrokenRule:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that the events of a run say of it."""
+    """Everything that the events of a run say of it.
+
+    Attributes:
+        is_billed: Whether the services of its environment bill anything.
+        error: The error that ended the run outside its steps; empty if none did.
+        is_rebuilt: Whether its events were lost and made again from what the services remember.
+    """
 
     summary: RunSummary
     env: str
@@ -111,11 +98,9 @@ class RunFacts:
     options: Mapping[str, Any] = field(default_factory=dict)
     gaps: int = 0
     is_billed: bool = True
-
-    @property
-    def usd(self) -> float:
-        """What the services billed for the run, in US dollars."""
-        return sum(step.usd for step in self.steps)
+    costs: Sequence[StepCost] = ()
+    error: str = ""
+    is_rebuilt: bool = False
 
 
 def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunFacts:
@@ -142,6 +127,9 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
         proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
         options=next(options, {}),
         gaps=lost_events(events),
+        costs=step_costs(events),
+        is_rebuilt=any(start.get("rebuilt") for start in starts),
+        error=str(events[-1].get("error") or "") if events[-1]["type"] == "run.finished" else "",
     )
 
 
@@ -158,7 +146,7 @@ def _step_names(events: Sequence[Event]) -> list[str]:
 def _step(name: str, events: Sequence[Event]) -> StepFacts:
     own = [event for event in events if event["step"] == name]
     finished = next((event for event in reversed(own) if event["type"] == "step.finished"), {})
-    tries = list(_tries(name, own))
+    tries = list(tries_of(name, own))
     newest = tries[-1].outcome if tries else ""
     return StepFacts(
         step=name,
@@ -166,48 +154,10 @@ def _step(name: str, events: Sequence[Event]) -> StepFacts:
         verb=str(finished.get("verb") or ""),
         seconds=finished.get("seconds"),
         rows=_whole(finished.get("rows")),
-        usd=float(sum(event["usd"] for event in own if event["type"] == "cost.actual")),
         error=str(finished.get("error") or ""),
         tries=tries,
-        remote_runs=list(_remote_runs(name, own)),
+        remote_runs=list(remote_runs_of(name, own)),
     )
-
-
-def _tries(name: str, own: Sequence[Event]) -> Iterator[Span]:
-    """Yield each try of a step. One without an end on record lasts until the step's last event."""
-    began: datetime | None = None
-    last: datetime | None = None
-    for event in own:
-        at = datetime.fromisoformat(event["ts"])
-        if event["type"] == "step.planned" and began is not None:
-            yield Span(name, began, last or at, Outcome.UNFINISHED)
-            began = None
-        began, last = began or at, at
-        if event["type"] == "step.finished":
-            yield Span(name, began, at, str(event.get("outcome") or Outcome.UNFINISHED))
-            began = None
-    if began is not None and last is not None:
-        yield Span(name, began, last, Outcome.UNFINISHED)
-
-
-def _remote_runs(name: str, own: Sequence[Event]) -> Iterator[Span]:
-    """Yield each remote run of a step, from the event that names it to the last one that does."""
-    ids = dict.fromkeys(str(e["remote_id"]) for e in own if e["type"] in OPENS and e.get("remote_id"))
-    for remote_id in ids:
-        events = [event for event in own if str(event.get("remote_id")) == remote_id]
-        opened = next(event for event in events if event["type"] in OPENS)
-        # A cost is billed, and the step finished, after the remote run has ended.
-        lived = [e for e in events if e["type"] in OPENS or e["type"] == "step.progress"] or [opened]
-        state = next((str(e["state"]) for e in reversed(lived) if e.get("state")), "")
-        yield Span(
-            step=name,
-            began=datetime.fromisoformat(opened["ts"]),
-            ended=datetime.fromisoformat(lived[-1]["ts"]),
-            outcome=state,
-            service=str(opened.get("service", "")),
-            remote_id=remote_id,
-            verb=opened["type"].removeprefix("remote."),
-        )
 
 
 def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
@@ -224,11 +174,17 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
         for table, facts in named.items():
             if not isinstance(facts, Mapping):
                 continue
-            if event["type"] == "publish.switched" and event["step"].partition(":")[0] in PUBLISHERS:
-                published[table] = facts
+            if event["type"] == "publish.switched" and _publishes(event):
+                # A rollback names the version that it made current next to the tables; a publish names it with each.
+                published[table] = {"version": event.get("version"), **facts}
             if facts.get("change") != "unchanged" or table not in tables:
                 tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
+
+
+def _publishes(event: Event) -> bool:
+    """Return whether the event makes a version current: that of a job or a query, or an earlier one by a rollback."""
+    return bool(event.get("version")) or event["step"].partition(":")[0] in PUBLISHERS
 
 
 def _place_of(layer: str) -> int:

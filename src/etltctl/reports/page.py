@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.errors import command
+from etltctl.explanation import Explanation
 from etltctl.reports.facts import RunFacts
+from etltctl.reports.failure import troubles
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.plot_sections import DrawnPlot, plots_section
-from etltctl.reports.sections import CurrentVersions, Section, contents, overview, sections, troubles
-from etltctl.reports.tables import Spell, moment
+from etltctl.reports.sections import CurrentVersions, changes, contents, overview, sections
+from etltctl.reports.tables import Section, Spell, moment
 from etltctl.reports.timeline import timeline
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ def page(
     current: CurrentVersions,
     why_no_versions: str,
     spell: Spell = str,
+    explanation: Explanation | None = None,
+    *,
+    is_plotted: bool = True,
 ) -> str:
     """Return the page of a run.
 
@@ -43,23 +48,39 @@ def page(
         current: The current version of each table.
         why_no_versions: Why there are none.
         spell: Spells a command; the command line's spelling adds its flags.
+        is_plotted: Whether plots were asked for.
+        explanation: What `etltctl why` knows of the run; None of a run that succeeded.
     """
+    faults = settings.plot_problems if is_plotted else ()
+    without = "" if is_plotted else _without_plots(run, spell)
+    top = troubles(run, explanation, spell)
     kept = list(plots)
-    parts = [
-        ("timeline", "Timeline", timeline(run)),
-        ("plots", "Plots", plots_section(kept, spell)),
-        *sections(run, settings, current, why_no_versions, spell),
-    ]
-    while _size(text := _page(run, parts, spell)) > MOST_BYTES:
+    # A rollback and a refresh have no steps: what they changed is all of their story.
+    first = (
+        ("timeline", "Timeline", timeline(run)) if run.steps else ("changes", "What changed", changes(run))
+    )
+    drawings = [_plots(kept, spell, faults, without)] if run.tables else []
+    parts = [first, *drawings, *sections(run, settings, current, why_no_versions, spell)]
+    while _size(text := _page(run, [*top, *parts], spell)) > MOST_BYTES:
         if drawn := [plot for plot in kept if plot.pictures]:
             largest = max(drawn, key=lambda plot: plot.size)
             kept[kept.index(largest)] = largest.without_pictures()
-            parts[1] = ("plots", "Plots", plots_section(kept, spell))
+            parts[1] = _plots(kept, spell, faults, without)
         else:
-            # The errors, which stand before the sections, are bounded: at the latest without any section, it fits.
+            # What went wrong, at the top, is bounded: at the latest without any other section, the page fits.
             number = max(range(len(parts)), key=lambda number: _size(parts[number][2]))
             parts[number] = (*parts[number][:2], _left_out(run, spell))
     return text
+
+
+def _plots(plots: Sequence[DrawnPlot], spell: Spell, faults: Sequence[str], without: str) -> Section:
+    content = element("p", without) if without else plots_section(plots, spell, faults)
+    return "plots", "Plots", content
+
+
+def _without_plots(run: RunFacts, spell: Spell) -> Markup:
+    again = element("code", spell(command("runs", "report", run.summary.run_id)))
+    return joined(["This page was made without plots. ", again, " makes it with them."])
 
 
 def _size(text: str) -> int:
@@ -76,7 +97,6 @@ def _page(run: RunFacts, parts: Sequence[Section], spell: Spell) -> str:
     title = f"Run {run.summary.run_id}"
     main = element(
         "main",
-        troubles(run, spell),
         (
             element("section", element("h2", heading, id=name), content, aria_labelledby=name)
             for name, heading, content in parts

@@ -18,7 +18,7 @@ from etltctl.reports.rose import GRID, INK, rose_spec
 VEGA_LITE = (
     "5.20"  # vl-convert carries several versions; one of them is named, so that pictures do not change
 )
-WIDTH, HEIGHT = 560, 300
+WIDTH, HEIGHT = 500, 290
 COLOURS = [f"var(--series-{number})" for number in range(12)]
 SHADES = [f"var(--shade-{number})" for number in range(7)]
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
@@ -153,7 +153,7 @@ def _cells(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
         "title": data.labels["value"],
         # Steps in place of a gradient: a gradient would need numbers where the page has variables.
         "scale": {"type": "quantize", "range": SHADES, "domain": [min(values), max(values)], "nice": True},
-        "legend": {"direction": "horizontal", "gradientLength": 420, "format": ".3~s"},
+        "legend": {"direction": "horizontal", "gradientLength": 400, "format": ".3~s"},
     }
     encoding = {"x": _ordinal(data, "x"), "y": _ordinal(data, "y"), "color": colour}
     drawn = _single(points, {"type": "rect"}, encoding)

@@ -65,9 +65,16 @@ def plots_of(tables: Sequence[str], settings: Settings) -> dict[str, Plot]:
     return {name: plot for name, plot in settings.plots.items() if plot.table in tables}
 
 
-def read_plots(plots: Mapping[str, Plot], settings: Settings) -> list[PlotData]:
-    """Return the data of the plots. A plot that cannot be read has a reason in place of points."""
-    catalog = Catalog(Aws.from_settings(settings))
+def read_plots(plots: Mapping[str, Plot], settings: Settings, aws: Aws | None = None) -> list[PlotData]:
+    """Return the data of the plots. A plot that cannot be read has a reason in place of points.
+
+    Args:
+        plots: The plots by name.
+        settings: The settings.
+        aws: The clients of the account, for a caller that has some already.
+    """
+    # One set of clients for all queries: the SDK takes longer to make a client than to answer a query with it.
+    catalog = Catalog(aws or Aws.from_settings(settings))
     with ThreadPoolExecutor(AT_ONCE) as workers:
         read = partial(_read, catalog, settings)
         return list(workers.map(read, plots.keys(), plots.values()))
@@ -91,7 +98,9 @@ def _read(catalog: Catalog, settings: Settings, name: str, plot: Plot) -> PlotDa
             return cannot(reason="; ".join(problems))
         columns = {column: every[column.lower()] for column in plot.columns.values()}
         sql = plot_sql(plot, columns, f"{quoted_name(database)}.{quoted_name(table.name)}")
-        answer = run_query(sql, settings, database=database, max_scan=settings.athena.max_scan or "")
+        answer = run_query(
+            sql, settings, database=database, max_scan=settings.athena.max_scan or "", aws=catalog.aws
+        )
         rows = [dict(zip(answer.names, row, strict=True)) for row in answer.rows()]
     except EtltctlError as error:
         return cannot(reason=f"{plot.table} could not be queried: {error.message}")

@@ -11,7 +11,7 @@ from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.pictures import draw
 from etltctl.reports.plot_data import PlotData, Point
 from etltctl.reports.rose import off_the_circle
-from etltctl.reports.tables import Spell, table
+from etltctl.reports.tables import Spell, number_text, table
 from etltctl.values import TableName
 
 SVG_START = re.compile(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>")
@@ -50,16 +50,21 @@ def drawn(data: PlotData) -> DrawnPlot:
         return DrawnPlot(replace(data, reason=f"{error.message}{hint}"))
 
 
-def plots_section(plots: Sequence[DrawnPlot], spell: Spell) -> Markup:
+def plots_section(plots: Sequence[DrawnPlot], spell: Spell, faults: Sequence[str] = ()) -> Markup:
     """Return all plots next to each other.
 
     Args:
         plots: The plots.
         spell: Spells a command.
+        faults: What is wrong with the plots in the settings, each with its place.
     """
-    if not plots:
+    left_out = [
+        element("p", f"A plot of the settings is left out: {fault}.", class_="odd") for fault in faults
+    ]
+    if not plots and not faults:
         return element("p", "The settings declare no plot of a table that this run brought up to date.")
-    return element("div", (_figure(index, plot, spell) for index, plot in enumerate(plots)), class_="plots")
+    figures = (_figure(index, plot, spell) for index, plot in enumerate(plots))
+    return joined([element("div", figures, class_="plots") if plots else None, *left_out])
 
 
 def _figure(index: int, plot: DrawnPlot, spell: Spell) -> Markup:
@@ -132,14 +137,16 @@ def _value(point: Point) -> float:
 
 def _at(point: Point) -> str:
     place = ", ".join(str(part) for part in (point.x, point.y, point.series) if part not in (None, ""))
-    return f"{point.value:,.4g} at {place}"
+    return f"{number_text(point.value, 4)} at {place}"
 
 
 def _notes(data: PlotData) -> Iterator[str]:
     yield from data.notes
     if data.plot.kind == "rose" and (calm := off_the_circle(data.points)):
         yield (
-            "Without a direction: " + ", ".join(f"{name} {value:,.6g}" for name, value in calm.items()) + "."
+            "Without a direction: "
+            + ", ".join(f"{name} {number_text(value)}" for name, value in calm.items())
+            + "."
         )
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etltctl.atomic_files import write_atomically
+from etltctl.aws import Aws
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
-from etltctl.history import Having, find_run
+from etltctl.explanation import Explanation, explain
+from etltctl.history import Having, find_run, summary_of
+from etltctl.ledger import Event
 from etltctl.pipeline import RunId
 from etltctl.querying import list_tables
 from etltctl.reports.facts import RunFacts, facts_of
@@ -20,6 +23,7 @@ from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
 from etltctl.reports.plot_sections import drawn
 from etltctl.reports.sections import CurrentVersions
 from etltctl.reports.tables import Spell
+from etltctl.runs import Outcome
 from etltctl.tabulating import local_time
 from etltctl.values import S3Location
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 Connect = Callable[[], AbstractContextManager["Settings"]]
-NOT_ASKED = "it was made without plots"
+NOT_ASKED = "the page was made without plots, and for such a page no service is asked"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Report:
     Attributes:
         usd: What the queries for its plots cost at Athena's price.
         undrawn: The names of plots without a picture, each with the reason.
+        faults: What is wrong with the plots in the settings, each with its place.
     """
 
     run_id: str
@@ -45,6 +50,7 @@ class Report:
     plots: int
     usd: float
     undrawn: Sequence[tuple[str, str]]
+    faults: Sequence[str] = ()
 
 
 def make_report(
@@ -64,7 +70,8 @@ def make_report(
         settings: The settings.
         connect: Returns the settings with their services within reach, for as long as its block lasts.
         to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
-        is_plotted: Whether gold is queried for plots. Without, no service is reached for a ledger on disk.
+        is_plotted: Whether gold is queried for plots and the catalog for the current versions. Without, the record of
+            the runs is all that is read: no service is reached, unless the record is kept in S3.
         unbilled: The environments whose services bill nothing.
         spell: Spells a command on the page; the command line's spelling adds its flags.
 
@@ -74,27 +81,47 @@ def make_report(
     # A ledger in S3 may be in that of the embedded server, which has to be reached first.
     events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
     data: list[PlotData] = []
+    explanation: Explanation | None = None
     current: CurrentVersions = {}
     why_not = NOT_ASKED
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
             events = events or find_run(reached, run_id, Having.STEPS)
+            explanation = _explanation(events, reached, unbilled)
             if is_plotted:
-                data = _data(facts_of(events), reached, reason)
-                current, why_not = ({}, reason) if reason else _current(reached)
+                aws = Aws.from_settings(reached)
+                data = _data(facts_of(events), reached, reason, aws)
+                current, why_not = ({}, reason) if reason else _current(reached, aws)
     run = facts_of(events, unbilled=unbilled)
+    explanation = explanation or _explanation(events, settings, unbilled)
     plots = [drawn(one) for one in data]
-    text = page(run, plots, settings, current, why_not, spell)
+    text = page(run, plots, settings, current, why_not, spell, explanation, is_plotted=is_plotted)
     file = to or _default_path(run, settings)
     _write(file, text)
     reasons = [(plot.data.name, plot.data.reason) for plot in plots if plot.data.reason]
     pictured = len(plots) - len(reasons)
-    return Report(run.summary.run_id, file, len(text.encode()), pictured, sum(d.usd for d in data), reasons)
+    return Report(
+        run.summary.run_id,
+        file,
+        len(text.encode()),
+        pictured,
+        sum(d.usd for d in data),
+        reasons,
+        settings.plot_problems,
+    )
 
 
-def _data(run: RunFacts, settings: Settings, unreached: str) -> list[PlotData]:
+def _explanation(
+    events: Sequence[Event], settings: Settings, unbilled: Collection[str]
+) -> Explanation | None:
+    """Return what is known of a run that failed; None of one that did not, whose earlier runs are not worth reading."""
+    is_well = summary_of(events).outcome == Outcome.SUCCEEDED
+    return None if is_well else explain(settings, str(events[0]["run_id"]), unbilled=unbilled)
+
+
+def _data(run: RunFacts, settings: Settings, unreached: str, aws: Aws) -> list[PlotData]:
     plots = plots_of([table.table for table in run.tables], settings)
-    return undrawn(plots, unreached) if unreached else read_plots(plots, settings)
+    return undrawn(plots, unreached) if unreached else read_plots(plots, settings, aws)
 
 
 @contextmanager
@@ -110,10 +137,10 @@ def _reached(settings: Settings, connect: Connect) -> Iterator[tuple[Settings, s
         yield settings, reason
 
 
-def _current(settings: Settings) -> tuple[CurrentVersions, str]:
+def _current(settings: Settings, aws: Aws) -> tuple[CurrentVersions, str]:
     """Return the current version of each table, or why the catalog did not say."""
     try:
-        tables = list_tables(settings)
+        tables = list_tables(settings, aws)
     except EtltctlError as error:
         return {}, error.message
     return {

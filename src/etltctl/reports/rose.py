@@ -28,6 +28,7 @@ def rose_spec(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
     longest = max(_lengths(data.points).values(), default=0.0)
     ring, scale = _nice(longest / RINGS), RADIUS / max(longest, 1e-9)
     rings = [number * ring for number in range(1, int(longest / ring + 1e-6) + 1)] if ring else []
+    clear = _clear_angle(points, directions)
     names = by_size(point.series for point in data.points if str(point.x).upper() in POINTS)
     colours = _shades(names)
     colour = {
@@ -51,7 +52,7 @@ def rose_spec(data: PlotData, points: Sequence[Point]) -> dict[str, Any]:
                 "mark": {"type": "arc"},
                 "encoding": arc,
             },
-            _texts([_at(f"{value:,.10g}", 11.25, value * scale + 8) for value in rings], 10),
+            _texts([_at(f"{value:,.10g}", clear, value * scale + 8) for value in rings], 10),
             _texts([_at(name, _angle(i, directions), RADIUS + 18) for i, name in enumerate(directions)], 12),
         ],
     }
@@ -70,6 +71,17 @@ def off_the_circle(points: Sequence[Point]) -> Mapping[str, float]:
         if str(point.x).upper() not in POINTS:
             sums[str(point.x)] = sums.get(str(point.x), 0.0) + point.value
     return sums
+
+
+def _clear_angle(points: Sequence[Point], directions: Sequence[str]) -> float:
+    """Return the angle between two directions whose sectors are short, where the figures of the rings hide nothing."""
+    lengths: dict[str, float] = {}
+    for point in points:
+        direction = str(point.x).upper()
+        lengths[direction] = lengths.get(direction, 0.0) + max(point.value, 0.0)
+    pairs = zip(directions, [*directions[1:], directions[0]], strict=True)
+    beside = [max(lengths.get(one, 0.0), lengths.get(other, 0.0)) for one, other in pairs]
+    return _angle(beside.index(min(beside)), directions) + 180.0 / len(directions)
 
 
 def _arcs(

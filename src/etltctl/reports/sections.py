@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from etltctl.errors import command
 from etltctl.pipeline import Step, lineage_of
+from etltctl.reports.cost import cost_section, cost_text
 from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
-from etltctl.reports.html import Markup, element, joined, shortened
+from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.tables import (
     KEPT,
     MOST_ROWS,
     STOPPED,
+    Section,
     Spell,
     coloured,
     facts,
@@ -22,14 +24,13 @@ from etltctl.reports.tables import (
     shown,
     table,
 )
-from etltctl.runs import Outcome
-from etltctl.tabulating import money_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-Section = tuple[str, str, Markup]  # its id, its heading, its content
-MOST_ERRORS, MOST_WARNINGS, LONGEST_WARNING = 10, 50, 1000
+NO_TABLE = (
+    "This run brought no table up to date, so it has no plots, rows, quality rules and versions to show."
+)
 MOST_VERSIONS = 5  # that a sentence names
 CurrentVersions = Mapping[
     str, tuple[str, str]
@@ -48,12 +49,19 @@ def sections(
         why_no_versions: Why it was not.
         spell: Spells a command.
     """
-    yield "lineage", "Lineage", _lineage(run, settings)
-    yield "rows", "Rows", joined(_rows(run, spell))
-    yield "quality", "Quality rules", _quality(run)
-    yield "checks", "Checks and contracts", joined(_checks(run, settings))
-    yield "versions", "Versions", _versions(run, current, why_no_versions)
-    yield "cost", "Cost", _cost(run)
+    if run.tables:
+        yield "rows", "Rows", joined(_rows(run, spell))
+        yield "quality", "Quality rules", _quality(run)
+    # A stopped version is not among the tables of the run, and its broken rules are the reason.
+    if run.tables or run.broken:
+        yield "checks", "Checks and contracts", joined(_checks(run, settings))
+    if run.tables:
+        yield "versions", "Versions", _versions(run, current, why_no_versions)
+    elif run.steps:
+        yield "tables", "Tables", element("p", NO_TABLE)
+    if run.steps:
+        yield "lineage", "Lineage", _lineage(run, settings)
+    yield "cost", "Cost", cost_section(run.costs, is_billed=run.is_billed)
 
 
 def overview(run: RunFacts) -> Markup:
@@ -69,51 +77,20 @@ def overview(run: RunFacts) -> Markup:
             ("Took", seconds_text(one.seconds)),
             ("Tries", f"{run.tries:,}"),
             ("Gold tables", f"{len(gold):,}"),
-            ("Cost", money_text(run.usd if run.is_billed else None, digits=4)),
+            ("Cost", cost_text(run.costs, is_billed=run.is_billed)),
         ]
     )
 
 
-def troubles(run: RunFacts, spell: Spell) -> Markup:
-    """Return the errors of the run, its warnings and the next commands; empty if all went well.
-
-    Args:
-        run: The run.
-        spell: Spells a command.
-    """
-    name = run.summary.run_id
-    failed = [step for step in run.steps if step.error]
-    parts = [
-        joined([element("h2", f"{step.step} {step.outcome}"), element("div", step.error, class_="error")])
-        for step in failed[:MOST_ERRORS]
-    ]
-    if len(failed) > MOST_ERRORS:
-        parts.append(element("p", f"The errors of {len(failed) - MOST_ERRORS:,} more steps are left out."))
-    if run.summary.outcome == Outcome.UNFINISHED:
-        watch = element("code", spell(command("runs", "watch", name)))
-        parts.append(element("p", "The page shows the run as of its last event. ", watch, " follows it."))
-    elif run.summary.outcome != Outcome.SUCCEEDED:
-        why, retry = (element("code", spell(command(word, name))) for word in ("why", "retry"))
-        parts.append(element("p", "Next: ", why, " explains what happened; ", retry, " resumes it."))
-    if run.gaps:
-        parts.append(
-            element(
-                "p",
-                f"{run.gaps:,} events of this run are missing from its record, so this page may be too.",
-                class_="odd",
-            )
-        )
-    if run.warnings:
-        parts.append(element("p", element("strong", "Warnings")))
-        parts.append(
-            element(
-                "ul",
-                (element("li", shortened(text, LONGEST_WARNING)) for text in run.warnings[:MOST_WARNINGS]),
-            )
-        )
-        if (more := len(run.warnings) - MOST_WARNINGS) > 0:
-            parts.append(element("p", f"{more:,} more warnings are left out.", class_="soft"))
-    return joined(parts)
+def changes(run: RunFacts) -> Markup:
+    """Return what a run without steps changed in the catalog: a rollback, or a refresh."""
+    changed = [each for each in run.tables if each.change != "unchanged"]
+    what = f"A {run.summary.pipeline} has no steps." if run.summary.pipeline else "No step is on record."
+    if not changed:
+        return element("p", f"{what} It changed no table.")
+    rows = [(each.table, each.change, each.rows, each.version or None) for each in changed]
+    columns = ("table", "change", "rows", "version that is current since then")
+    return joined([element("p", what), table("Tables that this run changed", columns, rows)])
 
 
 def _lineage(run: RunFacts, settings: Settings) -> Markup:
@@ -148,9 +125,6 @@ def _things(names: Sequence[str], rows_of: Mapping[str, int | None], what: str) 
 
 
 def _rows(run: RunFacts, spell: Spell) -> Iterator[Markup]:
-    if not run.tables:
-        yield element("p", "This run brought no table up to date.")
-        return
     sums = {layer: [each for each in run.tables if each.layer == layer] for layer in LAYERS}
     yield table(
         "Rows per layer",
@@ -185,6 +159,7 @@ def _quality(run: RunFacts) -> Markup:
         "Rows that each quality rule flagged",
         ("rule", "table", "rows", "share"),
         [(rule, each.table, count, share(each, count)) for each, rule, count in flagged],
+        right=("share",),
     )
 
 
@@ -201,8 +176,9 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
     if changed := [(each.table, text) for each in run.tables for text in each.warnings]:
         yield table("What contracts and checks let pass", ("table", "change"), changed)
     held = [each.table for each in run.tables if (settings.contracts_folder / f"{each.table}.toml").is_file()]
-    count = f"{len(held):,} of {len(run.tables):,} tables have a contract"
-    yield element("p", f"{count}. A change that would break readers stops a run.")
+    if run.tables:
+        count = f"{len(held):,} of {len(run.tables):,} tables have a contract"
+        yield element("p", f"{count}. A change that would break readers stops a run.")
 
 
 def _broken_row(one: BrokenRule) -> tuple[object, ...]:
@@ -244,27 +220,6 @@ def _is_own(version: str, each: TableFacts, run_id: str) -> bool:
     # Older events do not name it: then a name that a try of this run gives, as `RunId.version` makes them.
     own = re.escape(each.version) if each.version else rf"{re.escape(run_id)}(\.g\d+)?(\.\d+)?"
     return bool(re.fullmatch(own, version))
-
-
-def _cost(run: RunFacts) -> Markup:
-    billed = [step for step in run.steps if step.usd]
-    if not billed:
-        return element("p", "No service has billed anything for this run." + _free(run))
-    rows = [(step.step, step.usd) for step in billed]
-    body = table(
-        "US dollars, as the services reported the work",
-        ("step", "USD"),
-        [*rows, ("all steps", run.usd)],
-    )
-    return joined([body, element("p", _free(run))]) if _free(run) else body
-
-
-def _free(run: RunFacts) -> str:
-    return (
-        " Work on this machine costs nothing: the figures are what AWS would charge."
-        if not run.is_billed
-        else ""
-    )
 
 
 def contents(ids: Iterable[tuple[str, str]]) -> Markup:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from etltctl.reports.facts import RunFacts, Span, StepFacts
+from datetime import datetime
+
+from etltctl.reports.facts import RunFacts, StepFacts
 from etltctl.reports.html import Markup, element, joined
+from etltctl.reports.spans import Span
 from etltctl.reports.tables import MOST_ROWS, colour_of, coloured, moment, scrolling, seconds_text
+
+# One meaning a word, here and in docs/how-to/report-on-a-run.md: `run`, `runs watch` and `runs list` count the same.
+CLOCKS = (
+    "A run takes from its first event to its last, without the pauses between its tries. A step takes from its plan to "
+    "its end, checks and publish included; its remote run takes from its start to the poll that saw its end."
+)
 
 
 def timeline(run: RunFacts) -> Markup:
@@ -20,11 +29,11 @@ def timeline(run: RunFacts) -> Markup:
         labelled += [(span, _remote_label(span)) for span in step.remote_runs]
         # A remote run stands below the try that started it.
         in_time = sorted(labelled, key=lambda each: each[0].began)
-        rows += [_bar(span, began.timestamp(), whole, label) for span, label in in_time]
+        rows += [_bar(span, began, whole, label) for span, label in in_time]
         if not step.tries:
             cells = [
                 element("th", step.step, scope="row"),
-                element("td", coloured(step.outcome)),
+                element("td", coloured(step.outcome), class_="tight"),
                 *(element("td", "–") for _ in range(3)),
             ]
             rows.append(element("tr", cells))
@@ -38,8 +47,9 @@ def timeline(run: RunFacts) -> Markup:
         element("caption", caption),
         element("thead", element("tr", heads)),
         element("tbody", rows[:MOST_ROWS]),
+        class_="steps",
     )
-    return joined([scrolling(caption, inner), note])
+    return joined([scrolling(caption, inner), note, element("p", CLOCKS, class_="soft")])
 
 
 def _label(step: StepFacts, span: Span, index: int) -> object:
@@ -54,8 +64,8 @@ def _remote_label(span: Span) -> object:
     )
 
 
-def _bar(span: Span, began: float, whole: float, label: object) -> Markup:
-    left = 100 * (span.began.timestamp() - began) / whole
+def _bar(span: Span, began: datetime, whole: float, label: object) -> Markup:
+    left = 100 * (span.began - began).total_seconds() / whole
     width = max(min(100 * span.seconds / whole, 100 - left), 0.3)
     colour = colour_of(span.outcome)
     # The figures stand in the row: the bar repeats them for the eye only.
@@ -64,8 +74,8 @@ def _bar(span: Span, began: float, whole: float, label: object) -> Markup:
     cells = [
         element("th", label, scope="row"),
         element("td", coloured(span.outcome), class_="tight"),
-        element("td", moment(span.began), class_="tight"),
-        element("td", seconds_text(span.seconds), class_="tight"),
+        element("td", moment(span.began, day=began), class_="tight"),
+        element("td", seconds_text(span.seconds if span.is_timed else None), class_="tight"),
         element("td", bar, class_="track", aria_hidden="true"),
     ]
     return element("tr", cells, class_="remote" if span.remote_id else None)

@@ -31,7 +31,6 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
     yield from _sql_tables(settings)
-    yield from _plots_of_unknown_tables(settings)
     yield from _unknown_pipelines(settings)
     yield from _repeated_steps(settings)
     yield from _out_of_place(settings.tables)
@@ -115,7 +114,7 @@ def _unknown_tables(settings: Settings) -> Problems:
             yield ("tables", table), f"no job, query or source writes table {table}{guess}"
 
 
-def _plots_of_unknown_tables(settings: Settings) -> Problems:
+def plots_of_unknown_tables(settings: Settings) -> Problems:
     """Yield each plot of a table that no job, query or source writes, and that has no location."""
     known = [*folders(settings)]
     for name, plot in settings.plots.items():

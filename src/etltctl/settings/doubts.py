@@ -167,7 +167,11 @@ def _columns(settings: Settings) -> Iterator[Doubt]:
 
 
 def _plots(settings: Settings) -> Iterator[Doubt]:
-    """Yield a doubt for each plotted column that the table's contract lacks. A plot fails no run, so it warns."""
+    """Yield a doubt for each fault of a plot: an error, or a warning if its table's contract lacks a column.
+
+    The column may be in the table all the same, and the report names one that is not.
+    """
+    yield from map(Doubt, settings.plot_problems)
     for text in unknown_plot_columns(settings):
         yield Doubt(text, is_error=False)
 

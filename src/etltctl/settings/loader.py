@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
-from etltctl.settings.cross_checks import cross_checks
+from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
 from etltctl.settings.files import FILE, find_file, project_file, read_text
 from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
 from etltctl.settings.model import Settings
@@ -21,6 +21,7 @@ from etltctl.settings.secrets import is_secret, masked
 from etltctl.values import LOCAL
 
 PREFIX = "ETLTCTL__"
+PLOTS = "plots"
 # Variables with short names, for settings that are often set in the shell.
 NAMED_VARIABLES = {
     "ETLTCTL_STATE_DIR": "state",
@@ -85,12 +86,10 @@ class Loader:
 
     def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
         """Check the sections against each other, and note in the settings where they came from."""
-        problems = [
-            f"{first_layer(layers, path).complaint_place(path)}: {text}"
-            for path, text in cross_checks(settings)
-        ]
+        problems = self._problems(cross_checks(settings), layers)
         if problems:
             raise complaint(problems)
+        settings.keep_plot_problems(self._problems(plots_of_unknown_tables(settings), layers))
 
         # Below the flags: what the user typed still wins over what a running server says.
         def overlay(values: Mapping[str, Any]) -> Settings:
@@ -107,6 +106,10 @@ class Loader:
             overlay,
         )
         return settings
+
+    def _problems(self, of_paths: Iterator[tuple[KeyPath, str]], layers: list[Layer]) -> list[str]:
+        """Return problems with their places in front."""
+        return [f"{first_layer(layers, path).complaint_place(path)}: {text}" for path, text in of_paths]
 
     def _variables(self) -> Iterator[Layer]:
         """Yield a layer for every environment variable that sets something, the general form first."""
@@ -267,4 +270,18 @@ def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
+        problems = {each["loc"][:2]: problem(each, layers) for each in error.errors()}
+        # A faulty plot must not stop a run: it is left out, and the settings keep its problems.
+        if all(path[0] == PLOTS for path in problems):
+            of_plots = [problem(each, layers) for each in error.errors()]
+            settings = _validated(_without_plots(data, problems), layers)
+            settings.keep_plot_problems(of_plots)
+            return settings
         raise complaint([problem(each, layers) for each in error.errors()]) from error
+
+
+def _without_plots(data: Mapping[str, Any], paths: Collection[tuple[int | str, ...]]) -> dict[str, Any]:
+    """Return the tables without the plots at these paths; without any if `plots` itself is not a table."""
+    faulty = {path[1] for path in paths if len(path) > 1}
+    plots = data[PLOTS] if len(faulty) == len(paths) else {}
+    return {**data, PLOTS: {name: plot for name, plot in plots.items() if name not in faulty}}

@@ -21,13 +21,7 @@ from etltctl.settings.lineage import Lineage
 from etltctl.settings.notify import ReceiverSetting
 from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
-from etltctl.settings.section import (
-    Section,
-    StatePlace,
-    TableName,
-    Text,
-    Whole,
-)
+from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import HttpSource, MongodbSource
 from etltctl.settings.sql_tables import SqlTable
@@ -104,10 +98,16 @@ class Settings(Section):
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
     _overlay: Callable[[Mapping[str, Any]], Settings] | None = PrivateAttr(default=None)
     _endpoint: AwsEndpoint | None = PrivateAttr(default=None)
+    _plot_problems: tuple[str, ...] = PrivateAttr(default=())
 
     def values(self) -> tuple[SettingValue, ...]:
         """Return every setting with its origin, secrets masked."""
         return self._shown()
+
+    @property
+    def plot_problems(self) -> tuple[str, ...]:
+        """What is wrong in `[plots]`, each with its place. It fails no run: `config validate` refuses it."""
+        return self._plot_problems
 
     def place_of(self, *path: str) -> str:
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
@@ -291,3 +291,7 @@ class Settings(Section):
         """Note where the settings came from. The loader calls this once."""
         self._folder, self._file, self._shown, self._place = folder, file, shown, place
         self._overlay = overlay
+
+    def keep_plot_problems(self, problems: list[str]) -> None:
+        """Add problems of `[plots]`."""
+        self._plot_problems += tuple(problems)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 import pytest
+from botocore.session import Session
 
 from etltctl.aws import Aws
 from etltctl.reports.plot_data import PlotData, plots_of, read_plots, undrawn
@@ -153,6 +155,25 @@ def test_a_dot_counts_the_rows_that_lie_on_it(plots: dict[str, PlotData]) -> Non
 def test_a_plot_that_cannot_be_drawn_says_why(plots: dict[str, PlotData], name: str, reason: str) -> None:
     assert reason in plots[name].reason
     assert drawn(plots[name]).pictures == ()
+
+
+def test_all_queries_of_plots_share_one_session_of_the_sdk(
+    server: Served, aws: Aws, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = SmallLake(server, aws, tmp_path_factory.mktemp("shared"), PLOTS)
+    small.publish("v1")
+    dots = small.settings.plots["dots"].model_copy(update={"x": "n", "y": "n"})
+    sessions: list[Session] = []
+    opened = Session.__init__
+
+    def counted(session: Session, *arguments: Any, **named: Any) -> None:
+        sessions.append(session)
+        opened(session, *arguments, **named)
+
+    monkeypatch.setattr(Session, "__init__", counted)
+    drawn_plots = read_plots({"first": dots, "second": dots, "third": dots}, small.settings)
+    assert [bool(data.points) for data in drawn_plots] == [True, True, True]
+    assert len(sessions) == 1
 
 
 def test_the_queries_of_plots_cost_nothing_on_this_machine(plots: dict[str, PlotData]) -> None:

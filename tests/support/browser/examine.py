@@ -13,7 +13,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-not-found, unused-ignore]
 from engine import browser  # type: ignore[import-not-found, unused-ignore]
 
-SCREENS = {"light": 1280, "dark": 1280, "narrow": 500}
+SCREENS = {"light": 1440, "dark": 1440, "tablet": 768, "narrow": 360, "print": 768}
 FOCUSED = "(document.activeElement.textContent || '').trim().slice(0, 40)"
 # How far content reaches beyond the screen, but for what scrolls by itself.
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -34,6 +34,8 @@ def seen(chromium: Any, page: Path, name: str, width: int) -> dict[str, Any]:
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("request", lambda request: requested.append(request.url))
+    if name == "print":
+        tab.emulate_media(media="print")
     tab.goto(page.resolve().as_uri())
     complaints = list(said)
     return {

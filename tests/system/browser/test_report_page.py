@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from etltctl.explanation import explain
 from etltctl.settings import load_settings
 from support.browser.engine import executable
 from support.reported import HOSTILE, event, every_kind, report_page, succeeded
@@ -17,8 +18,9 @@ from support.reported import HOSTILE, event, every_kind, report_page, succeeded
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 PYTHON = Path(__file__).parents[3] / ".browser" / "bin" / "python"
+VERSION = {"type": "version", "schema": "etltctl.events/1.0"}
 EXAMINE = Path(__file__).parents[2] / "support" / "browser" / "examine.py"
-SCREENS = ("light", "dark", "narrow")
+SCREENS = ("light", "dark", "tablet", "narrow", "print")
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,13 @@ def screens(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     failed = event(36, "step.finished", "athena:refresh", outcome="failed", error=f"{HOSTILE}\nline two")
     warned = event(37, "warning.degraded", message=HOSTILE)
     ended = event(38, "run.finished", outcome="failed", seconds=38.0)
+    events = [*succeeded()[:-1], failed, warned, ended]
+    kept = folder / "runs" / "run-1.ndjson"
+    kept.parent.mkdir()
+    kept.write_text("".join(json.dumps(one) + "\n" for one in [VERSION, *events]))
+    explanation = explain(settings, "run-1")
     page = folder / "page.html"
-    page.write_text(report_page([*succeeded()[:-1], failed, warned, ended], settings, every_kind()), "utf-8")
+    page.write_text(report_page(events, settings, every_kind(), explanation=explanation), "utf-8")
     done = subprocess.run(
         [PYTHON, EXAMINE, page], capture_output=True, text=True, timeout=240, check=False, cwd=folder
     )
@@ -65,7 +72,7 @@ def test_every_plot_is_a_picture_and_nothing_is_wider_than_the_screen(
 
 def test_the_keyboard_reaches_the_sections_in_order_and_opens_the_numbers(screens: dict[str, Any]) -> None:
     focused = screens["light"]["focused"]
-    assert focused[:4] == ["Skip to the report", "Timeline", "Plots", "Lineage"]
+    assert focused[:4] == ["Skip to the report", "Why it failed at athena:refresh", "Timeline", "Plots"]
     assert screens["light"]["opened"]
 
 

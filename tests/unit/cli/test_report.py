@@ -56,3 +56,32 @@ def test_a_ledger_of_a_later_version_is_refused_in_a_sentence(
     with pytest.raises(SystemExit, match="2"):
         main(["runs", "report", "run-1"])
     assert "was written with schema etltctl.events/9.0" in capsys.readouterr().err
+
+
+def test_a_typo_in_a_plot_is_named_and_stops_neither_the_report_nor_another_command(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = page.parents[2] / "etltctl.toml"
+    file.write_text('[plots.mine]\ntable = "gold.weather_monthly"\nx = "year"\ny = "rain_mm"\nkynd = "bar"\n')
+    fault = "etltctl.toml:5:1: unknown setting plots.mine.kynd, did you mean kind?"
+    for words, code in (
+        (["runs", "list"], "0"),
+        (["runs", "report", "--no-plots"], "0"),
+        (["config", "validate"], "3"),
+    ):
+        with pytest.raises(SystemExit, match=code):
+            main(words)
+        said = capsys.readouterr().err
+        assert (fault in said) is (words != ["runs", "list"]), words
+
+
+def test_a_page_without_plots_says_so_and_how_to_get_them(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["runs", "report", "--no-plots"])
+    text = page.read_text("utf-8")
+    assert (
+        "This page was made without plots. <code>etltctl runs report run-1</code> makes it with them." in text
+    )
+    assert "declare no plot" not in text

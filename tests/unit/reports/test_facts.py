@@ -43,7 +43,7 @@ def test_a_refresh_that_changed_nothing_does_not_hide_what_was_published() -> No
 
 def test_costs_and_broken_rules_are_those_on_record() -> None:
     run = facts_of(succeeded())
-    assert run.usd == 0.25
+    assert [(one.step, one.basis, one.usd) for one in run.costs] == [("glue:silver_to_gold", "actual", 0.25)]
     assert [(one.rule, one.count, one.reaction) for one in run.broken] == [("year is null", 3, "evolve")]
 
 
@@ -72,3 +72,20 @@ def test_facts_of_another_shape_are_left_out() -> None:
     events = [event(1, "publish.switched", tables=odd), event(2, "publish.switched", tables=[1])]
     (table,) = facts_of(events).tables
     assert (table.rows, table.counts, table.flags, table.warnings) == (None, {}, {}, [])
+
+
+def test_a_remote_run_that_a_later_try_reuses_took_what_it_took_at_first() -> None:
+    job = "glue:silver_to_gold"
+    reused = [
+        event(3000, "step.planned", job),
+        event(3001, "remote.reused", job, service="Glue", remote_id="jr_2", state="SUCCEEDED"),
+    ]
+    before, after = (
+        facts_of(events).steps[1].remote_runs[1] for events in (succeeded(), [*succeeded(), *reused])
+    )
+    assert before.seconds == after.seconds == 7.0
+
+
+def test_a_remote_run_with_one_event_on_record_has_no_known_time() -> None:
+    (span,) = facts_of(succeeded()[:3]).steps[0].remote_runs
+    assert not span.is_timed

@@ -110,7 +110,7 @@ def test_a_ledger_with_a_gap_has_a_page(settings: Settings, left_out: int) -> No
 def test_a_failed_run_shows_its_error_and_the_next_commands(settings: Settings) -> None:
     events = [*succeeded()[:10], event(22, "run.finished", outcome="failed", seconds=21.0)]
     text = Elements(report_page(events, settings, spell=lambda command: f"{command} --env aws")).text
-    assert "glue:silver_to_gold failed jr_1 ended FAILED: no memory" in text
+    assert "The error of glue:silver_to_gold (failed) jr_1 ended FAILED: no memory" in text
     assert "etltctl why run-1 --env aws" in text
     assert "etltctl retry run-1 --env aws" in text
 

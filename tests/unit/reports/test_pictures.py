@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from etltctl.reports.pictures import COLOURS, draw, spec
 from etltctl.reports.plot_data import PlotData, Point
 from etltctl.reports.plot_query import Column
 from etltctl.reports.plot_sections import drawn, named
-from etltctl.reports.rose import directions_of, off_the_circle
+from etltctl.reports.rose import SIZE, directions_of, off_the_circle, rose_spec
 from support.reported import DIRECTIONS, HOSTILE, every_kind, plot_data
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -146,3 +147,15 @@ def test_without_the_drawing_library_the_plot_says_how_to_install_it(monkeypatch
         draw(data)
     assert "not installed" in drawn(data).data.reason
     assert "plots" in drawn(data).data.reason
+
+
+@pytest.mark.parametrize("calmest", DIRECTIONS)
+def test_the_figures_of_the_rings_stand_next_to_the_shortest_sectors(calmest: str) -> None:
+    at = DIRECTIONS.index(calmest)
+    short = {calmest, DIRECTIONS[(at + 1) % len(DIRECTIONS)]}
+    points = [Point(direction, 1.0 if direction in short else 100.0) for direction in DIRECTIONS]
+    rings = rose_spec(plot_data("rose", points), points)["layer"][-2]["data"]["values"]
+    angles = {
+        round(math.degrees(math.atan2(one["px"] - SIZE / 2, SIZE / 2 - one["py"])), 6) % 360 for one in rings
+    }
+    assert angles == {at * 45 + 22.5}

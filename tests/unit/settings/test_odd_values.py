@@ -61,7 +61,8 @@ def is_taken(folder: Path, text: str) -> bool:
         settings = load(folder, text)
     except ConfigurationError:
         return False
-    return settings.athena.max_scan_bytes >= 0 and bool(settings.values())
+    # A fault of a plot stops no command, but is reported.
+    return settings.athena.max_scan_bytes >= 0 and bool(settings.values()) and not settings.plot_problems
 
 
 def problem(folder: Path, text: str, **environ: str) -> str:
