@@ -30,6 +30,7 @@ def export(
     ] = None,
 ) -> None:
     """Write the published version of a table as a typed Hyper extract."""
+    from etltctl.cli.run_state import progress_text
     from etltctl.extracting import Selection, write_table
 
     session: Session = context.obj
@@ -41,7 +42,7 @@ def export(
             selection,
             file,
             settings,
-            on_poll=lambda run: describe(f"export {table} {run.status}, {run.scanned_bytes:,} bytes scanned"),
+            on_poll=lambda run: describe(f"export {table}: {progress_text(run) or run.status}"),
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""

@@ -28,6 +28,7 @@ from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.kinds import (
     changes_of_pipelines,
+    in_detail,
     jobs_to_warm,
     line_of,
     lineage_of,
@@ -72,6 +73,7 @@ __all__ = [
     "check_exists",
     "describe_failure",
     "finish_step",
+    "in_detail",
     "jobs_to_warm",
     "known",
     "line_of",

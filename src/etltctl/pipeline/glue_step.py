@@ -123,6 +123,12 @@ class GlueStep(StepKind):
         """Return the price of the DPU seconds so far, in US dollars."""
         return spent_by_job_run(run, settings.prices.glue_dpu_hour_usd)
 
+    def in_detail(self, run: Run, services: Services) -> Run:
+        """Return the job run with the stage of Spark that it works on, if its log shows one."""
+        if not isinstance(run, JobRun) or run.status != "RUNNING":
+            return run
+        return replace(run, stage=services.progress_bar.newest_stage(run))
+
     def estimated_usd(self, step_run: StepRun) -> float:
         """Return what the dearest of the job's latest runs cost, in US dollars."""
         return estimated_usd(step_run)
