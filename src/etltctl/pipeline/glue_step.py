@@ -24,6 +24,7 @@ from etltctl.pipeline.glue_costs import (
     spent_by_job_run,
     workers_of,
 )
+from etltctl.pipeline.inputs import input_location
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import own_paths
@@ -234,7 +235,12 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     return {
         "--run_id": step_run.ledger.run_id,
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
-        "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
+        "--inputs": json.dumps(
+            {
+                table: input_location(lake, table, job.writes, f"glue.jobs.{step_run.step.name}")
+                for table in job.reads
+            }
+        ),
         "--outputs": json.dumps(outputs),
         "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),
