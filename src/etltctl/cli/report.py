@@ -18,12 +18,14 @@ def report(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FILE", help="Write it there.  [default: reports/RUN.html below the state]"
+            "--to",
+            metavar="FILE",
+            help="Write the page to this file.  [default: reports/RUN.html below the state]",
         ),
     ] = None,
     is_opened: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     is_plotted: Annotated[
-        bool, typer.Option("--plots/--no-plots", help="Whether gold is queried for plots, one query each.")
+        bool, typer.Option("--plots/--no-plots", help="Draw plots of gold tables, with one query each.")
     ] = True,
 ) -> None:
     """Write one HTML page about a run, with plots of its gold tables."""

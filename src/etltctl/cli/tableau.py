@@ -26,7 +26,8 @@ def export(
     ] = "",
     columns: Annotated[str, typer.Option("--columns", metavar="A,B", help="Only these columns.")] = "",
     hyper: Annotated[
-        Path | None, typer.Option("--hyper", metavar="FILE", help="Where to.  [default: TABLE.hyper]")
+        Path | None,
+        typer.Option("--hyper", metavar="FILE", help="The file to write.  [default: TABLE.hyper]"),
     ] = None,
 ) -> None:
     """Write the published version of a table as a typed Hyper extract."""
@@ -101,7 +102,8 @@ def template(
     file: Annotated[Path, typer.Argument(help="a .tds or .tdsx, saved once by Tableau Desktop")],
     table: Table,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Where to.  [default: TABLE with its suffix]")
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="The file to write.  [default: TABLE with its suffix]"),
     ] = None,
 ) -> None:
     """Re-point a saved live Athena data source. It then reads this workgroup, database and table."""
