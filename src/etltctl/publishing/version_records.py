@@ -190,8 +190,8 @@ class VersionRecords:
         marks = self._times_by_version(table, PUBLISHED)
         # The list of files is written by a publish alone. A rollback writes the mark again, which would put an old
         # version in front of the one that it replaced.
-        listed = self._times_by_version(table, LIST)
-        order = sorted(marks, key=lambda name: (listed.get(name, marks[name]), name), reverse=True)
+        list_times = self._times_by_version(table, LIST)
+        order = sorted(marks, key=lambda name: (list_times.get(name, marks[name]), name), reverse=True)
         return [name.removeprefix("v=") for name in order]
 
     def _folders(self, table: Name) -> list[str]:
