@@ -49,18 +49,13 @@ def list_runs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many runs.")] = 20,
     status: Annotated[
         list[Outcome] | None,
-        typer.Option(
-            "--status", help="Only runs with this outcome. May be given several times.", show_default=False
-        ),
+        typer.Option("--status", help="Only this outcome. May be given again.", show_default=False),
     ] = None,
     pipeline: Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")] = "",
     since: Annotated[
-        str,
-        typer.Option("--since", help="Only runs that started after this: 90m, 12h, 7d or 2w ago, or a date."),
+        str, typer.Option("--since", help="Only runs started since: 90m, 12h, 7d or 2w ago, or a date.")
     ] = "",
-    until: Annotated[
-        str, typer.Option("--until", help="Only runs that started before this, in the same form.")
-    ] = "",
+    until: Annotated[str, typer.Option("--until", help="Only runs started before, as for --since.")] = "",
 ) -> None:
     """List the newest runs, and how they ended or stand. Calls no service."""
     from etltctl.history import RunFilter, summaries
