@@ -69,7 +69,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         {
             "query_id": "text", "verb": "text", "columns": LIST, "scanned_bytes": "count", "duration_ms": "count",
-            "cost_usd": "number",
+            "cost_usd": "number", "affected_rows?": "count",
         },
     ),
     "runs": (

@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ def write_table(
         file: The Hyper file to write.
         settings: The settings.
         aws: The account; that of the settings if None.
-        on_poll: Called with each poll of Athena's query.
+        on_poll: Called with each poll of Athena's query, and once more when the number of its rows is known.
 
     Raises:
         UsageError: There is no such table, column or folder.
@@ -177,10 +177,13 @@ def _unload(
     try:
         athena = Athena(aws, settings.athena.workgroup, settings.athena.output_location)
         statement = _statement(selection, columns, place, settings)
-        athena.run(statement, uuid.uuid4().hex, database=settings.athena.databases["gold"], on_poll=on_poll)
+        database = settings.athena.databases["gold"]
+        execution = athena.run(statement, uuid.uuid4().hex, database=database, on_poll=on_poll)
         objects = s3.objects(place)
         # From the footers, before the download: files that were cut off on the way are noticed.
         rows = sum(footer.rows for footer in read_footers(s3, objects))
+        if on_poll:
+            on_poll(replace(execution, rows=rows))  # Athena's statistics have bytes alone
         return [_fetch(s3, each, folder / f"{n}.parquet") for n, each in enumerate(objects)], rows
     finally:
         with suppress(EtltctlError):  # objects that stay there expire with the query results

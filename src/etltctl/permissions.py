@@ -26,7 +26,7 @@ OPERATOR: Calls = {
     "workgroup": (
         "athena:StartQueryExecution", "athena:GetQueryExecution",
         "athena:GetQueryResults", "athena:StopQueryExecution",
-        "athena:GetWorkGroup",
+        "athena:GetWorkGroup", "athena:ListQueryExecutions",
     ),
     "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
     "lake": (
@@ -40,9 +40,17 @@ OPERATOR: Calls = {
 }  # fmt: skip
 
 # A run succeeds without these. A version that an audit leaves behind is removed by a later one, an old lock lapses,
-# Athena gets the output location of the settings, and a deployment has made the databases.
+# Athena gets the output location of the settings, and a deployment has made the databases. Executions are listed only
+# to cancel a run whose query start was never answered.
 SPARED = frozenset(
-    {"athena:GetWorkGroup", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables", "s3:DeleteObject"}
+    {
+        "athena:GetWorkGroup",
+        "athena:ListQueryExecutions",
+        "glue:CreateDatabase",
+        "glue:DeleteTable",
+        "glue:GetTables",
+        "s3:DeleteObject",
+    }
 )
 # A run may succeed without these, so that one that is missing is a warning: etltctl stops what it started only after a
 # failure or an interrupt, and changes partitions only of tables whose partitions are registered one by one.

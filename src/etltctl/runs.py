@@ -108,6 +108,15 @@ class SyncJob(Run):
 
 
 @dataclass(frozen=True)
+class SparkStage:
+    """How far one stage of a Spark job has got. Spark numbers the stages of a script from 0, as its log does."""
+
+    number: int
+    done: int
+    tasks: int
+
+
+@dataclass(frozen=True)
 class JobRun(Run):
     """A run of one Glue job.
 
@@ -140,6 +149,7 @@ class JobRun(Run):
     log_group: str = "/aws-glue/jobs"
     name_at_glue: str = ""
     size: WorkerSize | None = None
+    stage: SparkStage | None = None  # from the log: Glue's API reports none
 
     @property
     def began(self) -> datetime | None:
@@ -168,6 +178,7 @@ class QueryExecution(Run):
     stop_log: ClassVar[str] = "CloudTrail"
 
     scanned_bytes: int = 0
+    rows: int | None = None  # of an UNLOAD, whose files alone show them
     duration_ms: int = 0
     output_location: str = ""
     submitted: datetime | None = None

@@ -250,6 +250,16 @@ class Athena:
             for info in answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
         ]
 
+    def affected_rows(self, query_id: str) -> int:
+        """Return how many rows a statement wrote or changed. It is 0 for a query.
+
+        Args:
+            query_id: The execution.
+        """
+        with translated("athena", query=query_id):
+            answer = self.aws.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
+        return int(answer.get("UpdateCount") or 0)
+
     def rows(self, query_id: str, columns: Sequence[Column]) -> Iterator[tuple[str | None, ...]]:
         """Yield the rows of the result as Athena's text, None for null, read page by page.
 

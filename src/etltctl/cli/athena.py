@@ -55,26 +55,33 @@ def query(
     parameters: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", "-p", help="For the next ? of the SQL: a number, date:DATE, timestamp:TIME or text."
+            "--param",
+            "-p",
+            help="Value of the next ? in the SQL: a number, text, date:DATE or timestamp:TIME.",
         ),
     ] = None,
     max_scan: Annotated[
-        str, typer.Option("--max-scan", metavar="SIZE", help="Cancel it once it scanned more, such as 1GB.")
+        str,
+        typer.Option(
+            "--max-scan", metavar="SIZE", help="Cancel the query once it has scanned more, such as 1GB."
+        ),
     ] = "",
     principal: Annotated[
-        str, typer.Option("--as", metavar="ROLE", help="Ask as this role: role:NAME, or its ARN.")
+        str, typer.Option("--as", metavar="ROLE", help="Run the query as this role: role:NAME, or its ARN.")
     ] = "",
     run_id: Annotated[
         str,
         typer.Option(
             "--run-id",
-            help="Start this query once; repeated with the id, return its result.",
+            help="Start the query once under this id. Another call with it returns the same result.",
         ),
     ] = "",
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FILE", help="Write the rows there: .parquet, .csv, .json, .ndjson, .md or -o."
+            "--to",
+            metavar="FILE",
+            help="Write the rows to this file: .parquet, .csv, .json, .ndjson, .md, or the format of -o.",
         ),
     ] = None,
     is_vertical: Annotated[
@@ -82,7 +89,7 @@ def query(
         typer.Option(
             "--vertical/--no-vertical",
             show_default=False,
-            help="A line for each column.  [default: if the terminal is too narrow]",
+            help="Print one line for each column.  [default: if the terminal is too narrow]",
         ),
     ] = None,
     yes: Yes = False,
@@ -152,7 +159,10 @@ def rollback_table(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="layer.table, such as gold.weather_daily")],
     to: Annotated[
-        str, typer.Option("--to", metavar="VERSION", help="The one before the current, unless named.")
+        str,
+        typer.Option(
+            "--to", metavar="VERSION", help="The version to make current.  [default: the one before]"
+        ),
     ] = "",
     yes: Yes = False,
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
 
 Candidate = tuple[str, str]  # the value, and what it means
 Node = Mapping[str, Any]
@@ -32,6 +32,7 @@ class Context:
         self.directory = directory
         self.arguments: list[str] = []
         self.config = ""
+        self.file: Path | None = None  # the settings file, once it was read
         self.env = ""
 
     def note(self, option: list[str], value: str) -> None:
@@ -49,6 +50,7 @@ class Context:
         chosen = Path(self.config) if self.config else None
         try:
             own = find_file(chosen, self.environ, self.directory)
+            self.file = own
             files = [tomllib.loads(read_text(file)) for file in (own, project_file(FILE)) if file]
         except (OSError, ValueError):
             return []
@@ -222,9 +224,11 @@ def _runs(layers: Layers, context: Context) -> Iterable[str]:
     """Return the newest runs that have a file in the state folder. Runs in S3 would need a call to AWS."""
     environ = context.environ
     variables = [environ.get("ETLTCTL__STATE"), environ.get("ETLTCTL_STATE_DIR")]
-    state = next(filter(None, (*variables, *(layer.get("state") for layer in layers))), ".etltctl")
+    typed = next(filter(None, variables), "")
+    state = typed or next(filter(None, (layer.get("state") for layer in layers)), ".etltctl")
     if not isinstance(state, str) or "://" in state:
         return []
+    state = typed or state_place(state, context.file)
     try:
         files = [
             (file.stat().st_mtime_ns, file) for file in (context.directory / state / "runs").glob("*.ndjson")

@@ -22,7 +22,7 @@ def plan(context: typer.Context, detailed_exitcode: DetailedExitcode = False) ->
 
 @app.command("apply")
 def apply(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
-    """Change Airbyte to what the settings say. Asks before a breaking change."""
+    """Make Airbyte match the settings. Asks before a breaking change."""
     from etltctl.connections import apply_plan
     from etltctl.plans import outcome
 

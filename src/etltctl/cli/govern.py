@@ -32,7 +32,7 @@ def plan_changes(context: typer.Context, detailed_exitcode: DetailedExitcode = F
 
 @app.command("apply")
 def apply_changes(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
-    """Change Lake Formation to what the settings say. Grants come before revokes, and what is not managed stays."""
+    """Make Lake Formation match the settings. Grants come before revokes, and what is not managed stays."""
     from etltctl.governance import apply
     from etltctl.pipeline import changes_of_pipelines
     from etltctl.plans import outcome
@@ -73,7 +73,10 @@ def audit_accesses(
     context: typer.Context,
     table: Annotated[str, typer.Option("--table", help="layer.table; all of them if none is named.")] = "",
     since: Annotated[
-        str, typer.Option("--since", help="90m, 12h, 7d, 2w before now, or a date; 90 days at most.")
+        str,
+        typer.Option(
+            "--since", help="Only reads after this: 90m, 12h, 7d or 2w ago, or a date; at most 90 days ago."
+        ),
     ] = "7d",
 ) -> None:
     """Show who read governed tables. The source is CloudTrail's GetDataAccess events."""

@@ -41,7 +41,7 @@ def plan_stack(context: typer.Context, detailed_exitcode: DetailedExitcode = Fal
 
 @app.command("deploy")
 def deploy_stack(context: typer.Context, yes: Yes = False, dry_run: DryRun = False) -> int:
-    """Make AWS as the settings say, with scripts and DAGs. A deployment that was interrupted resumes.
+    """Make AWS match the settings, and upload scripts and DAGs. An interrupted deployment resumes.
 
     A plan that `infra plan` showed before is carried out without a question.
     """
@@ -103,7 +103,7 @@ def export_template(context: typer.Context) -> None:
 
 @app.command("test-alarm")
 def test_alarm(context: typer.Context) -> None:
-    """Publish a test message to the alarm topic. Names its confirmed readers."""
+    """Publish a test message to the alarm topic, and list its confirmed subscribers."""
     from etltctl.infrastructure import send_test_alarm
 
     session: Session = context.obj

@@ -135,7 +135,10 @@ def _facts(width: int) -> Render:
             second = f"job {second}" if second.isdigit() else second
         both = ("  " if len(first) + len(second) + 2 <= width else " ").join(filter(None, (first, second)))
         # An id that is cut off says nothing: without room for both, what has moved is shown alone.
-        return Text(both if len(both) <= width else first)
+        # What moved comes without its last word where even that alone is too long: "stage 12, 140 of 200".
+        return Text(
+            both if len(both) <= width else first if len(first) <= width else first.rpartition(" ")[0]
+        )
 
     return render
 

@@ -47,7 +47,7 @@ def up(context: typer.Context) -> None:
 def env(
     context: typer.Context,
     unset: Annotated[
-        bool, typer.Option("--unset", help="Print the lines that take the variables out of this shell again.")
+        bool, typer.Option("--unset", help="Print commands that remove these variables from the shell.")
     ] = False,
     dbt: Annotated[
         bool, typer.Option("--dbt", help="Print a profile for dbt instead: the content of profiles.yml.")
@@ -133,7 +133,7 @@ def _speak_of_live_runs(session: Session, settings: Settings, *, yes: bool) -> N
 
 @app.command("status")
 def status(context: typer.Context) -> None:
-    """Say whether the embedded server runs, where, and when it ends."""
+    """Show whether the embedded server runs, its address, and when it stops."""
     from etltctl.local.client import ends_at, find_server
     from etltctl.local.services.glue.class_archive import describe_class_archive
 

@@ -33,7 +33,9 @@ class AreaName(StrEnum):
 
 def init(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="made if it is not there")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="the folder to write to; created if it does not exist")
+    ] = Path(),
 ) -> None:
     """Write settings, two DAGs, a contract and tests that pass. Overwrites nothing."""
     from etltctl.scaffold import lay_out
@@ -92,7 +94,7 @@ def print_schema(context: typer.Context) -> None:
 def doctor(
     context: typer.Context,
     area: Annotated[
-        str, typer.Argument(metavar="[AREA]", help=f"check this alone: {', '.join(AreaName)}")
+        str, typer.Argument(metavar="[AREA]", help=f"check only this area: {', '.join(AreaName)}")
     ] = "",
 ) -> int:
     """Check settings, credentials, permissions and services. Print the fix for each fault. Changes nothing."""

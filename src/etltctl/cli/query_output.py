@@ -100,8 +100,12 @@ class QueryOutput:
             end_for_no_reader()
 
     def _write_text(self, answer: Answer, console: Console) -> None:
-        # A statement without a result, such as CREATE VIEW, has no columns to print.
-        none = "" if answer.names else "Done."
+        # A statement without a result, such as CREATE VIEW or INSERT, has no columns to print.
+        count = answer.affected_rows
+        affected = (
+            "" if count is None else f" {count:,} {'row' if count == 1 else 'rows'} written or changed."
+        )
+        none = "" if answer.names else f"Done.{affected}"
         console.rows(
             "etltctl.query/1", answer.names, answer.rows(), none=none, width=self.width, **answer.facts()
         )

@@ -18,7 +18,9 @@ def report(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FILE", help="Write it there.  [default: reports/RUN.html below the state]"
+            "--to",
+            metavar="FILE",
+            help="Write the page to this file.  [default: reports/RUN.html below the state]",
         ),
     ] = None,
     is_opened: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -26,7 +28,7 @@ def report(
         bool,
         typer.Option(
             "--plots/--no-plots",
-            help="Whether gold is queried for plots, one query each, and the catalog for the current versions.",
+            help="Draw plots of gold tables, with one query each, and read the current versions.",
         ),
     ] = True,
 ) -> None:

@@ -30,7 +30,9 @@ Fresh = Annotated[
 ]
 OnInterrupt = Annotated[
     Interruption,
-    typer.Option("--on-interrupt", help="What Ctrl-C does to remote work; ask falls back to stop."),
+    typer.Option(
+        "--on-interrupt", help="What Ctrl-C does to remote work. Without a terminal, ask means stop."
+    ),
 ]
 MaxUsd = Annotated[
     float | None,
@@ -38,7 +40,7 @@ MaxUsd = Annotated[
         "--max-usd",
         metavar="USD",
         min=0.0,
-        help="Stop job runs and queries when the run has cost this much. A resumed run keeps its limit without this.",
+        help="Stop job runs and queries once the run has cost this much. Without it, a resumed run keeps its limit.",
     ),
 ]
 First = Annotated[

@@ -19,6 +19,7 @@ Event = Mapping[str, Any]
 
 TO_COME, STARTING, DONE, REUSED = "to come", "starting", "done", "reused"
 LONGEST_ID = 16  # characters of an id on a line of the screen
+STAGE = "stage"  # the first word of how far Spark has got
 SMALLEST_USD = 0.005  # a smaller amount would be printed as 0.00
 REMOTE_EVENTS = frozenset({"remote.started", "remote.adopted", "remote.reused", "step.progress"})
 
@@ -29,7 +30,7 @@ class StepState:
 
     Attributes:
         status: `to come`, `starting`, the service's own word, `done`, `reused`, or how the step failed.
-        amount: The rows and bytes that it moved so far.
+        amount: The rows and bytes that it moved so far, or the stage of Spark that it works on.
         usual: How long it usually takes, in seconds; None if no earlier run is on record.
     """
 
@@ -141,7 +142,7 @@ class RunState:
         """
         step = self._step(name)
         step.status, step.remote_id = run.status, run.id
-        step.amount = amount_text(getattr(run, "rows", None), getattr(run, "bytes", None)) or step.amount
+        step.amount = progress_text(run) or step.amount
         self._pay(run.id, usd, env)
 
     def replay(self, events: Iterable[Event]) -> None:
@@ -167,7 +168,9 @@ class RunState:
         step.status = (REUSED if is_reused else DONE) if outcome == "succeeded" else outcome
         step.began = at - float(event.get("seconds") or 0.0) if step.began is None else step.began
         step.ended = at
-        step.amount = amount_text(event.get("rows"), None) or step.amount
+        moved = amount_text(event.get("rows"), None)
+        # A stage says where a step stands, which no longer matters of one that has ended.
+        step.amount = moved or ("" if step.amount.startswith(STAGE) else step.amount)
 
     def _pay(self, remote_id: str, usd: float, env: str) -> None:
         # The embedded services bill nothing, although a budget counts their work as if they did.
@@ -181,6 +184,21 @@ class RunState:
             earlier = self.durations.get(name)
             self.steps[name] = StepState(title_of(name), usual=median(earlier) if earlier else None)
         return self.steps[name]
+
+
+def progress_text(run: Run) -> str:
+    """Return what a live run has done so far, as its service reports it; empty if that reports nothing.
+
+    Args:
+        run: The remote run, as a poll reported it.
+    """
+    if stage := getattr(run, "stage", None):
+        # Spark plans its stages while the job runs, so that no one knows their number before the end.
+        return f"{STAGE} {stage.number}, {stage.done:,} of {stage.tasks:,} tasks"
+    if moved := amount_text(getattr(run, "rows", None), getattr(run, "bytes", None)):
+        return moved
+    scanned = getattr(run, "scanned_bytes", 0)
+    return f"{_size_text(scanned)} scanned" if scanned else ""
 
 
 def amount_text(rows: int | None, size: int | None) -> str:

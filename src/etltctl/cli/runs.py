@@ -46,18 +46,18 @@ app = group("Look at earlier runs.")
 @app.command("list")
 def list_runs(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="List at most this many runs.")] = 20,
     status: Annotated[
         list[Outcome] | None,
-        typer.Option("--status", help="Only these outcomes; may be repeated.", show_default=False),
+        typer.Option("--status", help="Only this outcome. May be given again.", show_default=False),
     ] = None,
     pipeline: Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")] = "",
     since: Annotated[
-        str, typer.Option("--since", help="Started later: 90m, 12h, 7d, 2w before now, or a date.")
+        str, typer.Option("--since", help="Only runs started since: 90m, 12h, 7d or 2w ago, or a date.")
     ] = "",
-    until: Annotated[str, typer.Option("--until", help="Started earlier, in the same way.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Only runs started before, as for --since.")] = "",
 ) -> None:
-    """List the newest runs and how they ended. Names those that a process still drives. Asks no service."""
+    """List the newest runs, and how they ended or stand. Calls no service."""
     from etltctl.history import RunFilter, summaries
 
     session: Session = context.obj
@@ -221,7 +221,7 @@ def logs(
 
 def cost(
     context: typer.Context,
-    by: Annotated[Sum, typer.Option("--by", help="What to sum by.")] = Sum.PIPELINE,
+    by: Annotated[Sum, typer.Option("--by", help="Group the sums by this.")] = Sum.PIPELINE,
 ) -> None:
     """Sum what the runs cost: actual as reported, or estimated. Work on this machine (env local) costs 0.00."""
     from etltctl.history import costs

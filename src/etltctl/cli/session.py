@@ -235,8 +235,9 @@ class Session:
             self.connected(check, outlives=outlives, next_jobs=next_jobs) as settings,
             drawn or drawn_run(self.console, name, self._durations(settings), so_far) as progress,
         ):
-            from etltctl.pipeline import spent_usd
+            from etltctl.pipeline import Services, in_detail, spent_usd
 
+            services = Services(settings)
             self.settle = progress.settle
 
             def on_event(event: Mapping[str, Any]) -> None:
@@ -244,6 +245,8 @@ class Session:
                 progress.draw(event)
 
             def on_poll(step: str, run: Run) -> None:
+                if not self.console.quiet:  # the details cost a call, which only a reader is worth
+                    run = in_detail(step, run, services)
                 progress.poll(step, run, spent_usd(step, run, settings), settings.env)
 
             decide = partial(self._decide, on_interrupt, progress)

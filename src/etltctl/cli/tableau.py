@@ -26,10 +26,12 @@ def export(
     ] = "",
     columns: Annotated[str, typer.Option("--columns", metavar="A,B", help="Only these columns.")] = "",
     hyper: Annotated[
-        Path | None, typer.Option("--hyper", metavar="FILE", help="Where to.  [default: TABLE.hyper]")
+        Path | None,
+        typer.Option("--hyper", metavar="FILE", help="The file to write.  [default: TABLE.hyper]"),
     ] = None,
 ) -> None:
     """Write the published version of a table as a typed Hyper extract."""
+    from etltctl.cli.run_state import progress_text
     from etltctl.extracting import Selection, write_table
 
     session: Session = context.obj
@@ -41,7 +43,7 @@ def export(
             selection,
             file,
             settings,
-            on_poll=lambda run: describe(f"export {table} {run.status}, {run.scanned_bytes:,} bytes scanned"),
+            on_poll=lambda run: describe(f"export {table}: {progress_text(run) or run.status}"),
         )
     text = f"{extract.file}: {extract.rows:,} rows of {table}" + (
         f", version {extract.version}" if extract.version else ""
@@ -100,7 +102,8 @@ def template(
     file: Annotated[Path, typer.Argument(help="a .tds or .tdsx, saved once by Tableau Desktop")],
     table: Table,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Where to.  [default: TABLE with its suffix]")
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="The file to write.  [default: TABLE with its suffix]"),
     ] = None,
 ) -> None:
     """Re-point a saved live Athena data source. It then reads this workgroup, database and table."""

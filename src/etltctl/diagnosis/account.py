@@ -52,9 +52,14 @@ def check_clock(probe: Probe) -> Iterator[Finding]:
         return
     skew = (before + probe.now()) / 2 - theirs.timestamp() - 0.5  # the header has whole seconds
     evidence = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} AWS's"
-    fix = "set the clock, or let it be kept: timedatectl set-ntp true"
+    fix = "set the clock, or let the system keep it: timedatectl set-ntp true"
     if abs(skew) >= REFUSED_SKEW_S:
-        yield fail("clock", f"{evidence}; AWS refuses signatures from five minutes on", fix, ExitCode.ACCESS)
+        yield fail(
+            "clock",
+            f"{evidence}; AWS refuses calls if it is more than five minutes off",
+            fix,
+            ExitCode.ACCESS,
+        )
     elif abs(skew) >= ADVISED_SKEW_S:
         yield warn("clock", evidence, fix)
     else:
@@ -74,11 +79,11 @@ def check_reach(probe: Probe) -> Iterator[Finding]:
         try:
             probe.inspection.greet(service)
         except UnreachableError as error:
-            fix = "check the network, a proxy, and AWS_ENDPOINT_URL and aws.region, which make the address"
+            fix = "check the network and the proxy, then AWS_ENDPOINT_URL and aws.region: the address comes from them"
             yield fail(service, f"{url}: {shortened(error.message)}", fix, ExitCode.FAILED)
         # A refusal proves that the service was reached, which is all that this check asks.
         except (AccessError, ServiceError) as error:
-            yield ok(service, f"{url} answers, and refuses: {shortened(error.message)}")
+            yield ok(service, f"{url} answers, but refuses the call: {shortened(error.message)}")
         else:
             yield ok(service, f"{url} answers in {1000 * (time.perf_counter() - started):.0f} ms")
 
@@ -103,7 +108,7 @@ def check_buckets(probe: Probe) -> Iterator[Finding]:
             fix = NextStep(
                 "put the lake and aws.region into one region: Glue and Athena read across regions at a price"
             )
-            yield warn(bucket, f"is in {region}, and the work is in {here}", fix)
+            yield warn(bucket, f"is in {region}, but jobs and queries run in {here}", fix)
         else:
             yield ok(bucket, f"{setting}, {region or 'its region is not known'}")
 
@@ -155,9 +160,9 @@ def check_roles(probe: Probe) -> Iterator[Finding]:
             fix = NextStep(
                 "let the role's trust policy allow sts:AssumeRole to the service glue.amazonaws.com"
             )
-            yield fail(f"role {role}", "Glue may not take this role", fix, ExitCode.ACCESS)
+            yield fail(f"role {role}", "Glue may not assume this role", fix, ExitCode.ACCESS)
         else:
-            yield ok(f"role {role}", f"{definition['Arn']}; Glue may take it")
+            yield ok(f"role {role}", f"{definition['Arn']}; Glue may assume it")
 
 
 def check_caller_permissions(probe: Probe) -> Iterator[Finding]:
@@ -233,7 +238,7 @@ def _allowed(
         denied = probe.inspection.denied(principal, actions, resources)
     except AccessError as error:
         # A caller that may not ask may still be allowed everything else: a warning, and no failure.
-        fix = "allow iam:SimulatePrincipalPolicy to the caller, or believe that it is as it should be"
+        fix = "allow the caller iam:SimulatePrincipalPolicy, or check these permissions by hand"
         return warn(subject, shortened(error.message), fix)
     if denied:
         fix = f"allow {', '.join(denied)} to {principal}"

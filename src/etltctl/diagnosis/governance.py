@@ -26,4 +26,4 @@ def check_access(probe: Probe) -> Iterator[Finding]:
     for permission in missing:
         yield fail(permission.resource, str(permission), FIX, ExitCode.ACCESS)
     if not missing:
-        yield ok("lake formation", "every step's principals have what it needs")
+        yield ok("lake formation", "the principals of every step have the permissions that they need")

@@ -34,7 +34,7 @@ def check_jobs(probe: Probe) -> Iterator[Finding]:
         # The console of AWS lets anyone change a job. The next deployment would undo that without a word.
         drifted = drift(definition, job)
         for what, theirs, ours, setting in drifted:
-            fix = NextStep(probe.provision_command, f", or set it on the job by hand; or say so in {setting}")
+            fix = NextStep(probe.provision_command, f" changes the job; or change {setting}")
             yield warn(f"job {name}", f"{what} is {theirs} on the job and should be {ours}", fix)
         if not drifted:
             size = f"{definition.get('NumberOfWorkers')} × {definition.get('WorkerType')}"
@@ -97,7 +97,7 @@ def _check_tables(probe: Probe, layer: str, database: str) -> Finding:
             evidence,
             NextStep(command("athena", "refresh"), " makes the tables from what was published"),
         )
-    return ok(subject, f"is there for {layer}")
+    return ok(subject, f"exists, for the layer {layer}")
 
 
 def check_published_files(probe: Probe) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
         except UnverifiedError as error:
             files = "; ".join(f"{kind}: {error.facts[kind]}" for kind in error.facts if kind != "table")
             yield fail(table, f"{error.message} ({files})", error.next_step, error.exit_code)
-    yield ok("published files", f"of {compared} tables are those that were published")
+    yield ok("published files", f"the files of {compared} tables are unchanged since they were published")
 
 
 def check_workgroup(probe: Probe) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _check_cutoff(subject: str, cutoff: int | None, probe: Probe) -> Finding:
         f"--configuration-updates BytesScannedCutoffPerQuery={most}"
     )
     if not cutoff:
-        return warn(subject, "a query may scan everything there is: no cutoff is set", fix)
+        return warn(subject, "no limit is set, so one query may scan all data", fix)
     evidence = (
         f"a query may scan {cutoff / BYTES_SHOWN:,.1f} GB; athena.max_scan is {most / BYTES_SHOWN:,.1f} GB"
     )
@@ -174,6 +174,6 @@ def _check_script(probe: Probe, name: str, definition: Mapping[str, Any]) -> Fin
         return fail(subject, f"{here} is missing", f"check glue.jobs.{name}.script")
     # Compared byte by byte: the script is small, and an ETag depends on how it was uploaded.
     if there != here.read_bytes():
-        fix = NextStep(probe.provision_command, " brings the one here to S3")
-        return warn(subject, f"{location} is not what {here.name} is here", fix)
+        fix = NextStep(probe.provision_command, " uploads the one of this machine")
+        return warn(subject, f"{location} differs from {here.name} on this machine", fix)
     return ok(subject, f"{location} is {here.name}")

@@ -100,9 +100,11 @@ def check_disk(probe: Probe) -> Iterator[Finding]:
     free_gb = shutil.disk_usage(nearest).free / 1e9
     evidence = f"{free_gb:,.1f} GB free at {state}"
     if free_gb < NEEDED_FREE_GB:
-        yield fail("disk", evidence, "make room, or set ETLTCTL_STATE_DIR to another place", ExitCode.FAILED)
+        yield fail(
+            "disk", evidence, "free some space, or set ETLTCTL_STATE_DIR to another folder", ExitCode.FAILED
+        )
     elif free_gb < ADVISED_FREE_GB:
-        yield warn("disk", evidence, "make room, or set ETLTCTL_STATE_DIR to another place")
+        yield warn("disk", evidence, "free some space, or set ETLTCTL_STATE_DIR to another folder")
     else:
         yield ok("disk", evidence)
 
@@ -117,10 +119,10 @@ def check_port(probe: Probe) -> Iterator[Finding]:
     if server is not None:
         yield ok("port", f"the embedded server is at {server.url} (pid {server.pid})")
     elif not port:
-        yield ok("port", "whichever is free is used")
+        yield ok("port", "each start takes a free one")
     elif _is_taken(port):
         fix = "set local.port to another one, or to 0 for any"
-        yield fail("port", f"port {port} of 127.0.0.1 is another program's", fix)
+        yield fail("port", f"port {port} of 127.0.0.1 is used by another program", fix)
     else:
         yield ok("port", f"port {port} of 127.0.0.1 is free")
 
@@ -139,7 +141,7 @@ def check_state_files(probe: Probe) -> Iterator[Finding]:
             f"then delete it: rm {file}",
         )
     if not aside:
-        yield ok("state files", f"every one in {state} can be read")
+        yield ok("state files", f"all files in {state} can be read")
 
 
 def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
@@ -162,7 +164,9 @@ def check_host(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
         yield ok("open files", f"a process may open {hosts.NEEDED_FILES} files or more")
     if trouble := hosts.host_name_trouble():
         evidence = f"{trouble}; etltctl and its Spark use {hosts.LOOPBACK}"
-        yield warn("host name", evidence, "a job that looks its own machine up needs the name in /etc/hosts")
+        yield warn(
+            "host name", evidence, "add the name to /etc/hosts: a job that looks up its machine needs it"
+        )
     else:
         yield ok("host name", f"{socket.gethostname()} resolves")
 
@@ -183,7 +187,7 @@ def check_proxies(probe: Probe) -> Iterator[Finding]:  # noqa: ARG001
         evidence = f"{', '.join(socks)} names a SOCKS proxy: other hosts cannot be called through it"
         yield warn("proxies", evidence, "pip install 'httpx[socks]', or name an HTTP proxy, or set NO_PROXY")
     else:
-        yield ok("proxies", f"{', '.join(named)}; programs on this machine are called without")
+        yield ok("proxies", f"{', '.join(named)}; calls to this machine do not use them")
 
 
 def _is_taken(port: int) -> bool:

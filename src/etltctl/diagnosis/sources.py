@@ -27,7 +27,7 @@ def check_api(probe: Probe) -> Iterator[Finding]:
         yield ok("address", f"{url} answers: {shortened(answer)}")
     # A token that opens no workspace is valid and of no use, so they are counted.
     workspaces = probe.airbyte.resources.workspaces()
-    yield ok("credentials", f"the token is good for {len(workspaces)} workspace(s)")
+    yield ok("credentials", f"the token gives access to {len(workspaces)} workspace(s)")
 
 
 def check_connections(probe: Probe) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def _check_status(subject: str, connection: Mapping[str, Any]) -> Finding:
     status = str(connection.get("status", ACTIVE))
     reason = f" ({connection['statusReason']})" if connection.get("statusReason") else ""
     if status != ACTIVE:
-        fix = "look at the connection in Airbyte: re-enabling one may clear what it has synced"
+        fix = "check the connection in Airbyte; enabling it again may clear what it has synced"
         return fail(subject, f"{connection.get('name')} is {status}{reason}: no sync can start", fix)
     # etltctl starts every sync; one that Airbyte starts as well could replace files while a job reads them.
     schedule = (connection.get("schedule") or {}).get("scheduleType", "manual")
@@ -81,7 +81,7 @@ def _check_destination(subject: str, name: str, connection: Mapping[str, Any], p
         return skip(subject, f"destination {destination.get('name')} does not tell its bucket")
     if bucket != expected_bucket or not all(place.startswith(f"{lands}/") for place in streams):
         fix = f"set the destination's bucket and path so that streams land like {streams[0]}"
-        return fail(subject, f"to {lands}, and bronze is read from {streams[0]}", fix)
+        return fail(subject, f"writes to {lands}, but bronze is read from {streams[0]}", fix)
     kind = str((configuration.get("format") or {}).get("format_type", "Parquet"))
     if kind.lower() != "parquet":
         return fail(subject, f"{kind} to {lands}", "set the destination's format to Parquet")

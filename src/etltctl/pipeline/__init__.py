@@ -11,6 +11,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
                           caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
+    inputs.py             the versions of tables that a step reads
     step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
     failures.py           the errors of remote runs and the report of a failed run; failure_cause.py their cause;
@@ -39,6 +40,7 @@ from etltctl.pipeline.follow import watch
 from etltctl.pipeline.glue_step import GlueStep
 from etltctl.pipeline.kinds import (
     changes_of_pipelines,
+    in_detail,
     jobs_to_warm,
     line_of,
     lineage_of,
@@ -88,6 +90,7 @@ __all__ = [
     "check_exists",
     "describe_failure",
     "finish_step",
+    "in_detail",
     "jobs_to_warm",
     "known",
     "line_of",

@@ -63,12 +63,12 @@ def watch(
         return so_far
 
     while True:
-        if result := _result_if_ended(events, services):
+        if result := _result_if_ended(events, services, options):
             return result
         try:
             with services.store.lease(run_id):  # the process that drove it has written its last event
                 events = read_on()
-            if result := _result_if_ended(events, services):
+            if result := _result_if_ended(events, services, options):
                 return result
             before_starts(_unstarted(events))
             return resume(events, settings, options)
@@ -86,7 +86,9 @@ def _unstarted(events: Sequence[Event]) -> Sequence[Step]:
     return unstarted(map(Step.parse, named), partial(newest_event, events), fresh=False)
 
 
-def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineResult | None:
+def _result_if_ended(
+    events: Sequence[Event], services: Services, options: RunOptions
+) -> PipelineResult | None:
     """Return what the run did if it is over, None if it may be resumed; raise if it ended otherwise than well."""
     last, hint = events[-1], command("retry", events[0]["run_id"])
     step = next((e for e in reversed(events) if e["type"] in {"step.planned", "step.finished"}), last)
@@ -97,6 +99,8 @@ def _result_if_ended(events: Sequence[Event], services: Services) -> PipelineRes
     run = _newest_run(events, step["step"], services)
     # A step that failed here may still run there: then the result is not known yet, whatever the record says.
     if run is not None and run.state is State.RUNNING:
+        if options.on_poll is not None:  # the process that drives the run shows its polls on another screen
+            options.on_poll(step["step"], run)
         return None
     if outcome not in MAY_RESUME:
         known_class = failure_class(str(step.get("error", "")), str(step.get("cause", "")))

@@ -24,6 +24,7 @@ from etltctl.pipeline.glue_costs import (
     spent_by_job_run,
     workers_of,
 )
+from etltctl.pipeline.inputs import input_location
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import own_paths
@@ -122,6 +123,12 @@ class GlueStep(StepKind):
     def spent_usd(self, run: Run, settings: Settings) -> float:
         """Return the price of the DPU seconds so far, in US dollars."""
         return spent_by_job_run(run, settings.prices.glue_dpu_hour_usd)
+
+    def in_detail(self, run: Run, services: Services) -> Run:
+        """Return the job run with the stage of Spark that it works on, if its log shows one."""
+        if not isinstance(run, JobRun) or run.status != "RUNNING":
+            return run
+        return replace(run, stage=services.progress_bar.newest_stage(run))
 
     def estimated_usd(self, step_run: StepRun) -> float:
         """Return what the dearest of the job's latest runs cost, in US dollars."""
@@ -228,7 +235,12 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     return {
         "--run_id": step_run.ledger.run_id,
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
-        "--inputs": json.dumps({table: lake.current_location(table) for table in job.reads}),
+        "--inputs": json.dumps(
+            {
+                table: input_location(lake, table, job.writes, f"glue.jobs.{step_run.step.name}")
+                for table in job.reads
+            }
+        ),
         "--outputs": json.dumps(outputs),
         "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),

@@ -73,6 +73,17 @@ def spent_usd(step: str, run: Run, settings: Settings) -> float:
     return kind_of(Step.parse(step)).spent_usd(run, settings)
 
 
+def in_detail(step: str, run: Run, services: Services) -> Run:
+    """Return a live remote run with what its service shows apart from its status, such as the stages of Spark.
+
+    Args:
+        step: The step, `kind:name`.
+        run: The remote run, as a poll reported it.
+        services: The services of the environment.
+    """
+    return kind_of(Step.parse(step)).in_detail(run, services)
+
+
 def jobs_to_warm(walk: Sequence[Step]) -> list[str]:
     """Return the names of the steps whose JVM can be warmed while another step of the run goes on."""
     # Without such a step in front the job starts at once, and nothing is gained by a warm JVM.

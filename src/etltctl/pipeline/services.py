@@ -12,7 +12,7 @@ from etltctl.aws import Aws
 from etltctl.catalog import Catalog
 from etltctl.glue import Glue
 from etltctl.ledger import Store, open_store
-from etltctl.logs import Logs
+from etltctl.logs import Logs, ProgressBar
 from etltctl.publishing import Lake
 from etltctl.s3 import S3
 from etltctl.tableau import Tableau
@@ -57,6 +57,11 @@ class Services:
     def logs(self) -> Logs:
         """What Glue runs write."""
         return Logs(self.aws, self.settings.log_group_prefix)
+
+    @cached_property
+    def progress_bar(self) -> ProgressBar:
+        """The progress bars of Glue runs, by which a person sees the stages of Spark."""
+        return ProgressBar(self.aws, self.settings.log_group_prefix)
 
     @cached_property
     def s3(self) -> S3:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etltctl.athena.unload import reordered, unload_sql
+from etltctl.athena.unload import placed_in_query, reordered, unload_sql
 from etltctl.errors import (
     RETRY,
     AccessError,
@@ -22,6 +22,7 @@ from etltctl.errors import (
     guess_text,
 )
 from etltctl.ledger import Event
+from etltctl.pipeline.inputs import input_location
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import PARQUET
@@ -97,7 +98,7 @@ class SqlQuery:
         tries = int(before["tries"]) + 1 if before else 0
         location = lake.version_location(table, step_run.run_id.version(tries))
         for read in self.table.reads:
-            lake.current_location(read)
+            input_location(lake, read, [table], f"sql.{step_run.step.name}")
         # A publish that may not read what it needs would waste the query.
         lake.require_visible({table: location})
         intended = {
@@ -152,11 +153,11 @@ class SqlQuery:
                 intended["sql"], intended["run_key"], database=self.database
             )
         except RunFailedError as error:  # Athena refuses a text with a syntax error at its start
-            raise self._refused(error) from error
+            raise self._refused(error, intended["sql"]) from error
         except ServiceError as error:
             # Other faults of a request are refused at the start as well, and the rest end the query as failed.
             if error.code == "InvalidRequestException":
-                raise self._refused(error) from error
+                raise self._refused(error, intended["sql"]) from error
             if error.is_open:
                 raise self._unknown(error) from error
             raise
@@ -167,9 +168,15 @@ class SqlQuery:
             hint=NextStep(RETRY, "  # Athena answers the same start with the same query"),
         )
 
-    def _refused(self, error: EtltctlError) -> RunFailedError:
+    def in_file(self, reason: str) -> str:
+        """Return why the newest start failed, with the places that it names counted in the query's file."""
+        intended = self.step_run.last("remote.intended")
+        return placed_in_query(reason, intended["sql"], self.text) if intended else reason
+
+    def _refused(self, error: EtltctlError, statement: str) -> RunFailedError:
+        reason = placed_in_query(error.message, statement, self.text)
         return RunFailedError(
-            f"Athena refuses the query of {self.file}: {error.message}",
+            f"Athena refuses the query of {self.file}: {reason}",
             hint=NextStep(f"nothing was written; correct {self.file}, then: ", RETRY),
             file=str(self.path),
         )
@@ -222,6 +229,6 @@ class SqlQuery:
         try:
             execution = athena.run(empty, f"{self.step_run.run_key}#columns", database=self.database)
         except (RunFailedError, ServiceError) as error:
-            raise self._refused(error) from error
+            raise self._refused(error, empty) from error
         # Athena keeps the case of an alias here, and compares and writes names in lower case.
         return [column.name.lower() for column in athena.columns(execution.id)]

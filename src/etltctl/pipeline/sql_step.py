@@ -160,7 +160,7 @@ class SqlStep(StepKind):
             raise
         _bill_ended(step_run)
         require_success(
-            ended,
+            replace(ended, reason=query.in_file(ended.reason)),
             hint=NextStep(
                 # Where the cause of the failure is known, its fix takes the place of all but the first clause.
                 f"published tables stay as they were, and the query is in {query.file}; correct it, then: ",

@@ -137,6 +137,15 @@ class StepKind:
         """
         return 0.0
 
+    def in_detail(self, run: Run, services: Services) -> Run:
+        """Return a live run with what its service shows apart from its status, for a person who watches.
+
+        Args:
+            run: The remote run, as a poll reported it.
+            services: The services of the environment.
+        """
+        return run
+
     def estimated_usd(self, step_run: StepRun) -> float:
         """Return what the step's next remote run is expected to cost, in US dollars; 0.0 if nothing is known of it."""
         return 0.0

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -201,7 +202,14 @@ def _publish_once(step_run: StepRun) -> StepResult:
     datasource = settings.tableau.datasources[name]
     selection = Selection(str(datasource.table), datasource.where, tuple(datasource.columns))
     with tempfile.TemporaryDirectory(prefix="etltctl-") as folder:
-        extract = write_table(selection, Path(folder) / f"{name}.hyper", settings, step_run.services.aws)
+        file, on_poll = Path(folder) / f"{name}.hyper", step_run.on_poll
+        extract = write_table(
+            selection,
+            file,
+            settings,
+            step_run.services.aws,
+            on_poll=partial(on_poll, str(step_run.step)) if on_poll else None,
+        )
         published = step_run.services.tableau.publish(extract.file, *name_and_project(name, settings))
     tables = {selection.table: {"change": "extracted", "rows": extract.rows}}
     facts = {

@@ -22,7 +22,7 @@ from etltctl.errors import EtltctlError, ExitCode, NextStep
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import Inspector, foreign_objects, parquet_files, require_parquet_alone
-from etltctl.publishing.version_history import FILES, History, files_hash
+from etltctl.publishing.version_history import FILES, History, files_hash, utc_now
 from etltctl.publishing.version_records import VersionRecords, described
 from etltctl.s3 import S3Object, settled
 from etltctl.values import TableName
@@ -113,6 +113,7 @@ class Refresh:
         if is_new and version_of(location):
             # A table that the catalog lost; one that it holds keeps its texts.
             table = described(table, self.records.job_report(name, location))
+            table = replace(table, parameters={**table.parameters, **self._history(name, location)})
         # A table that is written in place is never closed. The hash of its files is written after its partitions, so
         # that a refresh that died between the two is noticed.
         if table.registered and not version_of(location):
@@ -123,6 +124,16 @@ class Refresh:
         else:
             change = catalog.put(table, current)
         return Refreshed(str(name), "created" if is_new else change, inspected.rows, changes)
+
+    def _history(self, name: TableName, location: str) -> dict[str, str]:
+        """Return the versions of a table that the catalog lost, as parameters: they are on record next to the data.
+
+        Without them a rollback would find no version, and a retirement would take them all for never published.
+        """
+        current, versions = version_of(location), self.records.published_versions(name)
+        # Since when a version is out of use is lost. From now on is the safe answer: it is kept for longer.
+        since = {version: utc_now().isoformat() for version in versions if version != current}
+        return History(current, tuple(versions), since).parameters()
 
     def _columns_first(self, table: Table, current: Described | None) -> Described | None:
         """Write the table with its new columns, but not yet the hash of its files, and return it.

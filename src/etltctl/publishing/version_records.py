@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from etltctl.catalog import Described, Table
@@ -174,23 +175,54 @@ class VersionRecords:
         Returns:
             An empty text if versions exist and none was ever published; None if the table has no version at all.
         """
-        s3 = self.context.s3
         # The mark's time decides and not the version's name: a rollback makes an older version current later.
-        root, records = self.context.places.root(table), self.context.places.records(table)
-        versions = [name for name in s3.folders(root) if name.startswith("v=")]
-        marks = [
-            (one.modified, one.key.removeprefix(records.key).removesuffix(f"/{PUBLISHED}"))
+        if marks := self._times_by_version(table, PUBLISHED):
+            return str(
+                self.context.places.root(table).folder(max(marks, key=lambda name: (marks[name], name)))
+            )
+        return "" if self._folders(table) else None
+
+    def published_versions(self, table: Name) -> list[str]:
+        """Return every version that was published and is still there, in the order of publication, newest first.
+
+        It serves a table whose entry in the catalog, which holds this list, is lost.
+        """
+        marks = self._times_by_version(table, PUBLISHED)
+        # The list of files is written by a publish alone. A rollback writes the mark again, which would put an old
+        # version in front of the one that it replaced.
+        list_times = self._times_by_version(table, LIST)
+        order = sorted(marks, key=lambda name: (list_times.get(name, marks[name]), name), reverse=True)
+        return [name.removeprefix("v=") for name in order]
+
+    def _folders(self, table: Name) -> list[str]:
+        folders = self.context.s3.folders(self.context.places.root(table))
+        return [name for name in folders if name.startswith("v=")]
+
+    def _times_by_version(self, table: Name, kind: str) -> dict[str, datetime]:
+        """Return when a record of each version was written last, by the version's folder.
+
+        Args:
+            table: The table.
+            kind: The name of the record.
+        """
+        s3, root, records = (
+            self.context.s3,
+            self.context.places.root(table),
+            self.context.places.records(table),
+        )
+        versions = self._folders(table)
+        times = {
+            one.key.removeprefix(records.key).removesuffix(f"/{kind}"): one.modified
+            # One listing finds the records of all versions, however many there are.
             for one in s3.objects(records)
-            # One listing finds the marks of all versions, however many there are.
-            if one.key.endswith(f"/{PUBLISHED}")
-        ]
-        for name in versions:
-            marks += [(one.modified, name) for one in s3.objects(root.folder(name).object(OLD_PUBLISHED))]
-        # A mark outlives its version: retirement deletes the folder first.
-        marks = [(modified, name) for modified, name in marks if name in versions]
-        if not marks:
-            return "" if versions else None
-        return str(root.folder(max(marks)[1]))
+            if one.key.endswith(f"/{kind}")
+        }
+        if kind == PUBLISHED:
+            for name in versions:
+                for one in s3.objects(root.folder(name).object(OLD_PUBLISHED)):
+                    times[name] = max(one.modified, times.get(name, one.modified))
+        # A record outlives its version: retirement deletes the folder first.
+        return {name: at for name, at in times.items() if name in versions}
 
     def _record(self, table: Name, location: str) -> S3Location:
         return self.context.places.record(table, version_of(location))

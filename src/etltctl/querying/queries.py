@@ -31,13 +31,18 @@ REFUSED = "Lake Formation permission"  # in Athena's reason, if Lake Formation k
 
 @dataclass(frozen=True)
 class Answer:
-    """A finished query: its execution, its columns, and its rows, which are read on demand."""
+    """A finished query: its execution, its columns, and its rows, which are read on demand.
+
+    Attributes:
+        affected_rows: How many rows a statement wrote or changed; None for one that does neither.
+    """
 
     athena: Athena
     execution: QueryExecution
     columns: list[Column]
     verb: Verb = Verb.STARTED
     is_billed: bool = True
+    affected_rows: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -73,7 +78,7 @@ class Answer:
             "scanned_bytes": self.execution.scanned_bytes,
             "duration_ms": self.execution.duration_ms,
             "cost_usd": self.cost_usd,
-        }
+        } | ({} if self.affected_rows is None else {"affected_rows": self.affected_rows})
 
     @property
     def cost_usd(self) -> float:
@@ -149,7 +154,11 @@ def run_query(
             raise
         hint = NextStep(command("govern", "who", "TABLE"), "  # lists who may read it")
         raise AccessError(error.message, hint=hint, **error.facts) from error
-    return Answer(athena, execution, athena.columns(execution.id), verbs[-1], settings.environment.bills)
+    columns, affected_rows = athena.columns(execution.id), None
+    if [column.name for column in columns] == ["rows"] and not is_read(sql):
+        # Athena answers INSERT, CREATE TABLE AS and MERGE with a column without a row, next to the number of rows.
+        columns, affected_rows = [], athena.affected_rows(execution.id)
+    return Answer(athena, execution, columns, verbs[-1], settings.environment.bills, affected_rows)
 
 
 def _calling_as(principal: str, settings: Settings) -> Aws:

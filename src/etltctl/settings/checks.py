@@ -32,11 +32,11 @@ class Range(Section):
 
 
 class Contracts(Section):
-    """The effect of a change against a table's contract, unless the table has its settings, and the contracts' folder.
+    """What happens if a table differs from its contract, and where the contracts are. The settings of a table win.
 
-    `evolve` takes the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
-    files aside that bring it; a version of silver or gold is stopped then. Changes that would break readers are
-    never taken in.
+    `evolve` accepts the change into the contract, `freeze` stops before anything is built on it, `quarantine` sets the
+    files with the change aside, and a version of silver or gold is not published. Changes that would break readers are
+    never accepted.
     """
 
     columns: Reaction = Field(default="evolve", description="the effect of a new or missing column")

@@ -31,6 +31,21 @@ def find_file(named: Path | None, environ: Mapping[str, str], directory: Path) -
     return next((file for folder in (here, *here.parents) if (file := folder / FILE).is_file()), None)
 
 
+def state_place(state: str, file: Path | None) -> str:
+    """Return the state of a settings file: a folder counts from the file, so that it is one folder wherever one works.
+
+    Args:
+        state: The value in the file, or the one that applies without it.
+        file: The settings file; None if there is none. Then the folder counts from the working folder.
+
+    Returns:
+        The same text where that is right already; else a whole path.
+    """
+    if file is None or "://" in state or Path(state).is_absolute() or file.parent == Path.cwd():
+        return state
+    return str(file.parent / state)
+
+
 def read_text(file: Path) -> str:
     """Return the file's text. Editors on Windows put a byte order mark in front, which is not part of it."""
     return file.read_text("utf-8-sig")

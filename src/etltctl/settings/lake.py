@@ -28,10 +28,10 @@ class Lake(Section):
         default=300,
         ge=0,
         le=MAX_MINUTES,
-        description="how long a replaced version is kept at least; longer than the longest query",
+        description="how long a replaced version is kept at least; choose more than the longest query takes",
     )
     keep_unpublished_days: int = Field(
-        default=14, ge=1, le=MAX_DAYS, description="how long a version is kept that was never published"
+        default=14, ge=1, le=MAX_DAYS, description="how long a version that was never published is kept"
     )
 
     def root(self, layer: str) -> str:

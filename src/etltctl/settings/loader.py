@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
-from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
 from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
 from etltctl.settings.model import Settings
 from etltctl.settings.secrets import is_secret, masked
@@ -60,8 +60,8 @@ class Loader:
         layers = [
             *([Layer(nested(flags), "flag")] if flags else []),
             *self._variables(),
-            *(_of_environment(own, env) if own else []),
-            *(Layer(layer.data, "default") for layer in _of_environment(shipped, env)),
+            *(_placed(layer, file) for layer in (_of_environment(own, env) if own else [])),
+            *(_placed(Layer(layer.data, "default"), file) for layer in _of_environment(shipped, env)),
         ]
         # Before the check of the values: a mistyped environment would make them those of no environment.
         _check_env(env, own, shipped)
@@ -181,6 +181,14 @@ def _of_environment(file: Layer, env: str) -> list[Layer]:
     base = {name: value for name, value in file.data.items() if name != "env"}
     chosen = _environments(file).get(env, {})
     return [Layer(chosen, file.name, ("env", env), file.places), Layer(base, file.name, (), file.places)]
+
+
+def _placed(layer: Layer, file: Path | None) -> Layer:
+    """Return the layer with its state below the settings file. A flag and a variable count from the working folder."""
+    state = layer.data.get("state")
+    if not isinstance(state, str):
+        return layer
+    return replace(layer, data={**layer.data, "state": state_place(state, file)})
 
 
 def _default_env(file: Layer | None) -> str:

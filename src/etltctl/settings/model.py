@@ -63,7 +63,8 @@ class Settings(Section):
     state: StatePlace = Field(
         default=".etltctl",
         description=(
-            "where the events of runs are kept: a folder, or `s3://…`; the embedded lake is there too"
+            "where the events of runs are kept: a folder, or `s3://…`; the embedded lake is there too. A relative "
+            "folder counts from the settings file, and in `ETLTCTL_STATE_DIR` from the working folder"
         ),
     )
     lake: Lake

@@ -67,15 +67,17 @@ class Source(Connected):
             "`connections apply` made"
         ),
     )
-    prefix: str | None = Field(default=None, description="the source's folder in bronze; its name unless set")
-    min_rows: int = Field(default=1, ge=0, description="a sync that brings fewer rows fails (exit 6)")
+    prefix: str | None = Field(
+        default=None, description="the source's folder in bronze; the source's name unless set"
+    )
+    min_rows: int = Field(default=1, ge=0, description="a sync with fewer rows fails (exit 6)")
     max_drop_pct: float | None = Field(
         default=None,
         ge=0,
         le=100,
-        description="a sync that brings this many per cent fewer rows than the one before fails (exit 6)",
+        description="a sync with this many per cent fewer rows than the one before fails (exit 6)",
     )
-    allow_empty: bool = Field(default=False, description="whether a sync may bring no rows")
+    allow_empty: bool = Field(default=False, description="whether a sync without rows is allowed")
 
     @property
     def least_rows(self) -> int:
@@ -92,7 +94,7 @@ class MongodbSource(Source):
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
     schema_enforced: bool = Field(
         default=True,
-        description="whether columns are as discovered; if not, there is one column `data` with the document",
+        description="whether each field becomes a column; if not, one column `data` holds the document",
     )
 
 

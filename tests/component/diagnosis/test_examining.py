@@ -162,4 +162,4 @@ def test_the_command_finds_a_taken_port(tmp_path: Path) -> None:
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == ExitCode.CONFIGURATION
-    assert f"port {port} of 127.0.0.1 is another program's" in done.stdout
+    assert f"port {port} of 127.0.0.1 is used by another program" in done.stdout

@@ -23,7 +23,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     ("proxy", "status", "evidence"),
     [
         ("", Status.OK, "the environment names none"),
-        ("http://proxy.test:8080", Status.OK, "ALL_PROXY; programs on this machine are called without"),
+        ("http://proxy.test:8080", Status.OK, "ALL_PROXY; calls to this machine do not use them"),
         ("socks5://proxy.test:1080", Status.WARN, "ALL_PROXY names a SOCKS proxy"),
     ],
 )

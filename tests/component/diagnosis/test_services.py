@@ -129,7 +129,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
         Area.AWS,
         "athena",
         Status.OK,
-        "answers, and refuses",
+        "answers, but refuses",
     ),
     (
         refused("GetJob", "AccessDeniedException", times=0),
@@ -157,7 +157,7 @@ CASES: list[tuple[Sequence[Rule], Area, str, Status, str]] = [
         Area.ATHENA,
         "workgroup pi-m3: cutoff",
         Status.WARN,
-        "everything",
+        "may scan all data",
     ),
     (changed("GetWorkGroup", {"State": "DISABLED"}), Area.ATHENA, "workgroup pi-m3", Status.FAIL, "DISABLED"),
     (

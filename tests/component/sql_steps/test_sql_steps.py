@@ -98,6 +98,15 @@ def test_an_error_of_the_query_names_the_file_and_its_line(project: SqlProject) 
     assert project.windiest() == ROWS
 
 
+@pytest.mark.parametrize("partitioned_by", [[], ["city"]])
+def test_an_error_on_the_first_line_names_the_column_of_the_file(
+    project: SqlProject, partitioned_by: list[str]
+) -> None:
+    project.write_query("select city, mnth as month from {silver.reading}")
+    with pytest.raises(RunFailedError, match=r"COLUMN_NOT_FOUND: line 1:14: Column 'mnth'"):
+        project.changed(partitioned_by=partitioned_by).run(f"first-line-{len(partitioned_by)}")
+
+
 def test_an_error_of_a_partitioned_query_names_the_file_too(project: SqlProject) -> None:
     project.write_query("select nothing from {silver.reading}")
     with pytest.raises(
@@ -156,3 +165,21 @@ def test_the_query_reads_the_version_that_is_current_when_it_starts(project: Sql
         assert project.windiest() == [("bos", 3, 1.0)]
     finally:
         project.publish_readings(READINGS, "third")
+
+
+def test_a_query_that_reads_its_table_says_how_to_make_the_first_version(project: SqlProject) -> None:
+    project.run("to-be-lost")
+    database, name = project.services.lake.places.in_catalog("gold.windiest")
+    project.services.aws.client("glue").delete_table(DatabaseName=database, Name=name)
+    own_table = project.changed(reads=["gold.windiest"])
+    project.write_query("select city, month, speed from {gold.windiest}")
+    with pytest.raises(
+        BlockedError, match=r"sql.windiest reads gold.windiest, which it writes itself"
+    ) as blocked:
+        own_table.run("too-early")
+    assert "take gold.windiest out of sql.windiest.reads" in blocked.value.hint
+    assert project.count("too-early", "remote.intended") == 0
+    project.write_query(QUERY)
+    project.run("without-it")
+    project.write_query("select city, month, speed from {gold.windiest}")
+    assert own_table.run("with-it").steps[0].facts["rows"] == len(ROWS)

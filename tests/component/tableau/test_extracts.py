@@ -16,7 +16,7 @@ from etltctl.errors import BlockedError, ConfigurationError, RunFailedError, Unv
 from etltctl.extracting import Selection, write_table
 from etltctl.pipeline import RunOptions, run_pipeline
 from etltctl.querying import run_query
-from etltctl.runs import Verb
+from etltctl.runs import QueryExecution, Run, Verb
 from etltctl.settings import load_settings
 from etltctl.tableau import hyper_types, write_extract
 from support.extract_lake import ROWS, Lake
@@ -84,6 +84,12 @@ class TestWithTableausEngine:
             date(2024, 1, 17),
             "2024-01-01T04:40:00",
         )
+
+    def test_the_rows_are_reported_before_they_are_written(self, lake: Lake, tmp_path: Path) -> None:
+        polls: list[QueryExecution] = []
+        write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings, on_poll=polls.append)
+        assert [poll.rows for poll in polls] == [*[None] * (len(polls) - 1), ROWS]
+        assert len(polls) > 1
 
     def test_every_column_has_its_own_type(self, lake: Lake, tmp_path: Path) -> None:
         extract = write_table(Selection("gold.days"), tmp_path / "days.hyper", lake.settings)
@@ -176,10 +182,16 @@ class TestWithTableausEngine:
         with served(Site()) as site:
             flags = {"state": str(tmp_path), "tableau.server": site.url, "tableau.site": "lake"}
             settings = load_settings(flags=flags, env="local", environ={}, directory=tmp_path)
-            first = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
+            shown: list[int | None] = []
+
+            def on_poll(step: str, run: Run) -> None:
+                shown.append(getattr(run, "rows", None) if step == "tableau:days" else None)
+
+            first = run_pipeline("show", settings, RunOptions(run_id="r1", on_poll=on_poll)).steps[-1]
             again = run_pipeline("show", settings, RunOptions(run_id="r1")).steps[-1]
         assert (first.verb, first.facts["rows"], first.facts["datasource"]) == (Verb.STARTED, 9, "days")
         assert (again.verb, again.facts["rows"]) == (Verb.REUSED, 9)
+        assert shown[-1] == 9, "a person who watches the run sees the rows before the extract is there"
         (sent,) = site.published
         (tmp_path / "sent.hyper").write_bytes(sent["content"])
         assert len(rows_of(tmp_path / "sent.hyper", tmp_path, '"n"')) == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from etltctl.cli.progress import RunProgress
 from etltctl.cli.run_state import RunState, amount_text, shortened
 from etltctl.console import Console
 from etltctl.moments import clock_text
-from etltctl.runs import JobRun, SyncJob
+from etltctl.runs import JobRun, QueryExecution, SparkStage, SyncJob
 from support.screen import COLOURS, Screen
 
 SYNC, JOB, LONG, REFRESH = (
@@ -138,6 +139,30 @@ def test_a_poll_shows_rows_bytes_and_the_cost_so_far() -> None:
     shown.draw({"type": "step.planned", "step": JOB})
     shown.progress.poll(JOB, JobRun(JOB_RUN, "bronze_to_silver", "RUNNING"), 0.58, "aws")
     assert "0.58 USD so far" in shown.line("mongodb as")
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"), [(120, "stage 12, 140 of 200 tasks  jr_"), (80, "stage 12, 140 of 200  ")]
+)
+def test_a_poll_shows_the_stage_of_spark_until_the_step_has_ended(columns: int, text: str) -> None:
+    shown = Shown(columns)
+    shown.begin(SYNC, JOB)
+    polled = JobRun(JOB_RUN, "bronze_to_silver", "RUNNING", stage=SparkStage(12, 140, 200))
+    shown.progress.poll(JOB, polled, 0.0, "aws")
+    assert text in shown.line("bronze_to_silver")
+    assert "stage 12, 140 of 200 tasks" in shown.state.line()
+    shown.state.apply({"type": "step.finished", "step": JOB, "outcome": "succeeded", "verb": "started"})
+    assert "stage" not in shown.line("bronze_to_silver")
+
+
+def test_a_poll_of_a_query_shows_the_bytes_that_it_has_read_and_then_the_rows() -> None:
+    shown = Shown(120)
+    shown.begin(SYNC, "sql:totals")
+    reading = QueryExecution("q", "wg", "RUNNING", scanned_bytes=12_300_000)
+    shown.progress.poll("sql:totals", reading, 0.0, "aws")
+    assert "12.3 MB scanned" in shown.line("sql:totals")
+    shown.progress.poll("sql:totals", replace(reading, rows=8710), 0.0, "aws")
+    assert "8,710 rows" in shown.line("sql:totals")
     shown.draw({"type": "cost.actual", "step": JOB, "remote_id": JOB_RUN, "usd": 0.6})
     assert "0.60 USD so far" in shown.line("mongodb as"), "the bill replaces what was estimated"
 

@@ -48,7 +48,9 @@ SPARK_SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
+    # The bar goes to the log, where the run's progress is read. Spark would draw it five times a second.
+    "spark.ui.showConsoleProgress": "true",
+    "spark.ui.consoleProgress.update.interval": "1000",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "2",

@@ -11,16 +11,17 @@ from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import IO, TYPE_CHECKING, Any
 
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.kernel.spark_use import ARCHIVES, uses_spark
 from etltctl.local.services.glue.jvm import Jvm, JvmFailedError, kill_group
 from etltctl.local.services.glue.places import check_place
+from etltctl.local.services.glue.progress_bar import keep_bars, without_pictures
 from etltctl.local.services.glue.script_process import JvmLoan, ScriptProcess, assign
 from etltctl.local.services.glue.spark import SparkPool, parse_conf
-from etltctl.local.services.logs.service import GROUP_PREFIX
+from etltctl.local.services.logs.service import GROUP_PREFIX, PROGRESS_BAR
 
 if TYPE_CHECKING:
     from etltctl.local.services.s3.directory import S3Directory
@@ -56,6 +57,7 @@ class GlueRun:
         self._lock = Lock()
         self._process: ScriptProcess | None = None
         self._ending: tuple[str, str] | None = None
+        self._has_ended = Event()
         self._thread = Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -133,7 +135,7 @@ class GlueRun:
             (self._folder / "error.log").open("ab") as error,
         ):
             # As from Glue 5 on: all that the script writes in one log, what Spark writes in the other.
-            pump = self._pump(process.stdout, output)
+            pump, bars = self._pump(process.stdout, output), self._bars(loan)
             assign(process, script, self._argv(), outcome=outcome, python_path=python_path)
             if not self._ending:
                 self._change(JobRunState="RUNNING")
@@ -141,7 +143,9 @@ class GlueRun:
             kill_group(process)  # what the script may have left running
             pump.join(PUMP_TIMEOUT_S)
             loan.end()
-            _stamp(BytesIO(loan.log), error, self._clock)
+            self._has_ended.set()
+            bars.join(PUMP_TIMEOUT_S)
+            _stamp(BytesIO(without_pictures(loan.log)), error, self._clock)
         return self._ending or _result(process.returncode, outcome)
 
     def _await(self, process: ScriptProcess) -> None:
@@ -155,6 +159,13 @@ class GlueRun:
         pump = Thread(target=_stamp, args=(stream, file, self._clock), daemon=True)
         pump.start()
         return pump
+
+    def _bars(self, loan: JvmLoan) -> Thread:
+        """Keep the progress bar of Spark's stages while the run goes on."""
+        file = self._folder / f"{PROGRESS_BAR}.log"
+        bars = Thread(target=keep_bars, args=(loan.tail, file, self._has_ended, self._clock), daemon=True)
+        bars.start()
+        return bars
 
     def _check_buckets(self) -> None:
         """Spark would take a bucket without a folder for the root of this machine's file system."""

@@ -135,6 +135,20 @@ class JvmLoan:
             lines.seek(self._logged)
             return lines.read()
 
+    def tail(self, most: int) -> bytes:
+        """Return the end of what the JVM has logged since the script has it.
+
+        Args:
+            most: How many bytes to return at most.
+        """
+        jvm = self._jvm
+        if jvm is None:
+            return b""
+        with jvm.log.open("rb") as lines:
+            size = lines.seek(0, os.SEEK_END)
+            lines.seek(max(size - most, self._logged))
+            return lines.read()
+
     def _answer(self) -> None:
         with self._line, suppress(ConnectionError):
             while self._line.recv(1):  # until the script and its forks have ended

@@ -2,6 +2,7 @@
 
 The group `PREFIX/output` has what scripts write, also to stderr; `PREFIX/error` has what Glue and Spark write. All runs
 share the prefix `/aws-glue/jobs` unless their job names another. A run's stream is `RUNID-driver`: no executors run.
+The progress bar of Spark's stages is the stream `RUNID-progress-bar` of the group `PREFIX/error`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SHARED_PREFIX = "/aws-glue/jobs"
 GROUP_PREFIX = "--custom-logGroup-prefix"  # the job argument that names another
 GROUP = re.compile(r"(?P<prefix>.+)/(?P<kind>output|error)")
 DRIVER = "-driver"
+PROGRESS_BAR = "progress-bar"  # the end of its stream's name, and the kind of its file
 PAGE_EVENTS = 10_000
 TARGET = "Logs_20140328."
 LISTED = ("logGroupName", "logGroupArn", "logGroupClass")  # what ListLogGroups says of a group
@@ -191,7 +193,8 @@ class GlueLogs:
     def _streams(self, group: str, prefix: str) -> list[str]:
         """Return the streams of a group that begin with the prefix, the newest run's first."""
         place = group.rpartition("/")[0]
-        names = [f"{run}{DRIVER}" for run, written in self._prefixes().items() if written == place]
+        runs = [run for run, written in self._prefixes().items() if written == place]
+        names = [f"{run}{end}" for run in runs for end in (DRIVER, f"-{PROGRESS_BAR}")]
         return [name for name in names if name.startswith(prefix) and self._file(group, name).exists()]
 
     def _require(self, group: str, name: str) -> None:
@@ -199,7 +202,12 @@ class GlueLogs:
             raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
 
     def _file(self, group: str, name: str) -> Path:
-        return self._log_file(name.removesuffix(DRIVER), group.rpartition("/")[2])
+        kind = group.rpartition("/")[2]
+        run = name.removesuffix(f"-{PROGRESS_BAR}")
+        if run != name:
+            # In the group of Spark's lines alone; of the other group there is no such file.
+            return self._log_file(run, PROGRESS_BAR if kind == "error" else f"{kind}-{PROGRESS_BAR}")
+        return self._log_file(name.removesuffix(DRIVER), kind)
 
     def _stream(self, group: str, name: str) -> dict[str, Any]:
         stamps = [event["timestamp"] for event in self._events(group, name, {})]

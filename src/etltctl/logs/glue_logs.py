@@ -13,6 +13,7 @@ from typing import Any
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import AccessError, EtltctlError, ServiceError
+from etltctl.logs.log_lines import BAR_STREAM, ERROR, LogLine
 from etltctl.runs import JobRun
 
 GROUPS = ("error", "output")
@@ -29,59 +30,6 @@ NOISE = re.compile(
 MOST_KNOWN = 100_000  # events: ten pages, as CloudWatch fills them
 OVERLAP_MS = 30_000  # lines may arrive that late
 LATEST_MS = 253_402_300_799_000  # the last second that Python can name
-
-
-# A stream is called after the job run, or after the job run and the process that writes to it.
-OF_A_PROCESS = re.compile(r"jr_\w+-(?P<process>[\w-]+)$")
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line: when it was written, to which group and stream, and its text.
-
-    `is_failure` marks a line with a service's own report that the remote run failed.
-    """
-
-    at: datetime
-    group: str
-    stream: str
-    text: str
-    is_failure: bool = False
-
-    @property
-    def executor(self) -> str:
-        """The executor that wrote the line, as its stream names it; empty for the driver."""
-        of = OF_A_PROCESS.match(self.stream)
-        return of["process"] if of and of["process"] != "driver" else ""
-
-
-# A level of a logger, the head of a Python traceback, or the last line of one. The last form needs the colon or the
-# end of the line: sentences name exceptions as well.
-ERROR = re.compile(
-    r"\b(ERROR|FATAL|CRITICAL)\b"
-    r"|^Traceback \(most recent call last\)"
-    r"|^(Caused by: |: |Exception in thread .*?)?([A-Za-z_][\w$]*\.)*[A-Z]\w*(Error|Exception|Interrupt|Exit)\b(:|$)"
-)
-NO_ERROR = re.compile(r"\b(INFO|DEBUG|TRACE|WARN|WARNING)\b")
-OF_A_TRACE = re.compile(r"^\s+\S|^\s*$|^Caused by: |^During handling of |^The above exception ")
-
-
-@dataclass
-class ErrorLines:
-    """The lines of a log that tell of an error, and the traces below them, whichever group they were written to."""
-
-    _in_trace: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False)
-
-    def has(self, line: LogLine) -> bool:
-        """Return whether the line belongs to an error. The lines of each stream come in their order."""
-        stream, first = (line.group, line.stream), line.text.partition("\n")[0]
-        named = ERROR.search(line.text)
-        # A warning that quotes an error is a warning: the word that comes first is the line's level.
-        noted = NO_ERROR.search(first)
-        is_error = named is not None and (noted is None or noted.start() > named.start())
-        is_trace = self._in_trace.get(stream, False) and OF_A_TRACE.search(first) is not None
-        self._in_trace[stream] = is_error or is_trace
-        return is_error or is_trace
 
 
 @dataclass(frozen=True)
@@ -125,7 +73,7 @@ class Logs:
         Raises:
             EtltctlError: CloudWatch Logs cannot be read.
         """
-        places = self._places(run)
+        places = places_of(run, self.prefix)
         # A run writes to one place only. Once it was seen there, the other groups cost calls for nothing.
         for place in [each for each in places if self._has_read(run, each)] or places:
             streams = [self._new_of(run, f"{place}/{group}", group) for group in GROUPS]
@@ -147,7 +95,7 @@ class Logs:
         A log that cannot be read is left out: a summary must not fail for want of it.
         """
         logs: list[Sequence[LogLine]] = []
-        for place in self._places(run):
+        for place in places_of(run, self.prefix):
             for group, stream in _streams(run):
                 with suppress(EtltctlError):
                     logs.append(self._newest(run, f"{place}/{group}", group, stream))
@@ -176,12 +124,6 @@ class Logs:
             query["nextToken"] = page["nextToken"]
         return [line for line in lines if line.executor]
 
-    def _places(self, run: JobRun) -> list[str]:
-        """Return the prefixes of the groups that the run may have written to, the likeliest first."""
-        named = run.arguments.get(GROUP_PREFIX, "").rstrip("/")
-        shared = run.log_group.rstrip("/")
-        return [named] if named else list(dict.fromkeys(place for place in (self.prefix, shared) if place))
-
     def _has_read(self, run: JobRun, place: str) -> bool:
         """Return whether lines of the run were read from the groups of this prefix before."""
         return any((run.id, f"{place}/{group}") in self._newest_ms for group in GROUPS)
@@ -205,6 +147,8 @@ class Logs:
             again = max(self._newest_ms[key] - OVERLAP_MS, self._seen.forgotten_ms + 1)
             period["startTime"] = max(period.get("startTime", 0), again)
         for event in self._events(name, run.id, period):
+            if event["logStreamName"].endswith(BAR_STREAM):
+                continue  # a picture that is drawn again every second, and no line of the log
             line = _line(event, group, event["logStreamName"])
             at_ms = int(line.at.timestamp() * 1000)
             self._newest_ms[key] = max(self._newest_ms.get(key, 0), at_ms)
@@ -236,6 +180,18 @@ class Logs:
                 return
             query["nextToken"] = page["nextToken"]
         self.unread.add(group)
+
+
+def places_of(run: JobRun, prefix: str) -> list[str]:
+    """Return the prefixes of the groups that the run may have written to, the likeliest first.
+
+    Args:
+        run: The job run.
+        prefix: The prefix of the project's log groups; empty if it has none.
+    """
+    named = run.arguments.get(GROUP_PREFIX, "").rstrip("/")
+    shared = run.log_group.rstrip("/")
+    return [named] if named else list(dict.fromkeys(place for place in (prefix, shared) if place))
 
 
 def _line(event: Mapping[str, Any], group: str, stream: str) -> LogLine:
