@@ -17,6 +17,7 @@ LETTERS = {
     "C": "Checks, contracts, publishes, budgets",
     "M": "This machine and its settings",
     "N": "The network",
+    "T": "Tableau",
     "U": "Unknown",
 }
 INDEX_HEAD = """# Causes by their code

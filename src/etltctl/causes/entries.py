@@ -30,8 +30,10 @@ HARMLESS = re.compile(
     r"-XX:\+?\w|-Dspark\.|global_temp|Assume no metadata directory|NativeCodeLoader|hadoop-metrics2|MetricsConfig"
     r"|\bObjectStore\b|Neither spark\.yarn|SignalUtils: Registering|log4j:WARN|SLF4J:"
 )
-# Glue's own analysis of a failure has the level INFO in some versions.
-ANALYSIS = re.compile(r'"Failure Reason"|Glue Exception Analysis|Stage Skewness')
+# The service's own analysis of a failure has the level INFO in some versions.
+ANALYSIS = re.compile(
+    r'"Failure Reason"|Glue Exception Analysis|Stage Skewness|\bfailures: \[|"(?:internal|external)Message"'
+)
 TELLING = re.compile(
     r"error|exception|fail|denied|refus|kill|lost|abort|exceed|timed? ?out|memory|not found", re.I
 )
