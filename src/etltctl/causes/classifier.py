@@ -59,7 +59,7 @@ def diagnose(failure: Failure) -> Diagnosis:
     """
     entries = entries_of(failure.lines)
     service = service_of(failure.service, failure.lines)
-    is_own = failure.service in ("", "AWS")
+    is_own = not failure.service or service in ("", "AWS")
     of_texts = (match for entry in entries for match in matches_of(entry, service, is_own=is_own))
     matches = [*_of_fields(failure, service), *of_texts]
     ranked = sorted(_below_reason(matches), key=lambda match: (match.score, match.is_reason), reverse=True)

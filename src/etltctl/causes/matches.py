@@ -10,11 +10,11 @@ from functools import cache
 from etltctl.causes.catalogue import catalogue
 from etltctl.causes.entries import Entry
 from etltctl.causes.masked_words import masked
-from etltctl.causes.model import REASON, Cause, Line
+from etltctl.causes.model import REASON, Cause, Line, Rule
 from etltctl.causes.script_exceptions import ScriptException, script_exception
 
 SCRIPT_EXCEPTION = "G143"
-OF_ETLTCTL = "C"
+OF_ETLTCTL = ("C", "M", "T")
 EXIT_RANK = 26.0  # of a script that ended itself with `sys.exit`: the log may say why
 UNKNOWN_SERVICE = 0.95
 # What the words after a leading code weigh if they name another cause than the code allows.
@@ -30,6 +30,14 @@ OF_THE_SCRIPT = frozenset({
     "NotImplementedError", "OverflowError", "RecursionError", "StopIteration", "TypeError", "UnboundLocalError",
     "UnicodeDecodeError", "UnicodeEncodeError", "ValueError", "ZeroDivisionError",
 })  # fmt: skip
+# Classes for anything: their message is the script's unless it speaks of a service or of the system.
+FOR_ANYTHING = frozenset({"BaseException", "Exception", "RuntimeError"})
+OF_A_SYSTEM = re.compile(
+    r"\bAn error occurred\b|[a-z](?:Error|Exception|Denied|Timeout)\b|[A-Z]{2,9}_[A-Z]|\b[Ee]rrno\b|://|\bService:"
+    r"|(?i:access denied|not authorized|forbidden|timed out|refused|reset by|no space left|credentials|certificate"
+    r"|gateway|endpoint|\bs3\b|\baws\b|\bhttps?\b|\bjdbc\b|\bspark\b|\bglue\b|\bjava\b|\bdriver\b|\bexecutor\b)"
+)
+Spans = Sequence[tuple[int, int]]
 # A frame of a traceback, or the line of code below it.
 CODE_LINE = re.compile(r'\s*File "|\s{2,}(?!at |\.\.\. |Caused by)\S')
 
@@ -60,8 +68,9 @@ def matches_of(entry: Entry, service: str, *, is_own: bool = False) -> list[Matc
         is_own: Whether it may be an error of etltctl itself, which names causes that no remote run has.
     """
     raised = script_exception(entry.text) if service in ("Glue", "") else None
-    lead = _lead(entry, service)
-    named = _of_words(entry, service, raised, is_own=is_own)
+    own_words = _spans_of_script(entry.text, raised)
+    lead = _lead(entry, service, own_words)
+    named = _of_words(entry, service, own_words, is_own=is_own, has_raised=raised is not None)
     if lead is not None:
         named = _below_lead(lead, named)
     if raised is not None:
@@ -69,12 +78,12 @@ def matches_of(entry: Entry, service: str, *, is_own: bool = False) -> list[Matc
     return named
 
 
-def _lead(entry: Entry, service: str) -> Match | None:
+def _lead(entry: Entry, service: str, own_words: Spans) -> Match | None:
     """Return the cause that the first code of the entry names; None if it has no code of the catalogue."""
     text = masked(entry.text[:LEAD_WITHIN])
     for code in LEADING_CODE.finditer(text):
         cause = _leads().get((code[1], service))
-        if cause is not None:
+        if cause is not None and not _is_within(own_words, *code.span()):
             line = entry.line_at(code.start())
             return Match(cause, cause.rank * _weight(entry, service), line, entry.is_reason)
     return None
@@ -91,38 +100,48 @@ def _leads() -> Mapping[tuple[str, str], Cause]:
     }
 
 
-def _of_words(entry: Entry, service: str, raised: ScriptException | None, *, is_own: bool) -> list[Match]:
+def _of_words(entry: Entry, service: str, own_words: Spans, *, is_own: bool, has_raised: bool) -> list[Match]:
     source = entry.lines[0].source
     # The stream says which process speaks: a bare error of an executor's log is one of the executor.
     prefix = "" if source == REASON else f"{source}: "
     text = prefix + entry.text
     blanked = masked(text)
-    own_words = _spans_of_script(entry.text, raised)
-    return [
-        Match(cause, rank * _weight(entry, service), entry.line_at(max(start, 0)), entry.is_reason)
-        for cause, rank, start, end in _found(
-            text, blanked, service, len(prefix), is_own=is_own and not raised
-        )
-        if not any(first <= start and end <= last for first, last in own_words)
-    ]
+    shifted = [(first + len(prefix), last + len(prefix)) for first, last in own_words]
+    matches: list[Match] = []
+    for cause, rule in _rules(service, is_own=is_own, has_raised=has_raised):
+        start = _first_start(rule, text if rule.in_names else blanked, shifted)
+        if start is not None:
+            line = entry.line_at(max(start - len(prefix), 0))
+            matches.append(Match(cause, rule.rank * _weight(entry, service), line, entry.is_reason))
+    return matches
 
 
-def _found(
-    text: str, blanked: str, service: str, shift: int, *, is_own: bool
-) -> Iterator[tuple[Cause, float, int, int]]:
-    """Yield each cause whose texts match, with the rank, the start and the end of the match."""
+def _rules(service: str, *, is_own: bool, has_raised: bool) -> Iterator[tuple[Cause, Rule]]:
+    """Yield the rules that apply to a failure of a service, each with its cause."""
     for cause in catalogue().values():
+        # An error of etltctl may speak of a service; that of a remote run never names what only etltctl finds.
+        is_possible = is_own and not (has_raised and cause.code.startswith("C"))
         services = {service}
         if cause.code.startswith(OF_ETLTCTL):
-            services = services | {""} if is_own else services - {""}
+            services = services | {""} if is_possible else services - {""}
         for rule in cause.rules:
-            if rule.services & services and (match := rule.texts.search(text if rule.in_names else blanked)):
-                yield cause, rule.rank, match.start() - shift, match.end() - shift
+            if rule.services & services:
+                yield cause, rule
 
 
-def _spans_of_script(text: str, raised: ScriptException | None) -> Sequence[tuple[int, int]]:
+def _first_start(rule: Rule, text: str, own_words: Spans) -> int | None:
+    """Return where the texts of a rule match first outside the words of the script; None if they do not."""
+    matches = rule.texts.finditer(text)
+    return next((match.start() for match in matches if not _is_within(own_words, *match.span())), None)
+
+
+def _is_within(spans: Spans, start: int, end: int) -> bool:
+    return any(first <= start and end <= last for first, last in spans)
+
+
+def _spans_of_script(text: str, raised: ScriptException | None) -> Spans:
     """Return the spans of an entry that are words of the script: its code, and the message of its exception."""
-    if raised is None or raised.name not in OF_THE_SCRIPT:
+    if raised is None or not _is_of_script(raised, text):
         return ()
     spans: list[tuple[int, int]] = []
     start = 0
@@ -135,6 +154,14 @@ def _spans_of_script(text: str, raised: ScriptException | None) -> Sequence[tupl
             spans.append((raised.position + 1, end))
         start = end
     return spans
+
+
+def _is_of_script(raised: ScriptException, text: str) -> bool:
+    """Return whether the message of an exception is the script's own."""
+    if raised.name in FOR_ANYTHING:
+        message, _, _ = text[raised.position + len(raised.name) :].partition("\n")
+        return not OF_A_SYSTEM.search(message)
+    return raised.name in OF_THE_SCRIPT
 
 
 def _below_lead(lead: Match, named: Sequence[Match]) -> list[Match]:
