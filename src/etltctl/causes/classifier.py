@@ -60,8 +60,9 @@ def diagnose(failure: Failure) -> Diagnosis:
     entries = entries_of(failure.lines)
     service = service_of(failure.service, failure.lines)
     is_own = not failure.service or service in ("", "AWS")
-    of_texts = (match for entry in entries for match in matches_of(entry, service, is_own=is_own))
-    matches = [*_of_fields(failure, service), *of_texts]
+    has_script = service == "Glue" or not (failure.service or service)
+    of_texts = [matches_of(entry, service, is_own=is_own, has_script=has_script) for entry in entries]
+    matches = [*_of_fields(failure, service), *(match for named in of_texts for match in named)]
     ranked = sorted(_below_reason(matches), key=lambda match: (match.score, match.is_reason), reverse=True)
     if not ranked or ranked[0].score < LEAST:
         return Diagnosis(UNKNOWN, Confidence.LOW, tuple(_best_lines(entries)))

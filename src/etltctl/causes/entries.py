@@ -33,6 +33,7 @@ HARMLESS = re.compile(
 # The service's own analysis of a failure has the level INFO in some versions.
 ANALYSIS = re.compile(
     r'"Failure Reason"|Glue Exception Analysis|Stage Skewness|\bfailures: \[|"(?:internal|external)Message"'
+    r"|STDError Stream ERROR"
 )
 TELLING = re.compile(
     r"error|exception|fail|denied|refus|kill|lost|abort|exceed|timed? ?out|memory|not found", re.I

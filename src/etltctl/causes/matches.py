@@ -59,15 +59,16 @@ class Match:
         return self.raised.sentence if self.raised else ""
 
 
-def matches_of(entry: Entry, service: str, *, is_own: bool = False) -> list[Match]:
+def matches_of(entry: Entry, service: str, *, is_own: bool, has_script: bool) -> list[Match]:
     """Return the causes that an entry names.
 
     Args:
         entry: The entry.
         service: The service as the catalogue names it; empty if it is not known.
         is_own: Whether it may be an error of etltctl itself, which names causes that no remote run has.
+        has_script: Whether a script may have raised it.
     """
-    raised = script_exception(entry.text) if service in ("Glue", "") else None
+    raised = script_exception(entry.text) if has_script else None
     own_words = _spans_of_script(entry.text, raised)
     lead = _lead(entry, service, own_words)
     named = _of_words(entry, service, own_words, is_own=is_own, has_raised=raised is not None)
