@@ -6,8 +6,9 @@ pattern alone, so that it is counted here and no time is measured.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from math import inf, prod
 from typing import Any
@@ -67,3 +68,33 @@ def test_of_a_line_without_an_end_only_the_bounded_part_is_searched() -> None:
         searched = entries.entries_of((line,))
         assert sum(len(entry.text) for entry in searched) <= entries.LONGEST_ENTRY + 100
         assert diagnose(Failure((line,), "Glue", "FAILED")).evidence
+
+
+def live_entries() -> int:
+    return sum(isinstance(each, entries.Entry) for each in gc.get_objects())
+
+
+def test_of_a_log_without_an_end_a_bounded_number_of_entries_is_kept() -> None:
+    most = 0
+
+    def lines() -> Iterator[Line]:
+        nonlocal most
+        yield Line("ERROR Storage: No space left on device", "driver")
+        for number in range(50_000):
+            letters = "".join(chr(97 + int(digit)) for digit in str(number))
+            yield Line(f"INFO Storage {letters}: kept", "driver")
+            if number % 10_000 == 0:
+                most = max(most, live_entries())
+
+    kept = entries.entries_of(lines())
+    assert most <= entries.MOST_ENTRIES + 10
+    assert "No space left" in kept[0].text
+
+
+def test_of_a_trace_without_an_end_the_beginning_and_the_end_are_kept() -> None:
+    trace = [Line(f"\tat races.Lap.frame{number}", "driver") for number in range(30_000)]
+    end = Line("Caused by: java.io.IOException: No space left on device", "driver")
+    (entry,) = entries.entries_of([Line("ERROR Executor: it failed", "driver"), *trace, end])
+    assert len(entry.lines) <= entries.MOST_LINES
+    assert entry.lines[0].text == "ERROR Executor: it failed"
+    assert entry.lines[-1].text == end.text
