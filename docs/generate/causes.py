@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etltctl.causes import Cause, catalogue
+from etltctl.causes import Cause, Retry, catalogue
 from etltctl.explanation.text import ADVICE
 
 FOLDER = Path("docs", "causes")
@@ -17,6 +17,7 @@ LETTERS = {
     "C": "Checks, contracts, publishes, budgets",
     "M": "This machine and its settings",
     "N": "The network",
+    "T": "Tableau",
     "U": "Unknown",
 }
 INDEX_HEAD = """# Causes by their code
@@ -71,10 +72,17 @@ def _page(cause: Cause) -> str:
         f"**The data.** {cause.data}",
         f"**Next.** {_sentence(str(cause.fix))} {_sentence(ADVICE[cause.retry])}",
         f"The setting to change: {settings}." if settings else "",
-        "```bash\netltctl why RUN     # the proof, the cost, and the command to run next\netltctl retry RUN\n```",
+        f"```bash\n{_commands(cause)}\n```",
         f"A command that fails for this cause ends with exit code {int(cause.exit_code)}. [All causes](index.md).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _commands(cause: Cause) -> str:
+    """Return the commands to run next, the one that only reads first. A retry is left out where it would fail again."""
+    why = "etltctl why RUN     # the proof, the cost, and the command to run next"
+    note = {Retry.YES: "", Retry.AFTER_FIX: "   # after the fix"}.get(cause.retry)
+    return why if note is None else f"{why}\netltctl retry RUN{note}"
 
 
 def _sentence(text: str) -> str:

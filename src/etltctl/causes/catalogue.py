@@ -12,12 +12,16 @@ from typing import Any
 from etltctl.causes.model import Cause, Retry, Rule
 from etltctl.errors import ExitCode, NextStep, command, unknown
 
-FILES = ("sync", "glue", "athena", "access", "checks", "machine", "network")
-# A cause whose entry names no services belongs to the service of its letter, or to every service.
+FILES = ("sync", "glue", "athena", "access", "checks", "machine", "network", "tableau")
+# A cause whose entry names no services belongs to the service of its letter, or to every service. What etltctl finds
+# itself (C, M) stands in its own errors: in those of a remote run the same words are the user's.
 SERVICES: Mapping[str, frozenset[str]] = {
     "G": frozenset({"Glue", "AWS", ""}),
     "S": frozenset({"Airbyte", ""}),
     "Q": frozenset({"Athena", ""}),
+    "C": frozenset({"AWS", ""}),
+    "M": frozenset({"AWS", ""}),
+    "T": frozenset({""}),
 }
 EVERY = frozenset({"Glue", "Airbyte", "Athena", "AWS", ""})
 EXITS: Mapping[str, ExitCode] = {
@@ -43,6 +47,7 @@ OTHER_DATA = (
     "before it stay published; a retry completes the rest."
 )
 FLAGS = re.IGNORECASE | re.DOTALL | re.MULTILINE
+ESCAPE = re.compile(r"\\[a-zA-Z]|\(\?[:!<=]+")
 
 UNKNOWN = Cause(
     "U000",
@@ -105,6 +110,8 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
         searched=tuple(entry.get("searched", ())),
         rank=rank,
         codes=frozenset(entry.get("codes", ())),
+        leads=frozenset(entry.get("leads", ())),
+        refined_by=frozenset(entry.get("refined_by", ())),
         statuses=frozenset(entry.get("statuses", ())),
         status_rank=float(entry.get("status_rank", rank)),
         is_before_publish=entry.get("is_before_publish", False),
@@ -120,7 +127,14 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
 
 def _rule(code: str, rank: float, entry: Mapping[str, Any]) -> Rule:
     # One pattern for all texts of a rule: a log is searched once for each rule.
-    texts = re.compile("|".join(f"(?:{text})" for text in entry["texts"]), FLAGS)
+    texts = re.compile("|".join(_alternative(text) for text in entry["texts"]), FLAGS)
     named = entry["services"]
     services = SERVICES.get(code[0], EVERY) if named is None else frozenset(named)
-    return Rule(float(entry.get("rank", rank)), texts, services)
+    return Rule(float(entry.get("rank", rank)), texts, services, entry.get("in_names", False))
+
+
+def _alternative(text: str) -> str:
+    """Return a text as a part of a pattern. A code in capitals fits only so: a table may be called `bad_data`."""
+    letters = ESCAPE.sub("", text)
+    is_code = "_" in letters and letters == letters.upper()
+    return f"(?-i:{text})" if is_code else f"(?:{text})"

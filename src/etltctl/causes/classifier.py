@@ -1,28 +1,25 @@
 """The classifier: which cause of the catalogue explains a failure best.
 
 The service's own codes and statuses count first, then its words, then the log. A root cause outranks its consequences,
-and an error outranks a warning.
+and an error outranks a warning. Within one error its leading code, or the class of its exception, outranks its words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from etltctl.causes.catalogue import UNKNOWN, catalogue
 from etltctl.causes.entries import Entry, entries_of
-from etltctl.causes.model import REASON, Cause, Confidence, Diagnosis, Failure, Line
-from etltctl.causes.script_exceptions import ScriptException, script_exception
+from etltctl.causes.matches import SCRIPT_EXCEPTION, Match, matches_of
+from etltctl.causes.model import Confidence, Diagnosis, Failure, Line
 
-SCRIPT_EXCEPTION = "G143"
 LEAST = 24.0  # below it nothing is concluded: a note in a log alone never reaches it
 DEFINITE = 30.0  # from it on the words of the service are believed before the log
-EXIT_RANK = 26.0  # of a script that ended itself with `sys.exit`: the log may say why
 HIGH = 60.0
 # With a definite word of the service, the log has the cause only if that word is a symptom.
 LOG_BELOW_REASON = 0.45
-UNKNOWN_SERVICE = 0.95
 LONGEST_EVIDENCE = 300
 MOST_EVIDENCE = 3
 # Consequences of any cause: they show that something failed, and nothing of why.
@@ -46,29 +43,12 @@ SIGNS = (
         "Athena",
         re.compile(
             r"\b(?:HIVE|ICEBERG)_[A-Z_]+|\b(?:TABLE|COLUMN|SCHEMA|FUNCTION)_NOT_FOUND|TYPE_MISMATCH|\bAthena\b"
-            r"|\bquery (?:FAILED|CANCELLED)|scale factor"
+            r"|\bquery (?:FAILED|CANCELLED)|exhausted resources at this scale factor"
         ),
     ),
     ("Airbyte", re.compile(r"\bAirbyte\b|\bconnector\b|source-\w+|io\.airbyte|\bsync \d")),
     ("Glue", re.compile(r"\bGlue\b|\bspark\b|executor|py4j|awsglue|TaskSetManager", re.I)),
 )
-
-
-@dataclass(frozen=True)
-class Match:
-    """A cause that something names: how strongly, and the line that names it."""
-
-    cause: Cause
-    score: float
-    line: Line
-    is_reason: bool
-    raised: ScriptException | None = None
-    frame: Line | None = None
-
-    @property
-    def detail(self) -> str:
-        """What happened, with the line of the script; empty if the cause is not an exception of it."""
-        return self.raised.sentence if self.raised else ""
 
 
 def diagnose(failure: Failure) -> Diagnosis:
@@ -79,7 +59,10 @@ def diagnose(failure: Failure) -> Diagnosis:
     """
     entries = entries_of(failure.lines)
     service = service_of(failure.service, failure.lines)
-    matches = [*_of_fields(failure, service), *_of_texts(entries, service)]
+    is_own = not failure.service or service in ("", "AWS")
+    has_script = service == "Glue" or not (failure.service or service)
+    of_texts = [matches_of(entry, service, is_own=is_own, has_script=has_script) for entry in entries]
+    matches = [*_of_fields(failure, service), *(match for named in of_texts for match in named)]
     ranked = sorted(_below_reason(matches), key=lambda match: (match.score, match.is_reason), reverse=True)
     if not ranked or ranked[0].score < LEAST:
         return Diagnosis(UNKNOWN, Confidence.LOW, tuple(_best_lines(entries)))
@@ -109,29 +92,6 @@ def _of_fields(failure: Failure, service: str) -> Iterator[Match]:
         elif is_code and (service in services or not service):
             line = Line(f"the service's code is {failure.code}", "code")
             yield Match(cause, cause.rank, line, is_reason=True)
-
-
-def _of_texts(entries: Sequence[Entry], service: str) -> Iterator[Match]:
-    for entry in entries:
-        text = entry.text
-        source = entry.lines[0].source
-        # The stream says which process speaks: a bare error of an executor's log is one of the executor.
-        searched = text if source == REASON else f"{source}: {text}"
-        shift = len(searched) - len(text)
-        for cause in catalogue().values():
-            for rule in cause.rules:
-                if service not in rule.services:
-                    continue
-                if match := rule.texts.search(searched):
-                    weight = entry.weight * (1.0 if service else UNKNOWN_SERVICE)
-                    line = entry.line_at(max(match.start() - shift, 0))
-                    yield Match(cause, rule.rank * weight, line, entry.is_reason)
-        if service in ("Glue", "") and (raised := script_exception(text)):
-            cause = catalogue()[SCRIPT_EXCEPTION]
-            line = entry.line_at(raised.position)
-            frame = entry.line_at(raised.frame_at) if raised.frame_at >= 0 else None
-            rank = EXIT_RANK if raised.name == "SystemExit" else cause.rank
-            yield Match(cause, rank * entry.weight, line, entry.is_reason, raised, frame)
 
 
 def _below_reason(matches: Sequence[Match]) -> list[Match]:

@@ -13,6 +13,10 @@ MOST_TEXT = 32_000  # characters that are searched in all; the rest of a long lo
 LONGEST_ENTRY = 12_000
 BEFORE_MATCH = 100  # characters of a long line that stand before the text that names the cause
 LONGEST_LINE = 20_000  # a service may write megabytes on one line
+# What is kept of a log at any time, so that one of gigabytes takes no more memory than one of megabytes.
+MOST_ENTRIES = 20_000
+ENTRIES_KEPT = 2_000  # more than fit into MOST_TEXT
+MOST_LINES = 400  # of one entry: a trace may be endless
 # A warning is often about a call that was repeated with success, so that it weighs less than an error.
 WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
 LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
@@ -30,8 +34,11 @@ HARMLESS = re.compile(
     r"-XX:\+?\w|-Dspark\.|global_temp|Assume no metadata directory|NativeCodeLoader|hadoop-metrics2|MetricsConfig"
     r"|\bObjectStore\b|Neither spark\.yarn|SignalUtils: Registering|log4j:WARN|SLF4J:"
 )
-# Glue's own analysis of a failure has the level INFO in some versions.
-ANALYSIS = re.compile(r'"Failure Reason"|Glue Exception Analysis|Stage Skewness')
+# The service's own analysis of a failure has the level INFO in some versions.
+ANALYSIS = re.compile(
+    r'"Failure Reason"|Glue Exception Analysis|Stage Skewness|\bfailures: \[|"(?:internal|external)Message"'
+    r"|STDError Stream ERROR"
+)
 TELLING = re.compile(
     r"error|exception|fail|denied|refus|kill|lost|abort|exceed|timed? ?out|memory|not found", re.I
 )
@@ -81,6 +88,8 @@ def entries_of(lines: Iterable[Line]) -> list[Entry]:
         key = re.sub(r"\d+", "0", entry.text[:300]) + ("!" if entry.is_reason else "")
         distinct.pop(key, None)
         distinct[key] = entry
+        if len(distinct) > MOST_ENTRIES:
+            distinct = dict(sorted(distinct.items(), key=lambda item: _priority(item[1]))[:ENTRIES_KEPT])
     ordered = sorted(distinct.values(), key=_priority)
     kept: list[Entry] = []
     total = 0
@@ -108,6 +117,8 @@ def _grouped(lines: Iterable[Line]) -> Iterator[Entry]:
     for line in lines:
         if entry is not None and _continues(entry, line):
             entry.lines.append(line)
+            if len(entry.lines) > MOST_LINES:
+                del entry.lines[MOST_LINES // 2]  # the beginning and the end of a trace say most
             continue
         if entry is not None:
             yield entry

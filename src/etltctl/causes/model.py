@@ -36,11 +36,13 @@ class Rule:
             that was aborted because of it.
         texts: The pattern of the texts.
         services: The services whose failures it applies to; an empty name stands for a service that is not known.
+        in_names: Whether it searches the names in quotes as well. Most rules do not: users choose those names.
     """
 
     rank: float
     texts: re.Pattern[str]
     services: frozenset[str]
+    in_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Cause:
         searched: Texts that people search for.
         rank: The rank of the service's own codes for it.
         codes: The service's codes for it, such as `ConcurrentRunsExceededException`.
+        leads: The codes in capitals with which a service begins its words for it, such as `TABLE_NOT_FOUND`.
+        refined_by: The causes that the words after such a code may name instead.
         statuses: Final statuses that mean it, each after the name of its service.
         status_rank: The rank of these statuses.
         is_before_publish: Whether it refuses a whole set of tables before the first of them is published.
@@ -77,6 +81,8 @@ class Cause:
     searched: tuple[str, ...] = ()
     rank: float = 0.0
     codes: frozenset[str] = frozenset()
+    leads: frozenset[str] = frozenset()
+    refined_by: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
     status_rank: float = 0.0
     is_before_publish: bool = False

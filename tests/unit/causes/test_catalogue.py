@@ -13,7 +13,7 @@ CAUSES = [cause for code, cause in catalogue().items() if code != "U000"]
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.code)
 def test_a_cause_is_complete(cause: Cause) -> None:
-    assert cause.code[0] in "SGQECMN"
+    assert cause.code[0] in "SGQECMNT"
     assert cause.title[0].isupper()
     assert cause.sentence.endswith(".")
     assert cause.fix.parts
