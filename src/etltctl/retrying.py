@@ -42,9 +42,9 @@ class RetryPolicy:
         import tenacity
 
         error = state.outcome.exception() if state.outcome else None
-        asked = getattr(error, "retry_after", None)
-        if asked is not None:
-            return float(min(max(asked, 0.0), self.longest_wait))
+        pause = getattr(error, "retry_after", None)
+        if pause is not None:
+            return float(min(max(pause, 0.0), self.longest_wait))
         # With jitter, or all steps that a fault has stopped would call again in the same moment.
         return tenacity.wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)(state)
 

@@ -103,7 +103,7 @@ def export_template(context: typer.Context) -> None:
 
 @app.command("test-alarm")
 def test_alarm(context: typer.Context) -> None:
-    """Publish a test message to the alarm topic, and list its confirmed subscribers."""
+    """Send a test message to the alarm topic; list its subscribers."""
     from etltctl.infrastructure import send_test_alarm
 
     session: Session = context.obj

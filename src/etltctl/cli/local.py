@@ -133,7 +133,7 @@ def _speak_of_live_runs(session: Session, settings: Settings, *, yes: bool) -> N
 
 @app.command("status")
 def status(context: typer.Context) -> None:
-    """Show whether the embedded server runs, its address, and when it stops."""
+    """Show whether the server runs, its address, and when it stops."""
     from etltctl.local.client import ends_at, find_server
     from etltctl.local.services.glue.class_archive import describe_class_archive
 

@@ -20,7 +20,7 @@ SOURCES = (
 ESTIMATES = (
     "Estimated: the most that one of the latest runs of the job cost; its service has reported nothing yet."
 )
-LOCAL = "The work ran on this machine. It cost nothing, and nothing will be billed."
+UNBILLED_WORK = "The work ran on this machine. It cost nothing, and nothing will be billed."
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def cost_section(costs: Sequence[StepCost], *, is_billed: bool) -> Markup:
         is_billed: Whether the services of the environment bill anything.
     """
     if not is_billed:
-        return element("p", LOCAL)
+        return element("p", UNBILLED_WORK)
     if not costs:
         return element("p", "No service has reported work with a price for this run.")
     rows = [(one.step, one.basis, money_text(one.usd, digits=DIGITS)) for one in costs]

@@ -80,8 +80,8 @@ def _clear_angle(points: Sequence[Point], directions: Sequence[str]) -> float:
         direction = str(point.x).upper()
         lengths[direction] = lengths.get(direction, 0.0) + max(point.value, 0.0)
     pairs = zip(directions, [*directions[1:], directions[0]], strict=True)
-    beside = [max(lengths.get(one, 0.0), lengths.get(other, 0.0)) for one, other in pairs]
-    return _angle(beside.index(min(beside)), directions) + 180.0 / len(directions)
+    longest = [max(lengths.get(one, 0.0), lengths.get(other, 0.0)) for one, other in pairs]
+    return _angle(longest.index(min(longest)), directions) + 180.0 / len(directions)
 
 
 def _arcs(

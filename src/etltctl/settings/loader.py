@@ -80,7 +80,8 @@ class Loader:
             file: The settings file that the values come from.
         """
         shipped = _of_environment(read_toml(project_file(FILE)), env)
-        layers = [*self._variables(), own, *(Layer(layer.data, "default") for layer in shipped)]
+        below = [own, *(Layer(layer.data, "default") for layer in shipped)]
+        layers = [*self._variables(), *(_placed(layer, file) for layer in below)]
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         return self._kept(settings, layers, file, 0)
 

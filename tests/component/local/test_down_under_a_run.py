@@ -85,7 +85,7 @@ def test_a_run_of_an_earlier_server_and_one_that_ended_are_not_live(server: Serv
     live(tmp_path, "ended").append("run.finished", outcome="succeeded", seconds=1.0)
     live(tmp_path, "goes-on")
     settings = load_settings()
-    found = find_server(settings)
-    assert found is not None
-    assert [run.run_id for run in live_runs(settings, began(found))] == ["goes-on"]
-    assert live_runs(settings, began(found) + 3600) == []
+    running = find_server(settings)
+    assert running is not None
+    assert [run.run_id for run in live_runs(settings, began(running))] == ["goes-on"]
+    assert live_runs(settings, began(running) + 3600) == []

@@ -44,7 +44,7 @@ def test_the_place_of_the_record_is_read_next_to_a_mistake(
     assert (settings.env, settings.state) == ("prod", "s3://records/lake")
     assert (settings.aws.profile, settings.aws.region) == ("base", "eu-west-1")
     base, _ = load_to_read(env="local", environ={}, directory=tmp_path)
-    assert base.state == "base-state"
+    assert base.state == str(tmp_path / "base-state")
 
 
 def test_variables_come_before_what_is_readable_of_the_file(tmp_path: Path) -> None:
@@ -59,14 +59,14 @@ def test_a_file_that_is_no_text_leaves_the_default_place(tmp_path: Path) -> None
     (tmp_path / "etltctl.toml").write_bytes(b"\xff\xfe\x00")
     settings, line = load_to_read(environ={}, directory=tmp_path)
     assert "cannot read" in line
-    assert settings.state == ".etltctl"
+    assert settings.state == str(tmp_path / ".etltctl")
 
 
 def test_a_state_of_a_wrong_type_is_the_problem_and_the_default_is_used(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text("version = 1\nstate = 5\n")
     settings, line = load_to_read(environ={}, directory=tmp_path)
     assert "state" in line
-    assert settings.state == ".etltctl"
+    assert settings.state == str(tmp_path / ".etltctl")
 
 
 @pytest.mark.parametrize("env", ["prd", "nowhere"])
