@@ -11,9 +11,19 @@ from dataclasses import dataclass, replace
 from etltctl.errors import ConfigurationError, UsageError
 
 LOCAL = "local"  # the environment that the embedded server serves
-UNBILLED = (LOCAL,)  # the environments whose services bill nothing, by the name that records of runs carry
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
+
+
+def is_billed(env: str) -> bool:
+    """Return whether the services of an environment bill anything, by its name on record.
+
+    A budget counts the work of the embedded services as if they did.
+
+    Args:
+        env: The environment's name, as the events of a run have it.
+    """
+    return env != LOCAL
 
 
 @dataclass(frozen=True, order=True)

@@ -15,7 +15,7 @@ from etltctl.cli.run import OnInterrupt
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.tabulating import Cells
-from etltctl.values import UNBILLED
+from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.pipeline import BackfillPlan, BackfillResult, ChunkResult
@@ -137,7 +137,7 @@ def show_result(session: Session, settings: Settings, result: BackfillResult) ->
         "outcome": result.outcome,
         "total_seconds": result.seconds,
         "total_usd": round(result.usd, 6),
-        "basis": "estimated" if settings.env in UNBILLED else "actual",
+        "basis": "actual" if is_billed(settings.env) else "estimated",
     }
     if console.is_streaming:
         console.say(_total(result))

@@ -9,7 +9,6 @@ import typer
 
 from etltctl.cli.runs import RunName
 from etltctl.cli.session import Session
-from etltctl.values import UNBILLED
 
 
 def report(
@@ -45,7 +44,6 @@ def report(
             session.connected,
             to=to,
             is_plotted=is_plotted,
-            unbilled=UNBILLED,
             spell=session.console.spell,
         )
     for problem in written.faults:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from etltctl.moments import clock_text
-from etltctl.values import UNBILLED
+from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.runs import Run
@@ -174,7 +174,7 @@ class RunState:
 
     def _pay(self, remote_id: str, usd: float, env: str) -> None:
         # The embedded services bill nothing, although a budget counts their work as if they did.
-        if env not in UNBILLED and (usd or remote_id in self._usd):
+        if is_billed(env) and (usd or remote_id in self._usd):
             self._usd[remote_id] = usd
 
     def _step(self, name: str) -> StepState:

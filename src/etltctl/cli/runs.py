@@ -17,7 +17,6 @@ from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
 from etltctl.tabulating import folded, local_time
-from etltctl.values import UNBILLED
 from etltctl.worker_sizes import FEWEST, WorkerType
 
 if TYPE_CHECKING:
@@ -228,7 +227,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load_to_read(), by, unbilled=UNBILLED)
+    every = costs(session.load_to_read(), by)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every

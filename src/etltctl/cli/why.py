@@ -8,7 +8,6 @@ import typer
 
 from etltctl.cli.session import Session
 from etltctl.errors import UsageError, command
-from etltctl.values import UNBILLED
 
 
 def why(
@@ -35,7 +34,7 @@ def why(
     settings = session.load_to_read()
     if settings.is_embedded and "://" in settings.state:  # in a bucket of the embedded server
         with session.connected() as settings:
-            explanation = explain(settings, run_id, unbilled=UNBILLED)
+            explanation = explain(settings, run_id)
     else:
-        explanation = explain(settings, run_id, unbilled=UNBILLED)
+        explanation = explain(settings, run_id)
     session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from etltctl.explanation.next_steps import NextSteps
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
 from etltctl.ledger import Event, lost_events
+from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -23,13 +24,12 @@ OTHER_STEPS = frozenset({"JOB", "SOURCE", "NAME"})  # in a setting, what stands 
 MOST_RUNS = 200  # the newest ones are read, so that a long history costs no long wait
 
 
-def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] = ()) -> Explanation:
+def explain(settings: Settings, run_id: str = "") -> Explanation:
     """Explain a run: why it failed, whether the data is safe, what it cost, and what to do.
 
     Args:
         settings: The settings, which say where the runs are kept.
         run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
-        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
 
     Raises:
         UsageError: There is no such run, or no run has failed.
@@ -55,7 +55,7 @@ def explain(settings: Settings, run_id: str = "", *, unbilled: Collection[str] =
     failure = failed_step(events)
     if failure is None:
         return replace(state, next_steps=tuple(_steps_of_healthy(state)))
-    explanation = _explained(state, failure, events, settings, is_billed=state.env not in unbilled)
+    explanation = _explained(state, failure, events, settings, is_billed=is_billed(state.env))
     if not other:
         return explanation
     also = NextStep(command("why", other), "  # the newest failed run of steps")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etltctl.history.lookup import store_of
 from etltctl.ledger import Event, events_of_one
+from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -35,13 +36,12 @@ class Cost:
     basis: str
 
 
-def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> list[Cost]:
+def costs(settings: Settings, by: str) -> list[Cost]:
     """Sum what runs cost, the dearest first.
 
     Args:
         settings: The settings, which say where the runs are kept.
         by: What to sum by: `pipeline`, `step` or `day`.
-        unbilled: The environments whose services bill nothing, although a budget counts their work as if they did.
     """
     store = store_of(settings)
     sums: dict[tuple[str, str, str], tuple[int, float]] = {}
@@ -51,7 +51,7 @@ def costs(settings: Settings, by: str, *, unbilled: Collection[str] = ()) -> lis
             keys = {"pipeline": events[0].get("pipeline", ""), "step": event["step"], "day": event["ts"][:10]}
             group = (keys[by], str(event.get("env", "")), basis)
             number, usd = sums.get(group, (0, 0.0))
-            sums[group] = (number + 1, usd + (0.0 if group[1] in unbilled else event["usd"]))
+            sums[group] = (number + 1, usd + (event["usd"] if is_billed(group[1]) else 0.0))
     rows = [Cost(key, env, number, round(usd, 4), basis) for (key, env, basis), (number, usd) in sums.items()]
     return sorted(rows, key=lambda cost: -cost.usd)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, lost_events
 from etltctl.reports.cost import StepCost, step_costs
 from etltctl.reports.spans import Span, remote_runs_of, tries_of
-from etltctl.values import layer_of
+from etltctl.values import is_billed, layer_of
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
 PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
@@ -103,12 +103,11 @@ class RunFacts:
     is_rebuilt: bool = False
 
 
-def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunFacts:
+def facts_of(events: Sequence[Event]) -> RunFacts:
     """Return what the events of a run say of it.
 
     Args:
         events: The events, oldest first; at least one. Any fact beyond those that every event has may be missing.
-        unbilled: The environments whose services bill nothing.
     """
     times = [datetime.fromisoformat(event["ts"]) for event in events]
     starts = [event for event in events if event["type"] == "run.started"]
@@ -116,7 +115,7 @@ def facts_of(events: Sequence[Event], *, unbilled: Collection[str] = ()) -> RunF
     return RunFacts(
         summary=summary_of(events),
         env=str(events[0].get("env", "")),
-        is_billed=events[0].get("env") not in unbilled,
+        is_billed=is_billed(str(events[0].get("env", ""))),
         began=min(times),
         ended=max(times),
         tries=max(len(starts), 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,6 @@ def make_report(
     *,
     to: Path | None = None,
     is_plotted: bool = True,
-    unbilled: Collection[str] = (),
     spell: Spell = str,
 ) -> Report:
     """Write the report on a run as one HTML file.
@@ -72,7 +71,6 @@ def make_report(
         to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
         is_plotted: Whether gold is queried for plots and the catalog for the current versions. Without, the record of
             the runs is all that is read: no service is reached, unless the record is kept in S3.
-        unbilled: The environments whose services bill nothing.
         spell: Spells a command on the page; the command line's spelling adds its flags.
 
     Raises:
@@ -87,13 +85,13 @@ def make_report(
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
             events = events or find_run(reached, run_id, Having.STEPS)
-            explanation = _explanation(events, reached, unbilled)
+            explanation = _explanation(events, reached)
             if is_plotted:
                 aws = Aws.from_settings(reached)
                 data = _data(facts_of(events), reached, reason, aws)
                 current, why_not = ({}, reason) if reason else _current(reached, aws)
-    run = facts_of(events, unbilled=unbilled)
-    explanation = explanation or _explanation(events, settings, unbilled)
+    run = facts_of(events)
+    explanation = explanation or _explanation(events, settings)
     plots = [drawn(one) for one in data]
     text = page(run, plots, settings, current, why_not, spell, explanation, is_plotted=is_plotted)
     file = to or _default_path(run, settings)
@@ -111,12 +109,10 @@ def make_report(
     )
 
 
-def _explanation(
-    events: Sequence[Event], settings: Settings, unbilled: Collection[str]
-) -> Explanation | None:
+def _explanation(events: Sequence[Event], settings: Settings) -> Explanation | None:
     """Return what is known of a run that failed; None of one that did not, whose earlier runs are not worth reading."""
     is_well = summary_of(events).outcome == Outcome.SUCCEEDED
-    return None if is_well else explain(settings, str(events[0]["run_id"]), unbilled=unbilled)
+    return None if is_well else explain(settings, str(events[0]["run_id"]))
 
 
 def _data(run: RunFacts, settings: Settings, unreached: str, aws: Aws) -> list[PlotData]:

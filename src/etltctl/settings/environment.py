@@ -30,7 +30,7 @@ class Environment:
         reads_sources_here: Whether a sync reads its source on this machine, and so needs the source's own secrets.
         runs_jobs_here: Whether the Python of this machine runs the scripts of the jobs.
         makes_roles: Whether it makes the roles that governance names; an account has its roles from elsewhere.
-        bills: Whether its services bill for what they do. `values.UNBILLED` says it of a name on record.
+        bills: Whether its services bill for what they do. `values.is_billed` says it of a name on record.
     """
 
     has_stack: bool

@@ -183,7 +183,7 @@ def test_an_interrupt_is_the_cause_of_an_interrupted_run(settings: Settings, sto
     ledger.append("remote.stopping", STEP, **facts)
     ledger.append("step.finished", STEP, outcome="interrupted", seconds=3.0, error="Ctrl-C", cause="M107")
     ledger.append("run.finished", outcome="interrupted", seconds=3.0)
-    text = words(explain(settings, "stopped", unbilled=("local",)))
+    text = words(explain(settings, "stopped"))
     assert "INTERRUPTED at glue:bronze_to_silver" in text
     assert "stopped by Ctrl-C (ana@laptop): lunch" in text
     assert "Spent 0.00 USD on this machine" in text

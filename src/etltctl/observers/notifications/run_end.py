@@ -10,7 +10,7 @@ from etltctl.errors import Command
 from etltctl.ledger import failed_event
 from etltctl.next_steps import Part
 from etltctl.observers.notifications.notification import Failure, Notification
-from etltctl.values import UNBILLED
+from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.ledger import Event
@@ -47,7 +47,7 @@ def end_of_run(events: Sequence[Event], settings: Settings) -> Notification | No
         started=str(events[0]["ts"]),
         finished=str(last["ts"]),
         seconds=float(last.get("seconds") or 0.0),
-        usd=None if env in UNBILLED else round(usd, 4),
+        usd=round(usd, 4) if is_billed(env) else None,
         failure=_failure(events, env, settings.default_env),
     )
 
