@@ -143,18 +143,18 @@ def install(extra: str) -> str:
     prefix, package = Path(sys.prefix).as_posix(), f"etltctl[{extra}]"
     address, is_editable = _installed_from()
     # A checkout is installed again from where it lies; a wheel of the same version would replace it.
+    # Environments that uv makes have no pip, and the `pip` of the shell would be that of another environment.
+    python = shlex.quote(sys.executable)
+    pip = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
     if is_editable:
-        return f"in the checkout of etltctl: pip install -e '.[{extra}]'"
+        return f"in the checkout of etltctl: {pip} -e '.[{extra}]'"
     requirement = shlex.quote(f"{package} @ {address}" if address else package)
     if "/uv/tools/" in prefix:
         # `--force` replaces the tool in place, with the extra and everything that it had.
         return f"uv tool install --force {requirement}"
     if "/pipx/" in prefix:
         return f"pipx install --force {requirement}"
-    # Environments that uv makes have no pip.
-    if find_spec("pip") is None:
-        return f"uv pip install --python {shlex.quote(sys.executable)} {requirement}"
-    return f"{shlex.quote(sys.executable)} -m pip install {requirement}"
+    return f"{pip} {requirement}"
 
 
 def _installed_from() -> tuple[str, bool]:

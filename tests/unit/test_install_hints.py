@@ -61,4 +61,4 @@ def test_a_checkout_is_named(installed: Path) -> None:
     (installed / "direct_url.json").write_text(
         json.dumps({"url": "file:///x", "dir_info": {"editable": True}})
     )
-    assert install("local") == "in the checkout of etltctl: pip install -e '.[local]'"
+    assert install("local") == f"in the checkout of etltctl: uv pip install --python {sys.executable} -e '.[local]'"
