@@ -61,4 +61,7 @@ def test_a_checkout_is_named(installed: Path) -> None:
     (installed / "direct_url.json").write_text(
         json.dumps({"url": "file:///x", "dir_info": {"editable": True}})
     )
-    assert install("local") == f"in the checkout of etltctl: uv pip install --python {sys.executable} -e '.[local]'"
+    assert (
+        install("local")
+        == f"in the checkout of etltctl: uv pip install --python {sys.executable} -e '.[local]'"
+    )

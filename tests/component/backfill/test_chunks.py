@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.connections import SeasonsOfSource
-from etltctl.errors import RunFailedError, UnverifiedError
+from etltctl.errors import RunFailedError, UnverifiedError, UsageError
 from etltctl.pipeline import plan_backfill
 from support.backfilled import SEASONS, Place, copying, open_place, reopened, rounds
 from support.f1_seasons import make_pack
@@ -77,3 +77,26 @@ def test_a_sync_without_the_season_of_its_chunk_starts_no_job_and_is_repeated(tm
         assert later.outcomes() == {"2095": "succeeded"}
         assert len(later.started(failed.run_id, "sync:api")) == 2
         assert later.gold() == rounds(2095, 2096)
+
+
+def test_a_chunk_whose_seasons_were_taken_away_meanwhile_runs_again(place: Place) -> None:
+    place.put_script(copying('if "2097" in rows["season"].to_pylist(): raise ValueError("2097 is broken")'))
+    with pytest.raises(RunFailedError):
+        place.backfill(2096, 2097)
+    place.put_script(copying())
+    source = SeasonsOfSource.of("api", place.settings)
+    source.write([2099])
+    place.run()
+    assert place.gold() == rounds(2099)
+    place.backfill(2096, 2097)
+    assert place.outcomes() == {"2096": "succeeded", "2097": "succeeded"}
+    assert place.gold() == rounds(2096, 2097, 2099)
+
+
+def test_seasons_that_landed_and_were_not_published_are_not_called_done_in_other_chunks(place: Place) -> None:
+    place.put_script(copying('raise ValueError("broken")'))
+    with pytest.raises(RunFailedError):
+        place.backfill(2096, 2097, chunk=2)
+    with pytest.raises(UsageError, match="a backfill from 2096 to 2097 has not finished") as refused:
+        place.backfill(2096, 2097)
+    assert "etltctl backfill races --start 2096 --end 2097 --chunk 2" in refused.value.hint

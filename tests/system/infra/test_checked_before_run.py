@@ -28,8 +28,8 @@ PAID = {"StartJobRun", "POST /jobs", "StartQueryExecution"}
 # Without these a run succeeds, or is refused before it starts anything, when it writes its state and reads secrets.
 NOT_CHECKED = {
     "athena:GetWorkGroup", "athena:ListQueryExecutions", "glue:CreateDatabase", "glue:DeleteTable", "glue:GetTables",
-    "iam:SimulatePrincipalPolicy", "logs:FilterLogEvents", "logs:GetLogEvents", "s3:DeleteObject", "secretsmanager:GetSecretValue",
-    "ssm:GetParameter",
+    "iam:SimulatePrincipalPolicy", "logs:FilterLogEvents", "logs:GetLogEvents", "s3:DeleteObject",
+    "secretsmanager:GetSecretValue", "ssm:GetParameter",
 }  # fmt: skip
 # Actions that Athena, S3, KMS and the machine perform in the operator's name; etltctl calls none of them.
 OF_OTHERS = (

@@ -50,7 +50,7 @@ class ChunkRuns:
         started = time.monotonic()
         run_id = chunk.run_id(self.plan.id)
         events = read_events(self.services.store, run_id)
-        if self._is_done(events, run_id):
+        if self._is_done(chunk, events):
             return self.result(chunk, ChunkOutcome.REUSED, seconds_since(started))
         limit = self._limit(chunk)
         is_fresh = self._prepare(chunk, events)
@@ -92,7 +92,11 @@ class ChunkRuns:
             int(failure.exit_code) if failure else 0,
         )
 
-    def _is_done(self, events: Sequence[Event], run_id: str) -> bool:
+    def _is_done(self, chunk: Chunk, events: Sequence[Event]) -> bool:
+        """Return whether the chunk's run has succeeded as a whole, and bronze still holds the chunk's seasons.
+
+        A run of the pipeline with fewer seasons in the settings may have taken them away since.
+        """
         whole = [str(step) for step in steps(self.plan.pipeline, self.services.settings)]
         started = newest_event(events, "", "run.started", "run.finished")
         if started is None or started["type"] != "run.finished" or started.get("outcome") != "succeeded":
@@ -100,7 +104,12 @@ class ChunkRuns:
         began = newest_event(events, "", "run.started")
         # Someone may have run a part of it by hand, which says nothing of the rest.
         is_whole = began is not None and began.get("steps") == whole
-        return is_whole and self.record.has_landed(self.plan, run_id)
+        has_landed = self.record.has_landed(self.plan, chunk.run_id(self.plan.id))
+        return (
+            is_whole
+            and has_landed
+            and seasons_in_bronze(self.plan.source, self.services) >= set(chunk.seasons)
+        )
 
     def _limit(self, chunk: Chunk) -> float | None:
         """Return what the chunk's run may cost in all its tries; None without a budget."""
@@ -156,6 +165,10 @@ class ChunkRuns:
             self.seasons.require_no_sync(ours)
         # Never fewer than bronze holds: the sync overwrites, so a season that it does not read is gone.
         self.seasons.write(held | set(chunk.seasons))
+        # A sync of another caller may have ended since bronze was read.
+        grown = seasons_in_bronze(self.plan.source, self.services) - held
+        if grown:
+            self.seasons.write(held | grown | set(chunk.seasons))
         return has_synced
 
     def _prove(self, chunk: Chunk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,6 +102,24 @@ class BackfillRecord:
             configured=None if plan["configured"] is None else tuple(plan["configured"]),
             max_usd=budgets[-1] if budgets else None,
         )
+
+    def open_ranges(self, seasons: Collection[int]) -> list[tuple[int, int, int]]:
+        """Return first season, last season and chunk size of each unfinished backfill with one of these seasons.
+
+        Args:
+            seasons: The seasons.
+        """
+        entries = self._entries()
+        finished = {entry["backfill"] for entry in entries if entry["type"] == "finished"}
+        planned = [
+            entry for entry in entries if entry["type"] == "planned" and entry["backfill"] not in finished
+        ]
+        ranges = [
+            (int(entry["start"]), int(entry["end"]), int(entry["size"]))
+            for entry in planned
+            if {season for chunk in entry["chunks"] for season in chunk} & set(seasons)
+        ]
+        return list(dict.fromkeys(ranges))
 
     def begin(self, plan: BackfillPlan) -> None:
         """Record the plan of a new backfill, or the budget of a resumed one."""

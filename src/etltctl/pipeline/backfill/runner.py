@@ -89,7 +89,11 @@ def plan_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -
         max_usd=options.max_usd,
         keep_going=options.keep_going,
     )
-    return with_usual_costs(plan if before is None else _resumed(plan, before, options), services)
+    if before is not None:
+        return with_usual_costs(_resumed(plan, before, options), services)
+    if not plan.chunks:
+        _require_none_open(plan, record)
+    return with_usual_costs(plan, services)
 
 
 def run_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -> BackfillResult:
@@ -236,6 +240,22 @@ def _resumed(plan: BackfillPlan, before: UnfinishedBackfill, options: BackfillOp
         is_resumed=True,
         max_usd=before.max_usd if options.max_usd is None else options.max_usd,
     )
+
+
+def _require_none_open(plan: BackfillPlan, record: BackfillRecord) -> None:
+    """Raise UsageError if bronze holds the seasons because a backfill that has not finished brought them.
+
+    Its jobs may have failed, so that the seasons are in no published table.
+    """
+    ranges = record.open_ranges(plan.seasons)
+    if ranges:
+        start, end, size = ranges[-1]
+        other = replace(plan, start=start, end=end, size=size)
+        raise UsageError(
+            f"bronze holds every season from {plan.start} to {plan.end}, and a backfill from {start} to {end} has not "
+            "finished: its seasons may be in no published table",
+            hint=NextStep("resume it: ", other.command),
+        )
 
 
 def _require_free_ids(plan: BackfillPlan, services: Services) -> None:

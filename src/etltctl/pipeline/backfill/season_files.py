@@ -61,7 +61,9 @@ def _seasons_of(location: str, services: Services) -> set[int]:
             continue
         body = services.s3.read(file.location, etag=file.etag)
         try:
-            column = pq.read_table(pa.BufferReader(body), columns=[SEASON]).column(SEASON)
+            # On this thread: a thread of Arrow's pool that still holds an object aborts Python when it exits.
+            file_read = pq.ParquetFile(pa.BufferReader(body)).read(columns=[SEASON], use_threads=False)
+            column = file_read.column(SEASON)
             seasons |= {int(text) for text in pc.unique(column).to_pylist() if text is not None}
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise UnverifiedError(
