@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event as Signal
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from etltctl.ledger import Event
-from etltctl.observers import Observation, Observer, observation
+from etltctl.observers import Observation, Observer, observation, origin_of_run
 from etltctl.settings.lineage_variables import ClientVariables
+from etltctl.testing import delayed
 from support.lineage_receiver import LineageReceiver
 from support.sql_project import STEP, SqlProject
 
@@ -183,6 +185,15 @@ def test_nothing_is_sent_or_recorded_unless_a_receiver_is_named(
     assert receiver.events == []
     assert "lineage" not in project.events("not-asked")[0]
     assert not ClientVariables.of({"OPENLINEAGE_NAMESPACE": "only a name"}).name_a_receiver
+
+
+def test_an_sts_that_hangs_costs_five_seconds_and_the_account_s_name(project: SqlProject) -> None:
+    project.lake.script(delayed("GetCallerIdentity", 20.0, times=0))
+    began = time.monotonic()
+    origin = origin_of_run(project.settings, project.services.aws)
+    assert time.monotonic() - began < 6.0
+    assert origin == {"region": "us-east-1"}
+    assert project.lake.met()["GetCallerIdentity"] == 1
 
 
 def test_one_observer_that_hangs_or_raises_keeps_no_event_from_another(
