@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.atomic_files import write_atomically
-from etltctl.catalog import hive_columns, one_line, widened
+from etltctl.catalog import MAX_COMMENT_CHARACTERS, hive_columns, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
+from etltctl.tabulating import one_line
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import Contracts, TableRules
@@ -77,7 +78,8 @@ class ContractBook:
 
 def _as_toml(contract: Contract) -> str:
     columns = contract.columns.items()
-    notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := one_line(text))}
+    comments = {name: one_line(text, MAX_COMMENT_CHARACTERS) for name, text in contract.comments.items()}
+    notes = {name: f"  # {line}" for name, line in comments.items() if line}
     lines = [
         f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",

@@ -3,9 +3,10 @@
 from etltctl.catalog.column_types import Widening, hive_columns, hive_type, widened
 from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions, is_projected, projection
 from etltctl.catalog.registry import Registry, is_closed
-from etltctl.catalog.tables import STAGING, Catalog, Described, Table, one_line
+from etltctl.catalog.tables import MAX_COMMENT_CHARACTERS, STAGING, Catalog, Described, Table
 
 __all__ = [
+    "MAX_COMMENT_CHARACTERS",
     "NO_CHANGES",
     "STAGING",
     "Catalog",
@@ -19,7 +20,6 @@ __all__ = [
     "hive_type",
     "is_closed",
     "is_projected",
-    "one_line",
     "projection",
     "widened",
 ]

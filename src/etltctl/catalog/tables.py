@@ -10,6 +10,7 @@ from typing import Any
 from etltctl.aws import Aws, translated
 from etltctl.errors import BlockedError, NextStep, ServiceError, command
 from etltctl.hive import is_iceberg
+from etltctl.tabulating import one_line
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -273,9 +274,3 @@ def _columns(
         {**known.get(name, {}), **new.get(name, {}), "Name": name, "Type": kind}
         for name, kind in columns.items()
     ]
-
-
-def one_line(text: str, limit: int = MAX_COMMENT_CHARACTERS) -> str:
-    """Return the text as Glue takes it: on one line, without control characters, and no longer than its limit."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -28,7 +28,7 @@ def trace_endpoint(environ: Mapping[str, str] | None = None) -> str | None:
         The address that they name; None if they ask for no traces.
 
     Raises:
-        ConfigurationError: They ask for an exporter or a protocol that etltctl does not have.
+        ConfigurationError: The variables name an exporter or a protocol that etltctl does not support.
     """
     values = os.environ if environ is None else environ
     exporter = values.get("OTEL_TRACES_EXPORTER", "").strip().lower()

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from etltctl.moments import duration_text
-from etltctl.tabulating import local_time, money_text
+from etltctl.tabulating import local_time, money_text, one_line
 
 SCHEMA = "etltctl.notification/1"
 LONGEST_LINE = 1_000  # characters of a cause, a proof or a next step: all receivers take three such lines
@@ -120,15 +120,3 @@ class Notification:
             link: An address to add.
         """
         return {"schema": SCHEMA, **asdict(self), "link": link, "text": self.text(link)}
-
-
-def one_line(text: str, limit: int) -> str:
-    """Return a text as one line of at most `limit` characters, without control characters.
-
-    Args:
-        text: The text.
-        limit: The most characters.
-    """
-    # Control characters would break the line in one receiver and the whole message in another.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
