@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 PACKAGE = "openlineage"
-SEND_TIMEOUT_S = 5.0
-# Together shorter than a flush: a receiver that is restarted loses no event, one that is away costs little.
+SEND_TIMEOUT_S = 3.0
+# Three tries of 3 s and their pauses are shorter than a flush.
 RETRIES = {"total": 2, "read": 1, "connect": 2, "backoff_factor": 0.2}
 CAUSING = frozenset({"run.started", "step.planned", "step.finished", "run.finished"})
 

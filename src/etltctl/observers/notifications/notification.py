@@ -1,4 +1,4 @@
-"""What is said of the end of a run, before it takes the form that a receiver understands."""
+"""The message about the end of a run, before it is put into a receiver's form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_NAME = 200  # characters of a name of a run, a pipeline or a step
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureText:
     """Why a run failed, in the first lines of `etltctl why`.
 
     Attributes:
@@ -61,7 +61,7 @@ class Notification:
     finished: str
     seconds: float
     usd: float | None
-    failure: Failure | None = None
+    failure: FailureText | None = None
     is_test: bool = False
 
     @property
