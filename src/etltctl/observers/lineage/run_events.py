@@ -69,14 +69,22 @@ class _RunOf:
         of = transition.of
         if not of.step:
             yield self._event(
-                transition, self._job(""), self._id(of), self._above_run(), ((), self._switched(transition))
+                transition,
+                self._job(""),
+                self._id(of),
+                self._above_run(),
+                ((), self._rolled_back_tables(transition)),
             )
             return
         inputs, outputs = self.lineage_of(of.step)
         if not (inputs or outputs):
             return
         yield self._event(
-            transition, self._job(of.step), self._id(of), self._above_step(of), self._moved(transition)
+            transition,
+            self._job(of.step),
+            self._id(of),
+            self._above_step(of),
+            self._datasets_of_step(transition),
         )
         yield from self._audit(transition)
 
@@ -119,7 +127,7 @@ class _RunOf:
             outputs=list(datasets[1]),
         )
 
-    def _moved(self, transition: Transition) -> tuple[list[InputDataset], list[OutputDataset]]:
+    def _datasets_of_step(self, transition: Transition) -> tuple[list[InputDataset], list[OutputDataset]]:
         """Return what a step reads and writes; at its successful end with the columns and what it wrote."""
         inputs, outputs = self.lineage_of(transition.of.step)
         has_columns = transition.change is Change.COMPLETE
@@ -135,7 +143,7 @@ class _RunOf:
         ]
         return read, written
 
-    def _switched(self, transition: Transition) -> list[OutputDataset]:
+    def _rolled_back_tables(self, transition: Transition) -> list[OutputDataset]:
         """Return the tables that the run itself made current, outside its steps: those of a rollback."""
         switched = transition.newest("publish.switched") if transition.change is Change.COMPLETE else None
         tables: Mapping[str, Any] = switched.get("tables", {}) if switched else {}
@@ -168,7 +176,7 @@ class _RunOf:
         """
         if transition.change not in (Change.COMPLETE, Change.FAIL):
             return
-        if not (checked := _checks(transition)):
+        if not (checked := _results_by_table(transition)):
             return
         of = transition.of
         above = (NamedRun(self.namespace, self._job(of.step), self._id(of)), self.origin.root)
@@ -199,7 +207,7 @@ def _published(transition: Transition, table: str, count: int) -> Mapping[str, A
     return {"written": True, "rows": end["rows"]} if is_counted else {"written": True}
 
 
-def _checks(transition: Transition) -> dict[str, Any]:
+def _results_by_table(transition: Transition) -> dict[str, Any]:
     """Return the results of the rules by table: those of a publish, or those that stopped it."""
     tables: Mapping[str, Mapping[str, Any]] = transition.end.get("tables") or {}
     broken = [event for event in transition.events if event["type"] == "check.result"]
