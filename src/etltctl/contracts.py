@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.atomic_files import write_atomically
-from etltctl.catalog import MAX_COMMENT_CHARACTERS, hive_columns, widened
+from etltctl.catalog import comment_line, hive_columns, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
-from etltctl.tabulating import one_line
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import Contracts, TableRules
@@ -78,8 +77,7 @@ class ContractBook:
 
 def _as_toml(contract: Contract) -> str:
     columns = contract.columns.items()
-    comments = {name: one_line(text, MAX_COMMENT_CHARACTERS) for name, text in contract.comments.items()}
-    notes = {name: f"  # {line}" for name, line in comments.items() if line}
+    notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := comment_line(text))}
     lines = [
         f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",

@@ -3,10 +3,9 @@
 from etltctl.catalog.column_types import Widening, hive_columns, hive_type, widened
 from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions, is_projected, projection
 from etltctl.catalog.registry import Registry, is_closed
-from etltctl.catalog.tables import MAX_COMMENT_CHARACTERS, STAGING, Catalog, Described, Table
+from etltctl.catalog.tables import STAGING, Catalog, Described, Table, comment_line
 
 __all__ = [
-    "MAX_COMMENT_CHARACTERS",
     "NO_CHANGES",
     "STAGING",
     "Catalog",
@@ -16,6 +15,7 @@ __all__ = [
     "Registry",
     "Table",
     "Widening",
+    "comment_line",
     "hive_columns",
     "hive_type",
     "is_closed",

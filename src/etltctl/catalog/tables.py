@@ -265,12 +265,13 @@ def _columns(
 ) -> list[dict[str, Any]]:
     """Return the columns with their comments, else with the comment that the catalog has for one of that name."""
     known = {column["Name"]: column for column in current}
-    new = {
-        name: {"Comment": line}
-        for name, text in comments.items()
-        if (line := one_line(text, MAX_COMMENT_CHARACTERS))
-    }
+    new = {name: {"Comment": line} for name, text in comments.items() if (line := comment_line(text))}
     return [
         {**known.get(name, {}), **new.get(name, {}), "Name": name, "Type": kind}
         for name, kind in columns.items()
     ]
+
+
+def comment_line(text: str) -> str:
+    """Return the comment of a column on one line, within Glue's limit."""
+    return one_line(text, MAX_COMMENT_CHARACTERS)
