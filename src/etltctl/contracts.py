@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etltctl.atomic_files import write_atomically
-from etltctl.catalog import hive_columns, one_line, widened
+from etltctl.catalog import comment_line, hive_columns, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
 
@@ -77,7 +77,7 @@ class ContractBook:
 
 def _as_toml(contract: Contract) -> str:
     columns = contract.columns.items()
-    notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := one_line(text))}
+    notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := comment_line(text))}
     lines = [
         f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
         f"table = {json.dumps(contract.table)}",

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently a read is repeated; waits are in seconds, doubled each time, with jitter.
+    """How often a call that may be repeated is sent again; waits are in seconds, doubled each time, with jitter.
 
     An error with `retry_after`, in seconds, sets the wait itself; `longest_wait` bounds it.
     """

@@ -236,3 +236,15 @@ def cell_text(value: object) -> str:
 def printable(text: str) -> str:
     """Return the text with control characters made visible, because a terminal obeys them."""
     return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return a text as one line of at most `limit` characters, without control characters.
+
+    Args:
+        text: The text.
+        limit: The most characters.
+    """
+    # A control character would break the line in one reader, and make another refuse the whole text.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

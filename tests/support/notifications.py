@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from etltctl.observers.notifications import Notification
-from etltctl.observers.notifications.notification import Failure
+from etltctl.observers.notifications.notification import FailureText
 
-FAILURE = Failure(
+FAILURE = FailureText(
     "glue:silver_to_gold",
     "G117",
     "G117 an executor ran out of memory",

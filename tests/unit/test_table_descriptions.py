@@ -11,7 +11,8 @@ import pytest
 
 import f1_descriptions
 import weather_descriptions
-from etltctl.catalog.tables import MAX_COMMENT_CHARACTERS, MAX_DESCRIPTION_CHARACTERS, one_line
+from etltctl.catalog.tables import MAX_COMMENT_CHARACTERS, MAX_DESCRIPTION_CHARACTERS
+from etltctl.tabulating import one_line
 
 PROJECT = Path(__file__).parents[2]
 MODULES = (weather_descriptions, f1_descriptions)

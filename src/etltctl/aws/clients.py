@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 # At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
+CONNECT_S, READ_S = 10, 60
+BRIEF_CONNECT_S, BRIEF_READ_S = 2, 3
+
+
+class _Use(Enum):
+    """What the calls of a client are for: it decides how often and for how long they are sent."""
+
+    READ = auto()
+    START = auto()
+    BRIEF = auto()
 
 
 @dataclass
@@ -39,7 +50,7 @@ class Aws:
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
     endpoint: AwsEndpoint | None = None
     profile_place: str = ""  # where the settings name the profile
-    _clients: dict[tuple[str, bool], Any] = field(default_factory=dict, repr=False)
+    _clients: dict[tuple[str, _Use], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
@@ -67,20 +78,26 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return a client whose calls may be repeated: reads, and writes that are the same when done twice."""
-        return self._client(service, starts=False)
+        return self._client(service, _Use.READ)
 
     def start_client(self, service: str) -> Any:
         """Return a client that sends every call once, for calls that start paid work."""
-        return self._client(service, starts=True)
+        return self._client(service, _Use.START)
 
-    def identity(self, *, once: bool = False) -> Identity:
+    def brief_client(self, service: str) -> Any:
+        """Return a client that sends every call once and waits 5 s at most, for answers that a run can do without."""
+        return self._client(service, _Use.BRIEF)
+
+    def identity(self, *, once: bool = False, brief: bool = False) -> Identity:
         """Return the caller, as STS knows it.
 
         Args:
             once: Whether to send the call only once, for a caller that can do without the answer.
+            brief: Whether to send it once and to wait 5 s at most.
         """
+        use = _Use.BRIEF if brief else _Use.START if once else _Use.READ
         with translated("sts"):
-            answer = self._client("sts", starts=once).get_caller_identity()
+            answer = self._client("sts", use).get_caller_identity()
         return Identity(answer["Account"], answer["Arn"], answer.get("UserId", ""))
 
     def assuming(self, role: str) -> Aws:
@@ -119,13 +136,13 @@ class Aws:
 
         return resolve_secret(reference, setting=setting, fetch=self.fetch_secret)
 
-    def _client(self, service: str, *, starts: bool) -> Any:
+    def _client(self, service: str, use: _Use) -> Any:
         # botocore's sessions are not safe for threads while they make a client; the clients themselves are.
         # The SDK reads the profile when it makes a client, so this is where a wrong one comes to light.
         with self._lock, translated(service, **self._named_profile()):
-            if (service, starts) not in self._clients:
-                self._clients[service, starts] = self._made(service, starts=starts)
-            return self._clients[service, starts]
+            if (service, use) not in self._clients:
+                self._clients[service, use] = self._made(service, use)
+            return self._clients[service, use]
 
     def _named_profile(self) -> dict[str, str]:
         """Return the profile with the place that names it, for an error about it; nothing without a profile."""
@@ -136,11 +153,13 @@ class Aws:
         )
         return {"profile": f"{self.profile}, named by {place}" if place else self.profile}
 
-    def _made(self, service: str, *, starts: bool) -> Any:
+    def _made(self, service: str, use: _Use) -> Any:
         from botocore.config import Config
 
-        retries = self.policy.botocore_starts() if starts else self.policy.botocore_reads()
-        client = self._without_proxy(service, Config(retries=retries, connect_timeout=10, read_timeout=60))
+        retries = self.policy.botocore_reads() if use is _Use.READ else self.policy.botocore_starts()
+        connect, read = (BRIEF_CONNECT_S, BRIEF_READ_S) if use is _Use.BRIEF else (CONNECT_S, READ_S)
+        config = Config(retries=retries, connect_timeout=connect, read_timeout=read)
+        client = self._without_proxy(service, config)
         client.meta.events.register("before-send", _wait_for_service)
         # The order counts: a failure of another program is noted before a parser sees its text.
         client.meta.events.register("before-parse", note_stranger)

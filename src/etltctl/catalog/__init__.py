@@ -3,7 +3,7 @@
 from etltctl.catalog.column_types import Widening, hive_columns, hive_type, widened
 from etltctl.catalog.partitions import NO_CHANGES, PartitionChanges, Partitions, is_projected, projection
 from etltctl.catalog.registry import Registry, is_closed
-from etltctl.catalog.tables import STAGING, Catalog, Described, Table, one_line
+from etltctl.catalog.tables import STAGING, Catalog, Described, Table, comment_line
 
 __all__ = [
     "NO_CHANGES",
@@ -15,11 +15,11 @@ __all__ = [
     "Registry",
     "Table",
     "Widening",
+    "comment_line",
     "hive_columns",
     "hive_type",
     "is_closed",
     "is_projected",
-    "one_line",
     "projection",
     "widened",
 ]

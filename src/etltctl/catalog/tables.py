@@ -10,6 +10,7 @@ from typing import Any
 from etltctl.aws import Aws, translated
 from etltctl.errors import BlockedError, NextStep, ServiceError, command
 from etltctl.hive import is_iceberg
+from etltctl.tabulating import one_line
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -264,18 +265,13 @@ def _columns(
 ) -> list[dict[str, Any]]:
     """Return the columns with their comments, else with the comment that the catalog has for one of that name."""
     known = {column["Name"]: column for column in current}
-    new = {
-        name: {"Comment": line}
-        for name, text in comments.items()
-        if (line := one_line(text, MAX_COMMENT_CHARACTERS))
-    }
+    new = {name: {"Comment": line} for name, text in comments.items() if (line := comment_line(text))}
     return [
         {**known.get(name, {}), **new.get(name, {}), "Name": name, "Type": kind}
         for name, kind in columns.items()
     ]
 
 
-def one_line(text: str, limit: int = MAX_COMMENT_CHARACTERS) -> str:
-    """Return the text as Glue takes it: on one line, without control characters, and no longer than its limit."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def comment_line(text: str) -> str:
+    """Return the comment of a column on one line, within Glue's limit."""
+    return one_line(text, MAX_COMMENT_CHARACTERS)

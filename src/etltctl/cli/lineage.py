@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from etltctl.cli.runs import RunName
 from etltctl.cli.session import Session
 from etltctl.console import Output
+from etltctl.tabulating import as_json
 
 
 def lineage(
@@ -31,16 +31,12 @@ def lineage(
     with session.connected() if is_in_bucket else nullcontext(loaded) as settings:
         events = find_run(settings, run_id)
         run = str(events[0]["run_id"])
-        lines = [] if is_sent else lineage_of_run(events, settings)
+        documents = [] if is_sent else lineage_of_run(events, settings)
         sent = send_lineage(events, settings) if is_sent else 0
     if not is_sent and session.console.output is Output.NDJSON:
-        for line in lines:
-            session.console.document(json.loads(line))
+        for document in documents:
+            session.console.document(document)
         return
-    document = {
-        "schema": "etltctl.runs-lineage/1",
-        "run": run,
-        "sent": sent,
-        "events": [json.loads(line) for line in lines],
-    }
-    session.console.result(document, f"{sent} events of run {run} sent" if is_sent else "\n".join(lines))
+    result = {"schema": "etltctl.runs-lineage/1", "run": run, "sent": sent, "events": documents}
+    text = f"{sent} events of run {run} sent" if is_sent else "\n".join(map(as_json, documents))
+    session.console.result(result, text)

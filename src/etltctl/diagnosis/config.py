@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.diagnosis.findings import Finding, fail, failed, ok, shortened, warn
 from etltctl.diagnosis.probe import Probe
-from etltctl.errors import ConfigurationError, EtltctlError, NextStep, command, install
+from etltctl.errors import ConfigurationError, EtltctlError, NextStep, command
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -72,17 +72,17 @@ def check_secrets(probe: Probe) -> Iterator[Finding]:
 
 def check_lineage(probe: Probe) -> Iterator[Finding]:
     """Check that lineage events can be made and have a receiver, if any are asked for."""
-    from importlib.util import find_spec
-
+    from etltctl.observers.lineage import require_installed
     from etltctl.settings.lineage_variables import ClientVariables, is_lineage_asked_for
 
     variables, own = ClientVariables.of(), probe.settings.lineage
     if not is_lineage_asked_for(own, variables):
         yield ok("lineage", "not asked for: no receiver is named")
         return
-    if find_spec("openlineage") is None:
-        evidence = "a receiver of lineage events is named, but the package openlineage-python is missing"
-        yield warn("lineage", evidence, install("lineage"))
+    try:
+        require_installed()
+    except ConfigurationError as error:
+        yield warn("lineage", error.message, error.next_step)
         return
     try:
         variables.require_usable()

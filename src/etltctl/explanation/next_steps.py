@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 WORKER_TYPE = "glue.jobs.JOB.worker_type"  # a cause with this setting may go away on larger workers
-WORKERS = WorkerSize(
-    "G.1X", 2
-)  # of a job that the settings do not have, which is what a job has unless it is set
+# The workers of a job that the settings do not have: what a job has unless it is set.
+WORKERS = WorkerSize("G.1X", 2)
 # The commands whose runs have no steps, for a record of an etltctl that did not keep the whole command.
 WITHOUT_STEPS: Mapping[str, tuple[str, ...]] = {"rollback": ("rollback",), "refresh": ("athena", "refresh")}
 AFTER_FIX = "  # after the fix"

@@ -24,9 +24,8 @@ MOST_EXECUTOR_PAGES = 3
 # A pattern of CloudWatch: a line fits if it has one of the terms.
 EXECUTOR_ERRORS = '?OutOfMemoryError ?"No space left" ?"Exception in task" ?"Caused by" ?FATAL'
 EARLY, LATE = timedelta(minutes=1), timedelta(minutes=10)  # clocks differ, and lines come late
-NOISE = re.compile(
-    r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)"
-)  # Spark's own talk, frames of the JVM
+# Lines of Spark itself, and frames of the JVM.
+NOISE = re.compile(r"\b(INFO|DEBUG|TRACE|WARN)\b|^\s+(at |\.\.\. \d+ more)")
 MOST_KNOWN = 100_000  # events: ten pages, as CloudWatch fills them
 OVERLAP_MS = 30_000  # lines may arrive that late
 LATEST_MS = 253_402_300_799_000  # the last second that Python can name

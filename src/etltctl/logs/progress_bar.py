@@ -24,7 +24,7 @@ STAGE = re.compile(r"Stage (?P<number>\d+)\b[^\[\]]*?\((?P<done>\d+) \+ \d+\) / 
 class ProgressBar:
     """The newest line of the progress bar of each job run.
 
-    Args:
+    Attributes:
         aws: The account.
         prefix: The prefix of the project's log groups.
     """
@@ -37,7 +37,8 @@ class ProgressBar:
     def newest_stage(self, run: JobRun) -> SparkStage | None:
         """Return the stage that the run works on; None if its log does not say.
 
-        It reads one line with one call at most, and it raises nothing: a run must not fail for want of its bar.
+        It reads one line with one call at most. It waits 5 s at most and raises nothing, because the caller is the loop
+        that also checks the run's budget and deadline.
 
         Args:
             run: The job run.
@@ -59,14 +60,15 @@ class ProgressBar:
             self._misses[run.id] = MOST_MISSES
             return None
         self._places[run.id] = place
+        self._misses.pop(run.id, None)
         return stage_of(line)
 
     def _newest_line(self, group: str, stream: str) -> str:
         with translated("logs"):
-            page = self.aws.client("logs").get_log_events(
+            page = self.aws.brief_client("logs").get_log_events(
                 logGroupName=group, logStreamName=stream, limit=1, startFromHead=False
             )
-        return "".join(str(event["message"]) for event in page["events"])
+        return "".join(str(event.get("message", "")) for event in page.get("events", ()))
 
 
 def stage_of(line: str) -> SparkStage | None:

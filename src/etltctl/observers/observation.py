@@ -1,4 +1,4 @@
-"""The delivery of a run's events to observers: each has its own thread, so that a slow receiver delays no one else."""
+"""Passes a run's events to its observers. Each has its own thread, so a slow receiver does not delay another."""
 
 from __future__ import annotations
 
@@ -26,53 +26,58 @@ OPENERS: Sequence[tuple[str, Opener]] = (
     ("the notification", open_notifications),
     ("the trace", open_trace),
 )
-LONGEST_FLUSH = (
-    10.0  # seconds that the end of a run waits for deliveries; what is slower is lost, with a warning
-)
+# Seconds that the end of a run waits for deliveries. What is slower is lost, with a warning.
+LONGEST_FLUSH = 10.0
 
 log = getLogger(__name__)
 
 
 @contextmanager
-def observed(observation: Observation) -> Iterator[Callable[[Sequence[Event]], None] | None]:
-    """Yield the function that passes a run's events to all observers; None if there is no kind of observer.
+def observed(
+    observation: Observation,
+    openers: Sequence[tuple[str, Opener]] = OPENERS,
+    longest: float = LONGEST_FLUSH,
+) -> Iterator[Callable[[Sequence[Event]], None]]:
+    """Yield the function that passes a run's events to all observers.
 
     Args:
         observation: The run.
+        openers: The name of each kind of observer, and what opens it.
+        longest: How long the end waits for all observers together, in seconds.
     """
-    deliveries = [_Delivery(name, opener, observation) for name, opener in OPENERS]
-    if not deliveries:
-        yield None
-        return
+    threads = [_ObserverThread(name, opener, observation) for name, opener in openers]
 
     def pass_on(events: Sequence[Event]) -> None:
-        for delivery in deliveries:
-            delivery.pass_on(events)
+        for thread in threads:
+            thread.pass_on(events)
 
     try:
         yield pass_on
     finally:
         # All are asked to end before the first is waited for: the limit holds for all of them together.
-        for delivery in deliveries:
-            delivery.end()
-        until = time.monotonic() + LONGEST_FLUSH
-        late = [delivery.name for delivery in deliveries if not delivery.has_ended(until)]
+        for thread in threads:
+            thread.end()
+        until = time.monotonic() + longest
+        late = [thread.name for thread in threads if not (thread.has_ended(until) or thread.has_failed)]
         if late:
-            log.warning("not everything was sent to %s within %g s", ", ".join(late), LONGEST_FLUSH)
+            log.warning("not everything was sent to %s within %g s", ", ".join(late), longest)
 
 
-class _Delivery:
+class _ObserverThread:
     """The thread of one observer, and the events that wait for it."""
 
     def __init__(self, name: str, opener: Opener, observation: Observation) -> None:
         self.name = name
         self._queue: SimpleQueue[Sequence[Event] | None] = SimpleQueue()
-        self._has_failed = False
+        self.has_failed = False
         # The observer is opened on the thread too: a secret or a package that takes long must not delay the run.
         # A daemon: a receiver that hangs must not keep the process alive.
         run = partial(self._run, opener, observation)
         self._thread = Thread(target=run, name=f"observer {name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the machine has no thread left
+            log.warning("%s is off for this run: %s", name, error)
 
     def pass_on(self, events: Sequence[Event]) -> None:
         """Hand over the events so far, unless the observer is off."""
@@ -85,7 +90,8 @@ class _Delivery:
 
     def has_ended(self, until: float) -> bool:
         """Wait for the observer at most until a time of the monotonic clock; return whether it has ended."""
-        self._thread.join(max(until - time.monotonic(), 0.0))
+        if self._thread.is_alive():  # a thread that was never started cannot be joined
+            self._thread.join(max(until - time.monotonic(), 0.0))
         return not self._thread.is_alive()
 
     def _run(self, opener: Opener, observation: Observation) -> None:
@@ -105,6 +111,6 @@ class _Delivery:
         try:
             deliver()
         except Exception as error:  # noqa: BLE001 - an observer cannot fail a run
-            if not self._has_failed:
+            if not self.has_failed:
                 log.warning("%s was not sent: %s", self.name, error)
-            self._has_failed = True
+            self.has_failed = True

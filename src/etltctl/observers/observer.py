@@ -35,8 +35,8 @@ class Observation:
 class Observer(Protocol):
     """Something that follows a run.
 
-    It keeps no state between events: the steps of one run may be driven by several processes, and each of
-    them sees all events so far.
+    It decides from the events alone: several processes may drive one run, and each sees all events so far. It may hold
+    deliveries back until `close`.
     """
 
     def see(self, events: Sequence[Event]) -> None:

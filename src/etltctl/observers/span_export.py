@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -22,12 +21,12 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status,
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from etltctl.errors import ServiceError
-from etltctl.observers.notifications.http import Address
-from etltctl.observers.notifications.notification import one_line
+from etltctl.observers.addresses import Address
 from etltctl.observers.span_facts import SpanFacts
 from etltctl.proxies import is_direct, require_usable
 from etltctl.settings.secrets import without_secrets
 from etltctl.settings.telemetry import secrets_of_headers
+from etltctl.tabulating import one_line
 
 EXPORT_S = 6.0  # less than a delivery may take, so that the exporter's own words are reported
 LOGGER = "opentelemetry"
@@ -77,12 +76,12 @@ def export(
         ServiceError: The receiver did not take them.
         ConfigurationError: A proxy of the environment cannot be used.
     """
-    ended = made_spans(spans, trace_id, resource, parent)
+    ended = to_sdk_spans(spans, trace_id, resource, parent)
     if ended:
         _send(ended, endpoint)
 
 
-def made_spans(
+def to_sdk_spans(
     spans: Sequence[SpanFacts], trace_id: int, resource: Mapping[str, str], parent: Mapping[str, str]
 ) -> Sequence[ReadableSpan]:
     """Return the spans as the SDK has them; none if its sampler, which the variables choose, drops the trace.
@@ -139,8 +138,9 @@ def _send(spans: Sequence[ReadableSpan], endpoint: str) -> None:
         exporter.shutdown()  # type: ignore[no-untyped-call]
     if not is_sent:
         # The first line has the cause; the later ones are about the retries.
-        said = _cause(words[0], endpoint) if words else "it gave no reason"
-        raise ServiceError(f"the receiver of traces at {_host(endpoint)} did not take the spans: {said}")
+        address = Address("the endpoint", endpoint)
+        said = _cause(words[0], address) if words else "it gave no reason"
+        raise ServiceError(f"the receiver of traces at {address.place} did not take the spans: {said}")
 
 
 def _session(endpoint: str) -> Any:
@@ -185,17 +185,11 @@ def _words_of_the_exporter() -> Iterator[list[str]]:
         logger.propagate = before
 
 
-def _cause(words: str, endpoint: str) -> str:
+def _cause(words: str, address: Address) -> str:
     """Return what the exporter logged in a few words, without the secrets that its libraries may quote."""
     for shape in (TRANSIENT, CAUSED):
         words = shape.sub(r"\1", words)
-    hidden = Address("the endpoint", endpoint, "otlp").hidden(words)
-    return one_line(without_secrets(hidden, secrets_of_headers()), 300)
-
-
-def _host(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
-    return parts.netloc.rpartition("@")[2] or endpoint
+    return one_line(without_secrets(address.hidden(words), secrets_of_headers()), 300)
 
 
 def _version() -> str:

@@ -7,7 +7,7 @@ processes, make one trace, and no process needs to know what another has sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -57,6 +57,27 @@ class SpanFacts:
     is_remote: bool = False
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The part of a run that a span shows.
+
+    Attributes:
+        name: The name of the span.
+        span_id: Its id.
+        parent_id: The id of its parent; 0 for the span of a run.
+        first: The event with which it begins.
+        last: The event with which it ends.
+        result: The event that says how it ended, and why if it failed.
+    """
+
+    name: str
+    span_id: int
+    parent_id: int
+    first: Event
+    last: Event
+    result: Event
+
+
 def trace_id_of(project: str, env: str, run_id: str) -> int:
     """Return the id of a run's trace, which is the same in every process.
 
@@ -100,7 +121,8 @@ def _span_of_run(events: Sequence[Event]) -> SpanFacts:
         }
     )
     failed = next((e for e in reversed(since) if _is_failure(e) and e.get("cause")), last)
-    return _ended(f"run {pipeline}".strip(), _run_span_id(events[:-1]), 0, since[0], last, attributes, failed)
+    part = _Part(f"run {pipeline}".strip(), _run_span_id(events[:-1]), 0, since[0], last, failed)
+    return _ended(part, attributes)
 
 
 def _spans_of_step(events: Sequence[Event]) -> Iterator[SpanFacts]:
@@ -122,9 +144,8 @@ def _spans_of_step(events: Sequence[Event]) -> Iterator[SpanFacts]:
     )
     kind = step.partition(":")[0]
     queries = tuple(_query(event, since) for event in since if event["type"].startswith("query."))
-    yield _ended(
-        f"step {kind}", span_id, _run_span_id(events[:-1]), since[0], last, attributes, last, queries
-    )
+    part = _Part(f"step {kind}", span_id, _run_span_id(events[:-1]), since[0], last, last)
+    yield _ended(part, attributes, queries)
     for event in since:
         if event["type"] in KNOWN and event.get("remote_id"):
             yield _span_of_remote_run(event, since, span_id)
@@ -156,33 +177,22 @@ def _span_of_remote_run(started: Event, events: Sequence[Event], parent_id: int)
     span_id = _number(8, "remote", parent_id, service, remote_id)
     # The step goes on after its remote run: it proves, audits and publishes.
     end = states[-1] if len(states) > 1 else last
-    name = f"{service} run".strip()
-    return _ended(name, span_id, parent_id, started, end, attributes, last, is_remote=True)
+    part = _Part(f"{service} run".strip(), span_id, parent_id, started, end, last)
+    return replace(_ended(part, attributes), is_remote=True)
 
 
-def _ended(
-    name: str,
-    span_id: int,
-    parent_id: int,
-    first: Event,
-    last: Event,
-    attributes: Attributes,
-    failed: Event,
-    events: tuple[SpanEvent, ...] = (),
-    *,
-    is_remote: bool = False,
-) -> SpanFacts:
-    """Return a span between two events; `failed` says why, if it failed."""
-    start = _nanoseconds(first)
+def _ended(part: _Part, attributes: Attributes, events: tuple[SpanEvent, ...] = ()) -> SpanFacts:
+    """Return the span of a part of a run, with its error if it failed."""
+    start, failed = _nanoseconds(part.first), part.result
     # The clocks of two machines may differ, and a span never ends before it begins.
-    end, error = max(_nanoseconds(last), start), ""
+    end, error = max(_nanoseconds(part.last), start), ""
     if _is_failure(failed):
         code = str(failed.get("cause") or "")
         error = str(failed.get("explanation") or failed.get("error") or failed.get("outcome"))
         attributes |= {"error.type": code or str(failed.get("outcome"))}
         exception = {"exception.type": code, "exception.message": str(failed.get("error") or error)}
         events = (*events, SpanEvent("exception", end, _kept(exception)))
-    return SpanFacts(name, span_id, parent_id, start, end, attributes, error, events, is_remote)
+    return SpanFacts(part.name, part.span_id, part.parent_id, start, end, attributes, error, events)
 
 
 def _query(event: Event, events: Sequence[Event]) -> SpanEvent:

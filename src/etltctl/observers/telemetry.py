@@ -65,7 +65,8 @@ def open_trace(observation: Observation) -> Trace | None:
         observation: The run.
 
     Raises:
-        ConfigurationError: They ask for what etltctl does not have, or OpenTelemetry is not installed.
+        ConfigurationError: The variables name an exporter or a protocol that etltctl does not support, or
+            OpenTelemetry is not installed.
     """
     endpoint = trace_endpoint()
     if endpoint is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etltctl.ledger import Event
-from etltctl.observers import lineage_lines, send_again
+from etltctl.observers import lineage_documents, send_again
 from etltctl.pipeline.run_record import observation_of
 from etltctl.pipeline.services import Services
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 
-def lineage_of_run(events: Sequence[Event], settings: Settings) -> list[str]:
-    """Return a run's OpenLineage events, each as a line of JSON. No service is called.
+def lineage_of_run(events: Sequence[Event], settings: Settings) -> list[dict[str, Any]]:
+    """Return a run's OpenLineage events as data. No service is called.
 
     Args:
         events: The run's events.
         settings: The settings.
     """
     observation = observation_of(Services(settings), str(events[0]["run_id"]))
-    return lineage_lines(events, settings, observation.lineage_of)
+    return lineage_documents(events, settings, observation.lineage_of)
 
 
 def send_lineage(events: Sequence[Event], settings: Settings) -> int:

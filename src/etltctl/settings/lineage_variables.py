@@ -14,9 +14,8 @@ from etltctl.errors import ConfigurationError
 URL = "OPENLINEAGE_URL"
 CONFIG = "OPENLINEAGE_CONFIG"
 DISABLED = "OPENLINEAGE_DISABLED"
-TRANSPORT = (
-    "OPENLINEAGE__TRANSPORT"  # begins the names of the variables that configure a transport key by key
-)
+# The beginning of the names of the variables that configure a transport key by key.
+TRANSPORT = "OPENLINEAGE__TRANSPORT"
 
 
 def url_problem(url: str) -> str:

@@ -28,7 +28,7 @@ def trace_endpoint(environ: Mapping[str, str] | None = None) -> str | None:
         The address that they name; None if they ask for no traces.
 
     Raises:
-        ConfigurationError: They ask for an exporter or a protocol that etltctl does not have.
+        ConfigurationError: The variables name an exporter or a protocol that etltctl does not support.
     """
     values = os.environ if environ is None else environ
     exporter = values.get("OTEL_TRACES_EXPORTER", "").strip().lower()
@@ -38,11 +38,16 @@ def trace_endpoint(environ: Mapping[str, str] | None = None) -> str | None:
     if is_disabled or exporter == "none" or not (exporter or endpoint):
         return None
     if exporter not in ("", "otlp"):
-        raise ConfigurationError(f"OTEL_TRACES_EXPORTER is {exporter}: etltctl has otlp alone")
-    protocol = next((values[name].strip() for name in PROTOCOLS if values.get(name, "").strip()), "")
+        raise ConfigurationError(
+            f"OTEL_TRACES_EXPORTER is {exporter}, and etltctl supports only otlp",
+            hint="set it to otlp, or to none to send no traces",
+        )
+    name = next((name for name in PROTOCOLS if values.get(name, "").strip()), "")
+    protocol = values.get(name, "").strip()
     if protocol not in ("", "http/protobuf"):
         raise ConfigurationError(
-            f"the protocol is {protocol}: etltctl has http/protobuf alone, which collectors take at port 4318"
+            f"{name} is {protocol}, and etltctl supports only http/protobuf",
+            hint=f"set {name}=http/protobuf and the collector's HTTP port, often 4318",
         )
     return endpoint or DEFAULT_ENDPOINT
 

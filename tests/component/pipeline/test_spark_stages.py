@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
+from etltctl.errors import BudgetError
 from etltctl.logs.progress_bar import MOST_MISSES, stage_of
-from etltctl.pipeline import Services, in_detail
+from etltctl.pipeline import RunOptions, Services, in_detail, run_pipeline
 from etltctl.runs import JobRun, Run, SparkStage
-from etltctl.testing import answered, refused
-from support.scripted import Place
+from etltctl.testing import Rule, answered, delayed, refused
+from support.scripted import Place, job_run, lists, polled, started, stoppable
 
 LIVE = JobRun("jr_1", "often", "RUNNING")
 BAR = {"events": [{"message": "[Stage 3:====>     (40 + 2) / 200]", "timestamp": 1, "ingestionTime": 1}]}
@@ -59,6 +63,56 @@ def test_a_log_that_cannot_be_read_is_asked_once_and_fails_nothing(place: Place,
     services = place.services
     assert [stage(LIVE, services) for _ in range(3)] == [None] * 3
     assert place.count("GetLogEvents") == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"events": [{"timestamp": 1}]}], ids=["no events", "no message"])
+def test_an_answer_without_a_line_shows_no_stage(place: Place, answer: dict[str, object]) -> None:
+    place.lake.script(answered("GetLogEvents", answer, times=0))
+    assert stage(LIVE, place.services) is None
+
+
+def test_a_bar_that_is_there_resets_the_misses(place: Place) -> None:
+    missing = refused("GetLogEvents", "ResourceNotFoundException", times=MOST_MISSES - 1)
+    place.lake.script(missing, answered("GetLogEvents", BAR), missing, answered("GetLogEvents", BAR, times=0))
+    services = place.services
+    seen = [stage(LIVE, services) for _ in range(2 * MOST_MISSES)]
+    assert [number for number, one in enumerate(seen, 1) if one] == [MOST_MISSES, 2 * MOST_MISSES]
+
+
+def watching(services: Services, seconds: list[float]) -> Callable[[str, Run], None]:
+    """Return a listener that reads the details of each poll, and keeps how long that took."""
+
+    def on_poll(step: str, run: Run) -> None:
+        began = time.monotonic()
+        in_detail(step, run, services)
+        seconds.append(time.monotonic() - began)
+
+    return on_poll
+
+
+def watched(place: Place, run_id: str, *polls: list[Rule], **options: float) -> list[float]:
+    """Run the job while CloudWatch hangs; return the seconds that each poll's details took."""
+    seconds: list[float] = []
+    place.lake.script(lists(), started(), *polls, stoppable(), delayed("GetLogEvents", 20.0, times=0))
+    listener = watching(place.services, seconds)
+    run_pipeline("often", place.settings, RunOptions(run_id, on_poll=listener, **options))
+    return seconds
+
+
+def test_a_log_that_hangs_delays_a_run_once_and_for_five_seconds_at_most(place: Place) -> None:
+    seconds = watched(place, "hangs", polled(job_run("RUNNING"), job_run("RUNNING"), job_run("SUCCEEDED")))
+    assert 1.0 < max(seconds) < 6.0
+    assert sum(seconds) - max(seconds) < 1.0
+    assert place.count("GetLogEvents") == 1
+
+
+def test_a_log_that_hangs_keeps_no_budget_from_stopping_the_run(place: Place) -> None:
+    dear = job_run("RUNNING", DPUSeconds=36_000.0)
+    began = time.monotonic()
+    with pytest.raises(BudgetError, match=r"was stopped: 4\.40 USD so far"):
+        watched(place, "hangs-dear", polled(job_run("RUNNING"), dear), max_usd=2.0)
+    assert time.monotonic() - began < 12.0
+    assert place.count("BatchStopJobRun") == 1
 
 
 def test_a_sync_has_no_stages(place: Place) -> None:

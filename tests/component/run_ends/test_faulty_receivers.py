@@ -10,10 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from etltctl.observers.observation import LONGEST_FLUSH
 from etltctl.testing import EmbeddedLake
 from support.ports import free_port
 from support.receivers import PostOffice, Reply, receiving
@@ -113,6 +115,8 @@ def test_a_slow_receiver_delays_the_end_within_bounds_and_takes_no_time_from_ano
         receivers = {"slow": {**common, "url": "env:SLOW"}, "swift": {**common, "url": "env:HOOK"}}
         settings = project.settings.overlaid({"notify": receivers})
         replace(project, settings=settings).run("notified-slowly")
+    finished = datetime.fromisoformat(project.events("notified-slowly")[-1]["ts"])
+    assert datetime.now(UTC) - finished < timedelta(seconds=LONGEST_FLUSH + 2.0)
     (warning,) = warnings_of(caplog)
     assert warning.startswith("the notification was not sent: notify.slow.url")
     assert len(office.posts) == len(slow.posts) == 1

@@ -95,7 +95,7 @@ def test_a_table_has_its_names_in_glue_and_athena_as_symlinks(region: str, parti
     assert set(table_facets(name, place, Origin())) == {"datasetType"}
 
 
-def test_columns_that_nobody_knows_are_no_facet() -> None:
+def test_unknown_columns_make_no_schema_facet() -> None:
     assert Datasets(settings_with(state="/nowhere")).columns("gold.weather_daily") == {}
     assert schema_facet({}) is None
 

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from etltctl.observers.notifications.notification import Failure
+from etltctl.observers.notifications.notification import FailureText
 from etltctl.observers.notifications.shapes import slack_message, sns_message, teams_message
 from support.notifications import FAILURE, notification
 
@@ -38,7 +38,7 @@ def hostile(text: str) -> Any:
         pipeline=text,
         run_id=text,
         env=text,
-        failure=Failure(text, text, f"c {text}", f"p {text}", f"n {text}"),
+        failure=FailureText(text, text, f"c {text}", f"p {text}", f"n {text}"),
     )
 
 

@@ -15,7 +15,7 @@ from etltctl.observers import Observation
 from etltctl.observers.notifications import open_notifications
 from etltctl.observers.telemetry import open_trace
 from etltctl.settings import load_settings
-from etltctl.settings.telemetry import parent_of_trace, trace_endpoint
+from etltctl.settings.telemetry import PROTOCOLS, parent_of_trace, trace_endpoint
 
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
@@ -44,15 +44,29 @@ def test_the_standard_variables_decide(variables: dict[str, str], endpoint: str 
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variables", "says", "hint"),
     [
-        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is zipkin"),
-        ({BASE: "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "the protocol is grpc"),
+        (
+            {"OTEL_TRACES_EXPORTER": "zipkin"},
+            "OTEL_TRACES_EXPORTER is zipkin, and etltctl supports only otlp",
+            "set it to otlp, or to none to send no traces",
+        ),
+        *(
+            (
+                {BASE: "http://c:4317", name: "grpc"},
+                f"{name} is grpc, and etltctl supports only http/protobuf",
+                f"set {name}=http/protobuf and the collector's HTTP port, often 4318",
+            )
+            for name in PROTOCOLS
+        ),
     ],
 )
-def test_what_etltctl_does_not_have_is_named(variables: dict[str, str], says: str) -> None:
-    with pytest.raises(ConfigurationError, match=says):
+def test_an_exporter_or_a_protocol_that_is_not_supported_is_named(
+    variables: dict[str, str], says: str, hint: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
         trace_endpoint(variables)
+    assert (caught.value.message, caught.value.hint) == (says, hint)
 
 
 def test_a_parent_needs_its_first_header() -> None:
@@ -85,10 +99,11 @@ def test_a_missing_package_is_an_error_with_the_command_that_installs_it(
         open_trace(observation)
 
 
-def test_a_run_that_is_not_traced_imports_no_opentelemetry() -> None:
+def test_a_run_that_nothing_observes_imports_no_package_of_an_observer() -> None:
     code = (
         "import sys, etltctl.pipeline, etltctl.observers.telemetry\n"
-        "print([name for name in sys.modules if name.partition('.')[0] in ('opentelemetry', 'httpx', 'requests')])"
+        "packages = ('openlineage', 'opentelemetry', 'httpx', 'requests')\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in packages])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -9,7 +9,8 @@ import pytest
 import respx
 
 from etltctl.errors import ConfigurationError, EtltctlError
-from etltctl.observers.notifications.http import Address, post
+from etltctl.observers.addresses import Address
+from etltctl.observers.notifications.http import post
 from etltctl.retrying import RetryPolicy
 
 URL = "https://hooks.example/services/T0/verysecrettoken42?sig=abcdefghijkl"

@@ -72,6 +72,6 @@ def origin_of_run(settings: Settings, aws: Aws) -> dict[str, str]:
     facts = {"parent": settings.lineage.parent, "root": settings.lineage.root}
     with suppress(EtltctlError):
         facts["region"] = aws.region_name or ""
-        # Sent once: an account that cannot be asked costs a symbolic name, and no time.
-        facts["account"] = aws.identity(once=True).account
+        # Asked once, for at most 5 s: without an answer only the symbolic names are left out.
+        facts["account"] = aws.identity(brief=True).account
     return {name: value for name, value in facts.items() if value}

@@ -25,6 +25,22 @@ ASSERTIONS = "dataQualityAssertions"
 
 
 @dataclass(frozen=True)
+class _Above:
+    """The run directly above a run, and the run at the top; None for one that is not known."""
+
+    parent: NamedRun | None
+    root: NamedRun | None
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The datasets that a run reads and writes."""
+
+    inputs: Sequence[InputDataset] = ()
+    outputs: Sequence[OutputDataset] = ()
+
+
+@dataclass(frozen=True)
 class RunEvents:
     """The maker of a run's OpenLineage events. It asks no service, except for columns that no contract has.
 
@@ -68,16 +84,14 @@ class _RunOf:
         """Yield the events of a start or an end: none of a step without datasets."""
         of = transition.of
         if not of.step:
-            yield self._event(
-                transition, self._job(""), self._id(of), self._above_run(), ((), self._switched(transition))
-            )
+            made_current = _Moved(outputs=self._rolled_back_tables(transition))
+            yield self._event(transition, self._job(""), self._id(of), self._above_run(), made_current)
             return
         inputs, outputs = self.lineage_of(of.step)
         if not (inputs or outputs):
             return
-        yield self._event(
-            transition, self._job(of.step), self._id(of), self._above_step(of), self._moved(transition)
-        )
+        above, moved = self._above_step(of), self._datasets_of_step(transition)
+        yield self._event(transition, self._job(of.step), self._id(of), above, moved)
         yield from self._audit(transition)
 
     def _job(self, step: str, part: str = "") -> str:
@@ -89,37 +103,29 @@ class _RunOf:
         parts = (self.project, self.env, self.pipeline, self.run_id, of.step, str(of.number), part)
         return str(uuid5(RUN_IDS, "\0".join(parts)))
 
-    def _above_run(self) -> tuple[NamedRun | None, NamedRun | None]:
-        return self.origin.parent, self.origin.root
+    def _above_run(self) -> _Above:
+        return _Above(self.origin.parent, self.origin.root)
 
-    def _above_step(self, of: Try) -> tuple[NamedRun | None, NamedRun | None]:
+    def _above_step(self, of: Try) -> _Above:
         run = NamedRun(self.namespace, self._job(""), self._id(Try("", of.run_number, of.run_number)))
-        return run, self.origin.root
+        return _Above(run, self.origin.root)
 
-    def _event(
-        self,
-        transition: Transition,
-        job: str,
-        run_id: str,
-        above: tuple[NamedRun | None, NamedRun | None],
-        datasets: tuple[Sequence[InputDataset], Sequence[OutputDataset]],
-    ) -> RunEvent:
-        parent, root = above
+    def _event(self, transition: Transition, job: str, run_id: str, above: _Above, moved: _Moved) -> RunEvent:
         kind = transition.of.step.partition(":")[0] or PIPELINE
         of_run = facets.run_facets(transition)
-        if parent is not None:
-            of_run["parent"] = facets.parent_facet(parent, root)
+        if above.parent is not None:
+            of_run["parent"] = facets.parent_facet(above.parent, above.root)
         return RunEvent(
             eventTime=str(transition.at["ts"]),
             producer=facets.PRODUCER,
             eventType=RunState(str(transition.change)),
             run=Run(run_id, of_run),
             job=Job(self.namespace, job, facets.job_facets(kind, transition)),
-            inputs=list(datasets[0]),
-            outputs=list(datasets[1]),
+            inputs=list(moved.inputs),
+            outputs=list(moved.outputs),
         )
 
-    def _moved(self, transition: Transition) -> tuple[list[InputDataset], list[OutputDataset]]:
+    def _datasets_of_step(self, transition: Transition) -> _Moved:
         """Return what a step reads and writes; at its successful end with the columns and what it wrote."""
         inputs, outputs = self.lineage_of(transition.of.step)
         has_columns = transition.change is Change.COMPLETE
@@ -133,9 +139,9 @@ class _RunOf:
             self._output(name, table, _published(transition, table, len(outputs)))
             for name, table in self.datasets.named(outputs)
         ]
-        return read, written
+        return _Moved(read, written)
 
-    def _switched(self, transition: Transition) -> list[OutputDataset]:
+    def _rolled_back_tables(self, transition: Transition) -> list[OutputDataset]:
         """Return the tables that the run itself made current, outside its steps: those of a rollback."""
         switched = transition.newest("publish.switched") if transition.change is Change.COMPLETE else None
         tables: Mapping[str, Any] = switched.get("tables", {}) if switched else {}
@@ -168,10 +174,10 @@ class _RunOf:
         """
         if transition.change not in (Change.COMPLETE, Change.FAIL):
             return
-        if not (checked := _checks(transition)):
+        if not (checked := _results_by_table(transition)):
             return
         of = transition.of
-        above = (NamedRun(self.namespace, self._job(of.step), self._id(of)), self.origin.root)
+        above = _Above(NamedRun(self.namespace, self._job(of.step), self._id(of)), self.origin.root)
         for change, results in ((Change.START, dict.fromkeys(checked)), (transition.change, checked)):
             # Without the step's other events: the remote run and the statement are the step's.
             audit = Transition(change, of, transition.at, transition.events[-1:])
@@ -179,7 +185,7 @@ class _RunOf:
                 self._checked(name, table, results[table])
                 for name, table in self.datasets.named(list(results))
             ]
-            yield self._event(audit, self._job(of.step, AUDIT), self._id(of, AUDIT), above, (tables, ()))
+            yield self._event(audit, self._job(of.step, AUDIT), self._id(of, AUDIT), above, _Moved(tables))
 
     def _checked(self, name: DatasetName, table: str, result: Any) -> InputDataset:
         """Return a table that is audited, at the end of the audit with the results of its rules."""
@@ -199,7 +205,7 @@ def _published(transition: Transition, table: str, count: int) -> Mapping[str, A
     return {"written": True, "rows": end["rows"]} if is_counted else {"written": True}
 
 
-def _checks(transition: Transition) -> dict[str, Any]:
+def _results_by_table(transition: Transition) -> dict[str, Any]:
     """Return the results of the rules by table: those of a publish, or those that stopped it."""
     tables: Mapping[str, Mapping[str, Any]] = transition.end.get("tables") or {}
     broken = [event for event in transition.events if event["type"] == "check.result"]

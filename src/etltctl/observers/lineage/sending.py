@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 PACKAGE = "openlineage"
-SEND_TIMEOUT_S = 5.0
-# Together shorter than a flush: a receiver that is restarted loses no event, one that is away costs little.
+SEND_TIMEOUT_S = 3.0
+# Three tries of 3 s and their pauses are shorter than a flush.
 RETRIES = {"total": 2, "read": 1, "connect": 2, "backoff_factor": 0.2}
 CAUSING = frozenset({"run.started", "step.planned", "step.finished", "run.finished"})
 
@@ -81,7 +81,7 @@ class LineageObserver:
         """
         if events[-1]["type"] not in CAUSING:
             return
-        errors = list(_sent(self.maker.of(events, only_newest=True), self.receivers))
+        errors = list(_send_all(self.maker.of(events, only_newest=True), self.receivers))
         if errors:
             raise errors[0]
 
@@ -89,8 +89,10 @@ class LineageObserver:
         """Do nothing: every event was sent when it happened."""
 
 
-def lineage_lines(events: Sequence[Event], settings: Settings, lineage_of: LineageOf) -> list[str]:
-    """Return the OpenLineage events of a run as lines of JSON, from the record alone.
+def lineage_documents(
+    events: Sequence[Event], settings: Settings, lineage_of: LineageOf
+) -> list[dict[str, Any]]:
+    """Return the OpenLineage events of a run as data, from the record alone.
 
     Args:
         events: The run's events.
@@ -105,7 +107,7 @@ def lineage_lines(events: Sequence[Event], settings: Settings, lineage_of: Linea
 
     from etltctl.observers.lineage.run_events import RunEvents
 
-    return [Serde.to_json(event) for event in RunEvents(Datasets(settings), lineage_of).of(events)]
+    return [Serde.to_dict(event) for event in RunEvents(Datasets(settings), lineage_of).of(events)]
 
 
 def send_again(events: Sequence[Event], settings: Settings, aws: Aws, lineage_of: LineageOf) -> int:
@@ -130,7 +132,7 @@ def send_again(events: Sequence[Event], settings: Settings, aws: Aws, lineage_of
     from etltctl.observers.lineage.run_events import RunEvents
 
     sent = list(RunEvents(Datasets(settings), lineage_of).of(events))
-    errors = list(_sent(sent, _receivers(settings, aws)))
+    errors = list(_send_all(sent, _receivers(settings, aws)))
     if errors:
         raise UnreachableError(
             f"{len(errors)} of {len(sent)} lineage events were not sent: {errors[0]}",
@@ -139,7 +141,7 @@ def send_again(events: Sequence[Event], settings: Settings, aws: Aws, lineage_of
     return len(sent)
 
 
-def _sent(events: Any, receivers: Sequence[Send]) -> Iterator[Exception]:
+def _send_all(events: Any, receivers: Sequence[Send]) -> Iterator[Exception]:
     """Pass every event to every receiver, and yield their errors: a receiver that is away keeps nothing from others."""
     for event in events:
         for send in receivers:

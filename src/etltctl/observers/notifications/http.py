@@ -5,30 +5,27 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from etltctl.aws import keep_quiet
 from etltctl.errors import ConfigurationError, ServiceError, UnreachableError, bounded
-from etltctl.observers.notifications.notification import one_line
+from etltctl.observers.addresses import Address
 from etltctl.proxies import http_transport
 from etltctl.retrying import RetryPolicy
-from etltctl.settings.secrets import without_secrets
+from etltctl.tabulating import one_line
 
 if TYPE_CHECKING:
     import httpx
 
 CONNECT_S, ANSWER_S = 2.0, 5.0
 LONGEST_ANSWER = 2_000  # bytes of an answer that are read
-LEAST_SECRET = 8  # characters of a part of an address that is hidden in the words of a receiver
-PATIENCE = RetryPolicy(attempts=3, first_wait=0.3, longest_wait=2.0)
+POLICY = RetryPolicy(attempts=3, first_wait=0.3, longest_wait=2.0)
 TOO_MANY = 429
 # An old connector of Teams answers 200 and says in the body that it failed.
 TEAMS_FAILURE = "Webhook message delivery failed"
 
 
-class PassingError(ServiceError):
+class TransientError(ServiceError):
     """A failure after which the message may be sent again.
 
     Attributes:
@@ -41,51 +38,7 @@ class PassingError(ServiceError):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True)
-class Address:
-    """The address of a receiver, which every holder may post to.
-
-    Attributes:
-        setting: The name of the setting, for errors.
-        url: The address.
-        kind: The kind of the receiver, which knows its own answers.
-    """
-
-    setting: str
-    url: str = field(repr=False)
-    kind: str
-
-    @property
-    def host(self) -> str:
-        """The host, which alone is shown."""
-        return urlsplit(self.url).hostname or "?"
-
-    def require_valid(self) -> None:
-        """Check that the address can be called.
-
-        Raises:
-            ConfigurationError: It is not one.
-        """
-        try:
-            parts = urlsplit(self.url)
-            is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_valid = False
-        if not is_valid or not self.url.isprintable() or " " in self.url:
-            raise ConfigurationError(
-                f"{self.setting} does not hold an address that begins with https:// or http://",
-                hint="write the whole address of the receiver into the secret",
-            )
-
-    def hidden(self, text: str) -> str:
-        """Return a text with stars in place of the address and of its parts."""
-        parts = urlsplit(self.url)
-        pieces = [self.url, f"{parts.path}?{parts.query}", parts.path, parts.query, *parts.path.split("/")]
-        secrets = sorted({piece for piece in pieces if len(piece) >= LEAST_SECRET}, key=len, reverse=True)
-        return without_secrets(text, secrets)
-
-
-def post(address: Address, document: Mapping[str, Any], policy: RetryPolicy = PATIENCE) -> None:
+def post(address: Address, document: Mapping[str, Any], policy: RetryPolicy = POLICY) -> None:
     """Send a document; again only if it did not arrive, or the receiver asked for it.
 
     Args:
@@ -102,7 +55,7 @@ def post(address: Address, document: Mapping[str, Any], policy: RetryPolicy = PA
     keep_quiet("httpx", "httpcore", least=logging.WARNING)
     # A text of a run may hold half a surrogate pair, which UTF-8 cannot encode.
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-    policy.call(lambda: _send(address, body), is_transient=lambda error: isinstance(error, PassingError))
+    policy.call(lambda: _send(address, body), is_transient=lambda error: isinstance(error, TransientError))
 
 
 def _send(address: Address, body: bytes) -> None:
@@ -110,19 +63,19 @@ def _send(address: Address, body: bytes) -> None:
 
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "etltctl"}
     timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-    who = f"{address.setting} ({address.host})"
+    receiver = f"{address.setting} ({address.host})"
     try:
         # A redirect is not followed: it would carry the message, and maybe the secret, to another host.
         with (
             _client(address, timeout) as client,
             client.stream("POST", address.url, content=body, headers=headers) as response,
         ):
-            _judge(address, who, response, _start_of(response))
+            _judge(address, receiver, response, _start_of(response))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise PassingError(f"{who} cannot be reached: {address.hidden(_words(error))}") from None
+        raise TransientError(f"{receiver} cannot be reached: {address.hidden(_words(error))}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Without the cause: its text and its traceback may quote the address.
-        text = f"{who} gave no whole answer: {address.hidden(_words(error))}; it may have arrived"
+        text = f"{receiver} gave no whole answer: {address.hidden(_words(error))}; it may have arrived"
         raise UnreachableError(text) from None
 
 
@@ -147,7 +100,7 @@ def _start_of(response: httpx.Response) -> str:
     return read[:LONGEST_ANSWER].decode("utf-8", "replace")
 
 
-def _judge(address: Address, who: str, response: httpx.Response, text: str) -> None:
+def _judge(address: Address, receiver: str, response: httpx.Response, text: str) -> None:
     """Raise an error unless the answer is the receiver's success."""
     status = response.status_code
     said = one_line(address.hidden(text), 120)
@@ -155,13 +108,13 @@ def _judge(address: Address, who: str, response: httpx.Response, text: str) -> N
     if response.is_success:
         is_own = {"slack": text.strip() == "ok", "teams": not text.startswith(TEAMS_FAILURE)}
         if not is_own.get(address.kind, True):
-            raise ServiceError(f"{who} did not take the message, although it answered {status}{words}")
+            raise ServiceError(f"{receiver} did not take the message, although it answered {status}{words}")
         return
     if response.is_redirect:
-        raise ServiceError(f"{who} answered {status}: a redirect, which is not followed")
-    message = f"{who} refused the message with status {status}{words}"
+        raise ServiceError(f"{receiver} answered {status}: a redirect, which is not followed")
+    message = f"{receiver} refused the message with status {status}{words}"
     if status == TOO_MANY or response.is_server_error:
-        raise PassingError(message, _seconds(response.headers.get("Retry-After", "")))
+        raise TransientError(message, _seconds(response.headers.get("Retry-After", "")))
     raise ServiceError(message)
 
 

@@ -1,4 +1,4 @@
-"""What is said of the end of a run, before it takes the form that a receiver understands."""
+"""The message about the end of a run, before it is put into a receiver's form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from etltctl.moments import duration_text
-from etltctl.tabulating import local_time, money_text
+from etltctl.tabulating import local_time, money_text, one_line
 
 SCHEMA = "etltctl.notification/1"
 LONGEST_LINE = 1_000  # characters of a cause, a proof or a next step: all receivers take three such lines
@@ -14,7 +14,7 @@ LONGEST_NAME = 200  # characters of a name of a run, a pipeline or a step
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureText:
     """Why a run failed, in the first lines of `etltctl why`.
 
     Attributes:
@@ -61,7 +61,7 @@ class Notification:
     finished: str
     seconds: float
     usd: float | None
-    failure: Failure | None = None
+    failure: FailureText | None = None
     is_test: bool = False
 
     @property
@@ -120,15 +120,3 @@ class Notification:
             link: An address to add.
         """
         return {"schema": SCHEMA, **asdict(self), "link": link, "text": self.text(link)}
-
-
-def one_line(text: str, limit: int) -> str:
-    """Return a text as one line of at most `limit` characters, without control characters.
-
-    Args:
-        text: The text.
-        limit: The most characters.
-    """
-    # Control characters would break the line in one receiver and the whole message in another.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

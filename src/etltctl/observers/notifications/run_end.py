@@ -1,4 +1,4 @@
-"""The end of a run in its events: whether it is worth a message, and which."""
+"""Decides whether an end of a run is sent, and builds its message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from etltctl.causes import UNKNOWN, catalogue, cause_and_proof, fix_of
 from etltctl.errors import Command
 from etltctl.ledger import failed_event
 from etltctl.next_steps import Part
-from etltctl.observers.notifications.notification import Failure, Notification
+from etltctl.observers.notifications.notification import FailureText, Notification
 from etltctl.values import is_billed
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _has_recovered(events: Sequence[Event]) -> bool:
     return next(judged, None) in FAILED
 
 
-def _failure(events: Sequence[Event], env: str, default_env: str) -> Failure | None:
+def _failure(events: Sequence[Event], env: str, default_env: str) -> FailureText | None:
     event = failed_event(events)
     if event is None:
         return None
@@ -115,4 +115,4 @@ def _failure(events: Sequence[Event], env: str, default_env: str) -> Failure | N
         is_open = isinstance(part, Command) and not part.is_whole
         return str(Command((*flags, *part.words))) if is_open and isinstance(part, Command) else str(part)
 
-    return Failure(step, code, shown["cause"], shown["proof"], fix.render(spelled))
+    return FailureText(step, code, shown["cause"], shown["proof"], fix.render(spelled))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws, translated
-from etltctl.observers.notifications.http import Address, post
+from etltctl.observers.addresses import Address
+from etltctl.observers.notifications.http import post
 from etltctl.observers.notifications.notification import Notification
 from etltctl.observers.notifications.shapes import slack_message, sns_message, teams_message
 from etltctl.retrying import RetryPolicy
@@ -31,7 +32,7 @@ def send(notification: Notification, name: str, receiver: Receiver, aws: Aws) ->
         aws: The account, for secrets and topics.
 
     Raises:
-        ConfigurationError: The secret has no value, or the address is none.
+        ConfigurationError: The secret has no value, or the address is not valid.
         EtltctlError: The receiver refused the message, or did not answer.
     """
     link = notification.linked(receiver.link)
@@ -46,7 +47,7 @@ def send(notification: Notification, name: str, receiver: Receiver, aws: Aws) ->
 def _publish(notification: Notification, name: str, receiver: SnsReceiver, aws: Aws, link: str) -> None:
     # A topic takes messages in its own region only. SNS may deliver a message twice in any case, so that a repeated
     # call does no harm of a new kind.
-    patience = RetryPolicy(attempts=2)
-    there = Aws(aws.profile, receiver.region, patience, aws.credentials, aws.endpoint, aws.profile_place)
+    policy = RetryPolicy(attempts=2)
+    there = Aws(aws.profile, receiver.region, policy, aws.credentials, aws.endpoint, aws.profile_place)
     with translated("sns", setting=f"notify.{name}.topic"):
         there.client("sns").publish(**sns_message(notification, receiver.topic, link))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from etltctl.observers.notifications.notification import Notification, one_line
+from etltctl.observers.notifications.notification import Notification
+from etltctl.tabulating import one_line
 
 # Slack: https://docs.slack.dev/reference/block-kit/blocks (header: 150 characters, text of a section: 3,000).
 SLACK_HEADER, SLACK_TEXT = 150, 3_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from etltctl.aws import Aws
 from etltctl.errors import ConfigurationError, EtltctlError, unknown
 from etltctl.observers.deliveries import Delivery
-from etltctl.observers.notifications.notification import Failure, Notification
+from etltctl.observers.notifications.notification import FailureText, Notification
 from etltctl.observers.notifications.sending import send
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def send_trial(settings: Settings, name: str = "") -> list[TrialResult]:
 
 def _trial(settings: Settings, now: datetime) -> Notification:
     at = now.isoformat(timespec="milliseconds")
-    failure = Failure(
+    failure = FailureText(
         "",
         "",
         "this is a test: no run has failed",
