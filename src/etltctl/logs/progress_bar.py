@@ -17,7 +17,11 @@ from etltctl.runs import JobRun, SparkStage
 
 MOST_MISSES = 20  # in a row, after which a job run is taken for one that writes no bar
 # `[Stage 3:=====>   (40 + 2) / 200]`. Glue adds the stage's name, which may hold brackets and colons, to the number.
-STAGE = re.compile(r"Stage (?P<number>\d+)\b[^\[\]]*?\((?P<done>\d+) \+ \d+\) / (?P<tasks>\d+)")
+STAGE = re.compile(
+    r"Stage (?P<number>[0-9]{1,9})\b[^\[\]]{0,300}?\((?P<done>[0-9]{1,9}) \+ [0-9]{1,9}\) / (?P<tasks>[0-9]{1,9})"
+)
+# Characters of a line that are read: Spark's bar is as wide as a terminal, and Glue's stages have names.
+LONGEST_LINE = 4_000
 
 
 @dataclass
@@ -79,6 +83,6 @@ def stage_of(line: str) -> SparkStage | None:
     """
     stages = [
         SparkStage(int(match["number"]), int(match["done"]), int(match["tasks"]))
-        for match in STAGE.finditer(line)
+        for match in STAGE.finditer(line[-LONGEST_LINE:])
     ]
     return max(stages, key=lambda stage: stage.number, default=None)

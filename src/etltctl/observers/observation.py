@@ -57,10 +57,18 @@ def observed(
         # All are asked to end before the first is waited for: the limit holds for all of them together.
         for thread in threads:
             thread.end()
-        until = time.monotonic() + longest
+        _wait_for(threads, longest)
+
+
+def _wait_for(threads: Sequence[_ObserverThread], longest: float) -> None:
+    """Wait for the threads; warn of those that are late. Ctrl-C ends the wait, and not the run, which is over."""
+    until = time.monotonic() + longest
+    try:
         late = [thread.name for thread in threads if not (thread.has_ended(until) or thread.has_failed)]
-        if late:
-            log.warning("not everything was sent to %s within %g s", ", ".join(late), longest)
+    except KeyboardInterrupt:
+        late = [thread.name for thread in threads if not thread.has_ended(0.0)]
+    if late:
+        log.warning("not everything was sent to %s within %g s", ", ".join(late), longest)
 
 
 class _ObserverThread:

@@ -22,6 +22,12 @@ def _receiver(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if "?" in text:
+        raise ValueError("must not have a query in it: name the key of the receiver in `api_key`")
+    return text
+
+
 class Lineage(Section):
     """The receiver of OpenLineage events of every run and step. Without `file`, `url` or a variable nothing is sent.
 
@@ -36,7 +42,7 @@ class Lineage(Section):
     url: Annotated[str, AfterValidator(_receiver)] = Field(
         default="", description="the address of a receiver such as Marquez, without user or password"
     )
-    endpoint: Text = Field(
+    endpoint: Annotated[Text, AfterValidator(_path)] = Field(
         default="api/v1/lineage", description="the path below `url` to which events are sent"
     )
     api_key: Secret = Field(default="", description="secret: the key that is sent to `url` as a bearer token")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from etltctl.errors import ConfigurationError
 
 URL = "OPENLINEAGE_URL"
+ENDPOINT = "OPENLINEAGE_ENDPOINT"
 CONFIG = "OPENLINEAGE_CONFIG"
 DISABLED = "OPENLINEAGE_DISABLED"
 # The beginning of the names of the variables that configure a transport key by key.
@@ -31,6 +32,8 @@ def url_problem(url: str) -> str:
         return "must be an HTTP address like https://lineage.example.com"
     if "@" in parts.netloc:
         return "must not have a user or a password in it: name the key of the receiver in `api_key`"
+    if parts.query or parts.fragment:
+        return "must not have a query in it: name the key of the receiver in `api_key`"
     if parts.scheme not in ("http", "https") or not host:
         return "must be an HTTP address like https://lineage.example.com"
     return ""
@@ -43,12 +46,14 @@ class ClientVariables:
     Attributes:
         is_disabled: Whether nothing is sent at all.
         url: The receiver; empty without one.
+        endpoint: The path below it; empty for the client's own.
         config: The client's own configuration file; empty without one.
         has_transport: Whether variables configure a transport key by key.
     """
 
     is_disabled: bool = False
     url: str = ""
+    endpoint: str = ""
     config: str = ""
     has_transport: bool = False
 
@@ -63,6 +68,7 @@ class ClientVariables:
         return cls(
             variables.get(DISABLED, "").strip().lower() == "true",
             variables.get(URL, ""),
+            variables.get(ENDPOINT, ""),
             variables.get(CONFIG, ""),
             any(name.startswith(TRANSPORT) for name in variables),
         )
@@ -81,6 +87,10 @@ class ClientVariables:
         """
         if self.url and (problem := url_problem(self.url)):
             raise ConfigurationError(f"{URL} {problem}")
+        if "?" in self.endpoint:
+            raise ConfigurationError(
+                f"{ENDPOINT} must not have a query in it; the key is OPENLINEAGE_API_KEY"
+            )
         if self.config and not Path(self.config).is_file():
             raise ConfigurationError(f"{CONFIG} is {self.config}, and there is no such file")
 

@@ -49,7 +49,23 @@ def trace_endpoint(environ: Mapping[str, str] | None = None) -> str | None:
             f"{name} is {protocol}, and etltctl supports only http/protobuf",
             hint=f"set {name}=http/protobuf and the collector's HTTP port, often 4318",
         )
+    # OpenTelemetry's SDK leaves such a header out, so that a key would be missing, and quotes it in its log.
+    if wrong := next(
+        (name for name in HEADERS if any(_is_malformed(pair) for pair in _pairs(values, name))), ""
+    ):
+        raise ConfigurationError(
+            f"{wrong} has a header that is not NAME=VALUE", hint="write headers as NAME=VALUE,NAME=VALUE"
+        )
     return endpoint or DEFAULT_ENDPOINT
+
+
+def _pairs(values: Mapping[str, str], name: str) -> list[str]:
+    return values.get(name, "").split(",")
+
+
+def _is_malformed(pair: str) -> bool:
+    name, sign, _ = pair.partition("=")
+    return bool(pair.strip()) and not (sign and name.strip())
 
 
 def parent_of_trace(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -70,8 +86,10 @@ def secrets_of_headers(environ: Mapping[str, str] | None = None) -> tuple[str, .
         environ: The variables; those of the process if None.
     """
     values = os.environ if environ is None else environ
-    pairs = (pair for name in HEADERS for pair in values.get(name, "").split(","))
-    texts = {pair.partition("=")[2].strip() for pair in pairs}
+    pairs = [pair for name in HEADERS for pair in _pairs(values, name)]
+    # A pair without its sign may hold the key anywhere.
+    texts = {pair.partition("=")[2].strip() if "=" in pair else pair.strip() for pair in pairs}
+    texts |= {pair.partition(":")[2].strip() for pair in pairs if "=" not in pair}
     # An error may quote a value as it is written, as it is sent, or as Python shows it.
     forms = {form for text in texts for form in (text, unquote(text), repr(unquote(text))[1:-1])}
     secrets = {form for form in forms if len(form) >= SHORTEST_SECRET}

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from etltctl.errors import ConfigurationError, NextStep, UnreachableError, install
+from etltctl.errors import ConfigurationError, NextStep, ServiceError, UnreachableError, install
 from etltctl.observers.lineage.datasets import Datasets
 from etltctl.proxies import is_loopback
 from etltctl.settings.lineage_variables import ClientVariables, is_lineage_asked_for
@@ -148,7 +149,21 @@ def _send_all(events: Any, receivers: Sequence[Send]) -> Iterator[Exception]:
             try:
                 send(event)
             except Exception as error:  # noqa: BLE001 - a transport may raise anything, and the caller decides
-                yield error
+                yield _without_address(error)
+
+
+def _without_address(error: Exception) -> Exception:
+    """Return an error of HTTP in words that do not quote the address: a path may be a secret."""
+    from requests import RequestException
+
+    if not isinstance(error, RequestException):
+        return error
+    answer = error.response
+    said = type(error).__name__ if answer is None else f"{answer.status_code} {answer.reason}"
+    host = urlsplit(str(error.request.url)).hostname if error.request is not None else None
+    failure = ServiceError(f"{said}: the receiver{f' at {host}' if host else ''} did not take an event")
+    failure.__cause__ = error
+    return failure
 
 
 def _receivers(settings: Settings, aws: Aws) -> list[Send]:
@@ -182,6 +197,7 @@ def _server(settings: Settings, aws: Aws) -> Send:
     if own.api_key:
         config["auth"] = {"type": "api_key", "apiKey": aws.reveal(own.api_key, "lineage.api_key")}
     transport = HttpTransport(HttpConfig.from_dict(config))
+    transport.session.max_redirects = 0  # another host must not get what this one was meant to have
     if is_loopback(own.url):
         transport.session.trust_env = False  # a proxy of the environment does not reach this machine
     return transport.emit
@@ -194,4 +210,6 @@ def _by_variables(variables: ClientVariables) -> Send:
 
     # The client would add the address of the checkout's remote, in which a token may be.
     client = OpenLineageClient(config={"facets": {"source_code_location": {"disabled": True}}})
+    if (session := getattr(client.transport, "session", None)) is not None:
+        session.max_redirects = 0
     return client.emit
