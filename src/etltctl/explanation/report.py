@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from etltctl.causes import Diagnosis, names_of
 from etltctl.errors import NextStep, command
-from etltctl.explanation.earlier_runs import EarlierRuns, is_publish
+from etltctl.explanation.earlier_runs import EarlierRuns
 from etltctl.explanation.failed_step import FailedStep, failed_step
 from etltctl.explanation.model import BrokenCheck, Explanation
 from etltctl.explanation.next_steps import NextSteps
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
-from etltctl.ledger import Event, lost_events
+from etltctl.ledger import Event, is_publish, lost_events, spent_usd_of
 from etltctl.values import is_billed
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _explained(
         tables=earlier.states(state.steps),
         published=tuple(table for event in published for table in event["tables"]),
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
-        spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
+        spent_usd=spent_usd_of(events) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
         settings=tuple(_settings_of(diagnosis, names)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),

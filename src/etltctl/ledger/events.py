@@ -8,7 +8,7 @@ ignore what they do not know.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,9 +17,10 @@ from threading import Lock
 from typing import Any
 
 from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UsageError, command
+from etltctl.ledger.event_kinds import Event
 from etltctl.ledger.facts import EVERY, wrong_fact
 from etltctl.ledger.leases import IsLost
-from etltctl.ledger.run_time import driven_seconds
+from etltctl.ledger.measures import driven_seconds, spent_usd_of
 from etltctl.ledger.stores import Store, UnreadableRunError
 
 SCHEMA = "etltctl.events/1.0"
@@ -28,8 +29,6 @@ VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 _WARNED: set[str] = set()
 
 log = getLogger(__name__)
-
-Event = Mapping[str, Any]
 
 
 @dataclass
@@ -140,8 +139,7 @@ class Ledger:
 
     def usd(self, step: str = "") -> float:
         """Return what the step's remote runs have cost so far, in US dollars; of the whole run without a step."""
-        billed = [e for e in self._events if e["type"] == "cost.actual" and step in ("", e["step"])]
-        return float(sum(e["usd"] for e in billed))
+        return spent_usd_of(self._events, step)
 
     def unbilled(self, step: str) -> list[str]:
         """Return the step's remote runs whose cost is not on record, in the order they were started."""

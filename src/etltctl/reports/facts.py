@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from etltctl.history import RunSummary, summary_of
-from etltctl.ledger import Event, lost_events
+from etltctl.ledger import Event, is_publish, lost_events
 from etltctl.reports.cost import StepCost, step_costs
 from etltctl.reports.spans import Span, remote_runs_of, tries_of
 from etltctl.values import is_billed, layer_of
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
 
 
 @dataclass(frozen=True)
@@ -173,17 +172,12 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
         for table, facts in named.items():
             if not isinstance(facts, Mapping):
                 continue
-            if event["type"] == "publish.switched" and _publishes(event):
+            if is_publish(event):
                 # A rollback names the version that it made current next to the tables; a publish names it with each.
                 published[table] = {"version": event.get("version"), **facts}
             if facts.get("change") != "unchanged" or table not in tables:
                 tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
-
-
-def _publishes(event: Event) -> bool:
-    """Return whether the event makes a version current: that of a job or a query, or an earlier one by a rollback."""
-    return bool(event.get("version")) or event["step"].partition(":")[0] in PUBLISHERS
 
 
 def _place_of(layer: str) -> int:
