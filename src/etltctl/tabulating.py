@@ -236,3 +236,13 @@ def cell_text(value: object) -> str:
 def printable(text: str) -> str:
     """Return the text with control characters made visible, because a terminal obeys them."""
     return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def capitalized(text: str) -> str:
+    """Return the text with a capital letter. The name of a step at its beginning, such as `sql:daily`, stays as it is.
+
+    Args:
+        text: A sentence; it may be empty.
+    """
+    is_name = ":" in text.partition(" ")[0]
+    return text if is_name else f"{text[:1].upper()}{text[1:]}"

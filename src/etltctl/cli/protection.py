@@ -12,6 +12,7 @@ import typer
 
 from etltctl.cli.session import Session
 from etltctl.errors import BlockedError, Command, NextStep
+from etltctl.tabulating import capitalized
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -38,7 +39,7 @@ def require_consent(
     """
     if yes or not settings.protected:
         return
-    question = f"Environment {settings.env} is protected. {_capital(action)}? [y/n]"
+    question = f"Environment {settings.env} is protected. {capitalized(action)}? [y/n]"
     if session.console.ask(question).lower().startswith("y"):
         return
     raise BlockedError(
@@ -60,7 +61,7 @@ def require_choice(session: Session, action: str, run_id: str, *, yes: bool) -> 
     Raises:
         BlockedError: The caller did not agree. Nothing was stopped.
     """
-    if yes or session.console.ask(f"No run was named. {_capital(action)}? [y/n]").lower().startswith("y"):
+    if yes or session.console.ask(f"No run was named. {capitalized(action)}? [y/n]").lower().startswith("y"):
         return
     raise BlockedError(
         f"no run was named, and it was not confirmed to {action}; nothing was stopped",
@@ -107,7 +108,3 @@ def _words_with(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     # In front of `--`, behind which every word is an argument.
     end = words.index("--") if "--" in words else len(words)
     return (*words[:end], *more, *words[end:])
-
-
-def _capital(action: str) -> str:
-    return f"{action[0].upper()}{action[1:]}"

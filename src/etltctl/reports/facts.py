@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from etltctl.explanation import BrokenRule, broken_rule
 from etltctl.history import RunSummary, summary_of
 from etltctl.ledger import Event, is_publish, lost_events
 from etltctl.reports.cost import StepCost, step_costs
@@ -59,22 +60,6 @@ class TableFacts:
 
 
 @dataclass(frozen=True)
-class BrokenRule:
-    """A rule that a new version of a table broke, and what became of the version.
-
-    Attributes:
-        name: The rule's name. An older etltctl recorded only what was broken, which is the name of most rules.
-        rule: What was broken, in words.
-    """
-
-    table: str
-    name: str
-    rule: str
-    count: int
-    reaction: str
-
-
-@dataclass(frozen=True)
 class RunFacts:
     """Everything that the events of a run say of it.
 
@@ -120,7 +105,7 @@ def facts_of(events: Sequence[Event]) -> RunFacts:
         tries=max(len(starts), 1),
         steps=[_step(name, events) for name in _step_names(events)],
         tables=list(_tables(events).values()),
-        broken=[_broken(event) for event in events if event["type"] == "check.result"],
+        broken=[broken_rule(event) for event in events if event["type"] == "check.result"],
         warnings=[str(e.get("message", "")) for e in events if e["type"] == "warning.degraded"],
         proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
         options=next(options, {}),
@@ -204,16 +189,6 @@ def _table(name: str, facts: Mapping[str, Any], step: str, published: Mapping[st
         version=str(publish.get("version") or ""),
         is_published=published is not None,
         rules=_texts(publish.get("rules")),
-    )
-
-
-def _broken(event: Event) -> BrokenRule:
-    return BrokenRule(
-        table=str(event.get("table", "")),
-        name=str(event.get("name") or event.get("rule", "")),
-        rule=str(event.get("rule", "")),
-        count=_whole(event.get("count")) or 0,
-        reaction=str(event.get("reaction", "")),
     )
 
 
