@@ -57,7 +57,7 @@ def readable_settings(
     }
     loader = Loader(variables, directory)
     # As the default of the file would be, below the variables: the loader lays the rest over it.
-    return loader.load_over(Layer(kept, file.name if file else "default"), env, file)
+    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file)
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
