@@ -141,9 +141,9 @@ class Ledger:
         """Return what the step's remote runs have cost so far, in US dollars; of the whole run without a step."""
         return spent_usd_of(self._events, step)
 
-    def unbilled(self, step: str) -> list[str]:
+    def without_cost(self, step: str) -> list[str]:
         """Return the step's remote runs whose cost is not on record, in the order they were started."""
-        return [remote_id for remote_id in self.remote_ids(step) if not self.is_billed(step, remote_id)]
+        return [remote_id for remote_id in self.remote_ids(step) if not self.has_cost(step, remote_id)]
 
     def remote_ids(self, step: str) -> list[str]:
         """Return the step's remote runs that were started or adopted, in that order."""
@@ -152,7 +152,7 @@ class Ledger:
             dict.fromkeys(e["remote_id"] for e in events if e["type"] in {"remote.started", "remote.adopted"})
         )
 
-    def is_billed(self, step: str, remote_id: str) -> bool:
+    def has_cost(self, step: str, remote_id: str) -> bool:
         """Return whether the cost of this remote run is on record."""
         billed = (e for e in self._events if e["type"] == "cost.actual" and e["step"] == step)
         return any(e.get("remote_id") == remote_id for e in billed)

@@ -87,15 +87,15 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
 
-def in_own_paths(diagnosis: Diagnosis, own: Callable[[str], str]) -> Diagnosis:
+def in_own_paths(diagnosis: Diagnosis, to_user_path: Callable[[str], str]) -> Diagnosis:
     """Return the diagnosis with the user's path of a script in place of that of its copy.
 
     Args:
         diagnosis: The diagnosis.
-        own: Replaces the path in a text.
+        to_user_path: Replaces the path in a text.
     """
-    evidence = tuple(replace(line, text=own(line.text)) for line in diagnosis.evidence)
-    return replace(diagnosis, evidence=evidence, detail=own(diagnosis.detail))
+    evidence = tuple(replace(line, text=to_user_path(line.text)) for line in diagnosis.evidence)
+    return replace(diagnosis, evidence=evidence, detail=to_user_path(diagnosis.detail))
 
 
 def _speaker(line: LogLine) -> str:
