@@ -32,7 +32,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         },
         {
             "backfill": "text", "pipeline": "text", "env": "text", "outcome": "text", "total_seconds": "number",
-            "total_usd": "number", "basis": {"enum": ["actual", "estimated"]},
+            "total_usd": "number",
         },
     ),
     "backfill-plan": (

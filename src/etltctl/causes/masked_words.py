@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 
-LONGEST_NAME = 120
 # A quote inside a word is an apostrophe. A quote that ends in a sentence mark, or holds `: `, is a message.
 QUOTED = re.compile(
     r"`[^`\n]{1,120}`"

@@ -15,7 +15,6 @@ from etltctl.cli.run import OnInterrupt
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.tabulating import Cells
-from etltctl.values import is_billed
 
 if TYPE_CHECKING:
     from etltctl.pipeline import BackfillPlan, BackfillResult, ChunkResult
@@ -107,15 +106,13 @@ def show_plan(session: Session, settings: Settings, plan: BackfillPlan) -> None:
         (chunk.label, chunk.run_id(plan.id) if plan.is_resumed else None, len(reads))
         for chunk, reads in zip(plan.chunks, plan.reads, strict=True)
     ]
-    count = len(plan.chunks)
-    seconds = None if plan.usual_seconds is None else round(plan.usual_seconds * count, 1)
     facts: dict[str, Any] = {
         "pipeline": plan.pipeline,
         "env": settings.env,
         "source": plan.source,
         "held": list(plan.held),
-        "seconds": seconds,
-        "usd": None if seconds is None else round(plan.usual_usd * count, 6),
+        "seconds": plan.seconds,
+        "usd": plan.usd,
     }
     columns = ("chunk", "run", "seasons read")
     session.console.rows(PLAN_SCHEMA, columns, rows, none=_nothing(plan), **facts)
@@ -137,7 +134,6 @@ def show_result(session: Session, settings: Settings, result: BackfillResult) ->
         "outcome": result.outcome,
         "total_seconds": result.seconds,
         "total_usd": round(result.usd, 6),
-        "basis": "actual" if is_billed(settings.env) else "estimated",
     }
     if console.is_streaming:
         console.say(_total(result))
@@ -165,24 +161,25 @@ def _nothing(plan: BackfillPlan) -> NextStep:
 
 def _estimate(plan: BackfillPlan) -> str:
     """Return what the chunks are expected to take and cost, by the newest successful run."""
-    read = sum(map(len, plan.reads))
-    again = f"The syncs read {read} seasons for {sum(len(each.seasons) for each in plan.chunks)} new ones, because "
-    again += "each one reads again what bronze holds"
-    if plan.usual_seconds is None:
+    again = (
+        f"The syncs read {plan.read_count} seasons for {plan.added} new ones, because each one reads again what bronze "
+        "holds"
+    )
+    if plan.seconds is None:
         return (
             f"{again}. No run of {plan.pipeline} has succeeded yet, so no time and no cost can be estimated."
         )
-    count = len(plan.chunks)
     return (
-        f"{again}. By the newest run: at least {plan.usual_seconds * count:.0f} s and "
-        f"{plan.usual_usd * count:.2f} USD est. for {count} chunks."
+        f"{again}. By the newest run: at least {plan.seconds:.0f} s and {plan.usd:.2f} USD est. for "
+        f"{len(plan.chunks)} chunks."
     )
 
 
 def _total(result: BackfillResult) -> NextStep:
     """Return the line below the table: the total, and how to go on if a chunk is left."""
-    done = sum(each.outcome.is_done for each in result.chunks)
-    total = f"{done} of {len(result.chunks)} chunks done in {result.seconds:.0f} s, {result.usd:.2f} USD"
-    if done == len(result.chunks):
+    total = (
+        f"{result.done} of {len(result.chunks)} chunks done in {result.seconds:.0f} s, {result.usd:.2f} USD"
+    )
+    if result.done == len(result.chunks):
         return NextStep(f"{total}.")
     return NextStep(f"{total}. To go on: ", result.plan.command)

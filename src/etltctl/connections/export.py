@@ -17,7 +17,7 @@ from etltctl.connections.actual import (
     schedule_of,
     streams_of,
 )
-from etltctl.connections.plan import DEFAULT_SYNC_MODE
+from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -73,7 +73,7 @@ def _trouble(source: Resource | None, target: Resource | None) -> str:
 def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
     configuration = configuration_of(source)
     streams = streams_of(connection)
-    modes = {stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams}
+    modes = {stream.get("syncMode") or OVERWRITE for stream in streams}
     schedule = schedule_of(connection)
     common: dict[str, Any] = {"connection_id": connection.id}
     # The settings have one mode for a source; several are left for a person to decide.

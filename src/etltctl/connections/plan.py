@@ -21,6 +21,7 @@ from etltctl.connections.changes import Action, Change, Difference
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
+from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -31,7 +32,6 @@ MASKED = "***"
 DEFAULTS = {
     "status": "active", "namespaceDefinition": "destination", "nonBreakingSchemaUpdatesBehavior": "ignore",
 }  # fmt: skip
-DEFAULT_SYNC_MODE = "full_refresh_overwrite"
 
 
 def make_plan(settings: Settings) -> Plan:
@@ -201,9 +201,7 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
             ("schedule",): schedule_of(actual),
             **{(name,): body.get(name) or default for name, default in DEFAULTS.items()},
             ("prefix",): body.get("prefix") or "",
-            **{
-                ("streams", stream["name"]): stream.get("syncMode") or DEFAULT_SYNC_MODE for stream in streams
-            },
+            **{("streams", stream["name"]): stream.get("syncMode") or OVERWRITE for stream in streams},
             **{("namespace", stream["name"]): stream.get("namespace") for stream in streams},
         }
     return dict(_leaves(configuration_of(actual), ("configuration",)))

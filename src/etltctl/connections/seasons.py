@@ -20,9 +20,9 @@ from etltctl.connections.actual import (
     open_workspace,
     streams_of,
 )
-from etltctl.connections.plan import DEFAULT_SYNC_MODE
 from etltctl.connections.state import connection_id
 from etltctl.errors import AlreadyRunningError, ConfigurationError, NextStep, UnverifiedError, command
+from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -95,9 +95,8 @@ class SeasonsOfSource:
             UnverifiedError: Airbyte accepted the change and shows other seasons.
         """
         ordered = sorted(seasons)
-        # An empty list means every season to the connector, the opposite of what the caller meant.
         if not ordered:
-            raise ValueError("a source cannot read no season")
+            raise ValueError("seasons is empty, and an empty list makes the connector read every season")
         if self.read() == ordered:
             return
         # The lease of `connections apply`: of two writers one would undo the other.
@@ -158,14 +157,14 @@ def _require_overwriting(source: str, connection: Resource) -> None:
     kept = [
         stream["name"]
         for stream in streams_of(connection)
-        if (stream.get("syncMode") or DEFAULT_SYNC_MODE) != DEFAULT_SYNC_MODE
+        if (stream.get("syncMode") or OVERWRITE) != OVERWRITE
     ]
     if kept:
         raise ConfigurationError(
             f"the connection of {source} does not overwrite {', '.join(kept)} at each sync: a chunk would land "
             "seasons again that an earlier one has landed",
             hint=NextStep(
-                f'set sources.{source}.sync_mode = "{DEFAULT_SYNC_MODE}", then: ',
+                f'set sources.{source}.sync_mode = "{OVERWRITE}", then: ',
                 command("connections", "apply"),
             ),
         )

@@ -8,6 +8,7 @@ from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError
 from etltctl.glue import in_the_way
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
+from etltctl.values import OVERWRITE
 
 
 def require_no_reader(step_run: StepRun) -> None:
@@ -21,7 +22,7 @@ def require_no_reader(step_run: StepRun) -> None:
     """
     source, settings = step_run.step.name, step_run.settings
     # An append leaves the files alone that a reader has open.
-    if settings.sources[source].sync_mode != "full_refresh_overwrite":
+    if settings.sources[source].sync_mode != OVERWRITE:
         return
     replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
     # A job that reads other tables only is not an obstacle.

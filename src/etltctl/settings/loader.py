@@ -71,15 +71,16 @@ class Loader:
         # The values are valid by now. Checks of sections against each other come last, as they need them all.
         return self._kept(settings, layers, file, 1 if flags else 0)
 
-    def load_kept(self, own: Layer, env: str, file: Path | None) -> Settings:
+    def load_kept(self, own: Layer, env: str, file: Path | None, defaults: Layer) -> Settings:
         """Return the settings that these variables make of some values of the user and of those that etltctl ships.
 
         Args:
             own: The values, which are those of the environment.
             env: The environment.
             file: The settings file that the values come from.
+            defaults: The values that apply where the user has none.
         """
-        shipped = _of_environment(read_toml(project_file(FILE)), env)
+        shipped = _of_environment(defaults, env)
         below = [own, *(Layer(layer.data, "default") for layer in shipped)]
         layers = [*self._variables(), *(_placed(layer, file) for layer in below)]
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)

@@ -20,6 +20,14 @@ from etltctl.values import LOCAL
 KEPT = (("state",), ("aws", "profile"), ("aws", "region"))
 KEPT_VARIABLES = frozenset({f"{PREFIX}{'__'.join(path)}".upper() for path in KEPT})
 OTHER_VARIABLES = ("ETLTCTL_STATE_DIR", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
+# What settings cannot be without, where not even the shipped ones can be used. No command reads these values.
+LEAST = {
+    "project": "lake",
+    "lake": {layer: f"s3://{layer}" for layer in ("bronze", "silver", "gold", "scripts")},
+    "airbyte": {"url": "https://api.airbyte.com/v1", "client_id": "env:NONE", "client_secret": "env:NONE"},
+    "athena": {"output_location": "s3://scripts/results/"},
+    "state": ".etltctl",
+}
 HEADER = re.compile(r"^\s*\[", re.MULTILINE)
 
 
@@ -43,8 +51,8 @@ def readable_settings(
     named: Mapping[str, Any] = environments if isinstance(environments, dict) else {}
     default = own.get("default_env")
     env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
-    shipped = read_toml(project_file(FILE)).data
-    if env not in {LOCAL, *named, *shipped.get("env", {})}:
+    shipped = _defaults(file)
+    if env not in {LOCAL, *named, *shipped.data.get("env", {})}:
         # Another environment has other runs: they must not be explained in place of those that are meant.
         raise ConfigurationError(f"no environment is called {env}")
     chosen = named.get(env)
@@ -57,7 +65,15 @@ def readable_settings(
     }
     loader = Loader(variables, directory)
     # As the default of the file would be, below the variables: the loader lays the rest over it.
-    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file)
+    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file, shipped)
+
+
+def _defaults(file: Path | None) -> Layer:
+    """Return the shipped settings; in a checkout they are the user's file, whose mistakes must not count twice."""
+    shipped = project_file(FILE)
+    if file is not None and file.samefile(shipped):
+        return Layer(LEAST, "default")
+    return read_toml(shipped)
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from etltctl.settings.section import Distinct, IdText, Secret, Section, Text, Texts
+from etltctl.values import OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -49,7 +50,7 @@ class Connected(Section):
         description="`manual`, or `cron` and a Quartz expression by which Airbyte itself starts syncs",
     )
     sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = Field(
-        default="full_refresh_overwrite",
+        default=OVERWRITE,
         description="whether the files of a sync replace the earlier ones or are added to them",
     )
     schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = Field(

@@ -146,7 +146,7 @@ def test_the_whole_is_named_after_the_first_chunk_that_is_not_done() -> None:
     result = BackfillResult(plan(*chunks), tuple(results), 1.0)
     assert (result.outcome, result.usd) == ("failed", 1.5)
     assert BackfillResult(plan(*chunks), tuple(results[:1]), 1.0).outcome == "succeeded"
-    assert results[1].as_dict()["exit_code"] == 6
+    assert results[1].exit_code == 6
 
 
 def test_data_that_is_not_what_a_service_said_is_the_worst_failure() -> None:

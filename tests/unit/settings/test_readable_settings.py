@@ -85,3 +85,16 @@ def test_sound_settings_have_no_problem(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text(SOUND)
     settings, line = load_for_record(env="prod", environ={}, directory=tmp_path)
     assert (settings.state, line) == ("s3://records/lake", "")
+
+
+@pytest.mark.parametrize("mistake", ["[lake]\nkeep_version = 3\n", "[glue\n", "defalt_env = 'x'\n"])
+def test_the_file_of_a_checkout_may_have_the_mistake_although_it_is_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    file = tmp_path / "etltctl.toml"
+    file.write_text("state = 'base-state'\n" + mistake)
+    monkeypatch.setattr("etltctl.settings.readable.project_file", lambda _: file)
+    settings, line = load_for_record(environ={}, directory=tmp_path)
+    assert line
+    assert settings.state == str(tmp_path / "base-state")
+    assert settings.pipelines == {}

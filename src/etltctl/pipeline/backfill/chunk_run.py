@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from etltctl.connections import SeasonsOfSource
-from etltctl.errors import BudgetError, DetachedError, EtltctlError, NextStep, UnverifiedError, command
+from etltctl.errors import (
+    BudgetError,
+    Command,
+    DetachedError,
+    EtltctlError,
+    NextStep,
+    UnverifiedError,
+    command,
+)
 from etltctl.ledger import Event, Ledger, newest_event, read_events
 from etltctl.pipeline.backfill.model import BackfillOptions, BackfillPlan, Chunk, ChunkOutcome, ChunkResult
 from etltctl.pipeline.backfill.record import BackfillRecord
@@ -18,6 +26,7 @@ from etltctl.pipeline.model import Step
 from etltctl.pipeline.run_record import seconds_since
 from etltctl.pipeline.runner import run_pipeline
 from etltctl.pipeline.services import Services
+from etltctl.values import is_billed
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class ChunkRuns:
     record: BackfillRecord
     sync: Step
     seasons: SeasonsOfSource
+    spent: dict[str, float] = field(default_factory=dict)  # by run id, in US dollars
 
     def run(self, chunk: Chunk) -> ChunkResult:
         """Run the chunk, or reuse it if its run has succeeded before.
@@ -76,7 +86,8 @@ class ChunkRuns:
             outcome,
             rows,
             seconds,
-            self._usd(run_id),
+            # The budget counts the work of services that bill nothing as well.
+            self._usd(run_id) if is_billed(self.services.settings.env) else 0.0,
             failure.message if failure else "",
             int(failure.exit_code) if failure else 0,
         )
@@ -95,21 +106,34 @@ class ChunkRuns:
         """Return what the chunk's run may cost in all its tries; None without a budget."""
         if self.plan.max_usd is None:
             return None
-        others = sum(self._usd(each.run_id(self.plan.id)) for each in self.plan.chunks if each is not chunk)
-        limit = self.plan.max_usd - others
         own = self._usd(chunk.run_id(self.plan.id))
+        others = sum(self._spent(each.run_id(self.plan.id)) for each in self.plan.chunks if each is not chunk)
+        limit = self.plan.max_usd - others
         if limit < own or (limit == own and others + own > 0):
             error = BudgetError(
                 f"chunk {chunk.label} was not started: the chunks so far cost {others + own:.2f} USD, and max_usd "
                 f"of the backfill is {self.plan.max_usd:.2f} USD",
-                hint=NextStep("raise it: ", command(*self.plan.command.words, "--max-usd", "USD")),
+                hint=NextStep(
+                    "raise it, for example: ", self._raised(2 * max(self.plan.max_usd, others + own))
+                ),
             )
             name_cause(error, step=str(self.sync), run_id="")
             raise error
         return max(limit, 0.0)
 
+    def _raised(self, usd: float) -> Command:
+        return command(*self.plan.command.words, "--max-usd", f"{usd:.2f}")
+
+    def _spent(self, run_id: str) -> float:
+        """Return what a run has cost, read once: only the run of the chunk that is driven spends anything."""
+        if run_id not in self.spent:
+            self._usd(run_id)
+        return self.spent[run_id]
+
     def _usd(self, run_id: str) -> float:
-        return Ledger(self.services.store, run_id, self.services.settings.env).usd()
+        """Return what a run has cost by its record of now."""
+        self.spent[run_id] = Ledger(self.services.store, run_id, self.services.settings.env).usd()
+        return self.spent[run_id]
 
     def _prepare(self, chunk: Chunk, events: Sequence[Event]) -> bool:
         """Let the next sync read the chunk's seasons, unless an earlier try has landed them.

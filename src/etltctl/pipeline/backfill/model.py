@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from etltctl.errors import UsageError
 from etltctl.next_steps import Command, NextStep, command
@@ -67,19 +66,6 @@ class ChunkResult:
     error: str = ""
     exit_code: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data, as `-o json` prints it."""
-        facts = {
-            "chunk": self.chunk.label,
-            "run_id": self.run_id,
-            "outcome": str(self.outcome),
-            "rows": self.rows,
-            "seconds": self.seconds,
-            "usd": round(self.usd, 6),
-        }
-        failure = {"error": self.error, "exit_code": self.exit_code} if self.error else {}
-        return facts | failure
-
 
 @dataclass(frozen=True)
 class BackfillPlan:
@@ -92,6 +78,7 @@ class BackfillPlan:
         configured: The seasons that the source in Airbyte read before the backfill began; None for every season.
         is_resumed: Whether the backfill began before.
         max_usd: The budget of all chunks together, in US dollars; None without one.
+        keep_going: Whether later chunks start after one that failed.
         usual_seconds: How long the pipeline's newest successful run took; None if none is on record.
         usual_usd: What it cost, in US dollars.
     """
@@ -108,6 +95,7 @@ class BackfillPlan:
     configured: tuple[int, ...] | None = None
     is_resumed: bool = False
     max_usd: float | None = None
+    keep_going: bool = False
     usual_seconds: float | None = None
     usual_usd: float = 0.0
 
@@ -125,7 +113,28 @@ class BackfillPlan:
         """The command that resumes the backfill."""
         size = () if self.size == 1 else ("--chunk", str(self.size))
         span = ("--start", str(self.start), "--end", str(self.end))
-        return command("backfill", self.pipeline, *span, *size)
+        going = ("--keep-going",) if self.keep_going else ()
+        return command("backfill", self.pipeline, *span, *size, *going)
+
+    @property
+    def added(self) -> int:
+        """How many seasons the chunks add."""
+        return sum(len(chunk.seasons) for chunk in self.chunks)
+
+    @property
+    def read_count(self) -> int:
+        """How many seasons all syncs together read, the repeated ones included."""
+        return sum(map(len, self.reads))
+
+    @property
+    def seconds(self) -> float | None:
+        """The least that all chunks are expected to take, in seconds; None if no run is on record."""
+        return None if self.usual_seconds is None else round(self.usual_seconds * len(self.chunks), 1)
+
+    @property
+    def usd(self) -> float | None:
+        """What all chunks are expected to cost, in US dollars; None if no run is on record."""
+        return None if self.usual_seconds is None else round(self.usual_usd * len(self.chunks), 6)
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,11 @@ class BackfillResult:
         undone = [each.outcome for each in self.chunks if not each.outcome.is_done]
         # A chunk that failed says more than those after it, which were not started.
         return str(undone[0]) if undone else str(ChunkOutcome.SUCCEEDED)
+
+    @property
+    def done(self) -> int:
+        """How many chunks are done."""
+        return sum(each.outcome.is_done for each in self.chunks)
 
     @property
     def usd(self) -> float:

@@ -11,12 +11,12 @@ from etltctl.pipeline.backfill.model import BackfillOptions
 from etltctl.pipeline.backfill.season_files import stream_with_seasons
 from etltctl.pipeline.kinds import steps
 from etltctl.pipeline.model import Step
+from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 MOST_CHUNKS = 200  # each chunk is a whole run of the pipeline, which takes minutes
-OVERWRITE = "full_refresh_overwrite"
 NO_RANGE = (
     "source {source} has no seasons: Airbyte's MongoDB connector reads whole collections and cannot read a range of "
     "times"

@@ -12,10 +12,29 @@ from typing import Any
 from etltctl.errors import AlreadyRunningError
 from etltctl.ledger import Store, open_store
 from etltctl.ledger.leases import IsLost
-from etltctl.pipeline.backfill.model import BackfillPlan
+from etltctl.pipeline.backfill.model import BackfillPlan, Chunk
 from etltctl.pipeline.services import Services
 
 Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class UnfinishedBackfill:
+    """A backfill on record that has not finished.
+
+    Attributes:
+        id: The backfill's id.
+        source: The source's name.
+        chunks: Its chunks, oldest first.
+        configured: The seasons that the source in Airbyte read before the first try; None for every season.
+        max_usd: The newest budget, in US dollars; None without one.
+    """
+
+    id: str
+    source: str
+    chunks: tuple[Chunk, ...]
+    configured: tuple[int, ...] | None
+    max_usd: float | None
 
 
 @dataclass(frozen=True)
@@ -54,8 +73,8 @@ class BackfillRecord:
                 ) from error
             yield is_lost
 
-    def unfinished(self, start: int, end: int, size: int) -> list[Entry]:
-        """Return the entries of the newest backfill of this range in chunks of this size; none if it has finished.
+    def unfinished(self, start: int, end: int, size: int) -> UnfinishedBackfill | None:
+        """Return the newest backfill of this range in chunks of this size; None if it has finished.
 
         Args:
             start: The first season of the range.
@@ -70,9 +89,19 @@ class BackfillRecord:
             and (entry["start"], entry["end"], entry["size"]) == (start, end, size)
         ]
         if not planned:
-            return []
-        newest = [entry for entry in entries if entry["backfill"] == planned[-1]["backfill"]]
-        return [] if any(entry["type"] == "finished" for entry in newest) else newest
+            return None
+        plan = planned[-1]
+        later = [entry for entry in entries if entry["backfill"] == plan["backfill"]]
+        if any(entry["type"] == "finished" for entry in later):
+            return None
+        budgets = [entry["max_usd"] for entry in later if entry.get("max_usd") is not None]
+        return UnfinishedBackfill(
+            id=str(plan["backfill"]),
+            source=str(plan["source"]),
+            chunks=tuple(Chunk(tuple(seasons)) for seasons in plan["chunks"]),
+            configured=None if plan["configured"] is None else tuple(plan["configured"]),
+            max_usd=budgets[-1] if budgets else None,
+        )
 
     def begin(self, plan: BackfillPlan) -> None:
         """Record the plan of a new backfill, or the budget of a resumed one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from etltctl.connections import SeasonsOfSource
@@ -30,7 +30,7 @@ from etltctl.pipeline.backfill.model import (
     in_chunks,
 )
 from etltctl.pipeline.backfill.plan import declared_seasons, require_backfillable, require_declared
-from etltctl.pipeline.backfill.record import BackfillRecord
+from etltctl.pipeline.backfill.record import BackfillRecord, UnfinishedBackfill
 from etltctl.pipeline.backfill.season_files import seasons_in_bronze
 from etltctl.pipeline.run_ids import new_run_id
 from etltctl.pipeline.run_record import seconds_since
@@ -74,8 +74,6 @@ def plan_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -
     require_declared(source, held, settings)
     record = BackfillRecord.of(pipeline, services)
     before = record.unfinished(seasons[0], seasons[-1], options.chunk)
-    if before:
-        return _resumed(before, pipeline, held, seasons, options, services)
     plan = BackfillPlan(
         id=new_run_id(f"backfill-{pipeline}"),
         pipeline=pipeline,
@@ -89,8 +87,9 @@ def plan_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -
         held=tuple(held),
         configured=None if configured is None else tuple(configured),
         max_usd=options.max_usd,
+        keep_going=options.keep_going,
     )
-    return with_usual_costs(plan, services)
+    return with_usual_costs(plan if before is None else _resumed(plan, before, options), services)
 
 
 def run_backfill(pipeline: str, settings: Settings, options: BackfillOptions) -> BackfillResult:
@@ -185,7 +184,15 @@ class _Walk:
 
     def _all_results(self) -> tuple[ChunkResult, ...]:
         left = self.runs.plan.chunks[len(self.results) :]
-        return (*self.results, *(self.runs.result(chunk, ChunkOutcome.NOT_STARTED) for chunk in left))
+        return (*self.results, *(self._unstarted(chunk) for chunk in left))
+
+    def _unstarted(self, chunk: Chunk) -> ChunkResult:
+        """Return the result of a chunk that was not started in this try; an earlier try may have rows and costs."""
+        try:
+            return self.runs.result(chunk, ChunkOutcome.NOT_STARTED)
+        except EtltctlError:
+            # A store that fails now must not take the place of the error that ended the backfill.
+            return ChunkResult(chunk, chunk.run_id(self.runs.plan.id), ChunkOutcome.NOT_STARTED)
 
     def _widen(self) -> None:
         """Let the source read what it read before the backfill, what bronze holds, and what the backfill has tried."""
@@ -208,41 +215,27 @@ class _Walk:
             )
 
 
-def _resumed(
-    before: Sequence[dict[str, object]],
-    pipeline: str,
-    held: Sequence[int],
-    seasons: Sequence[int],
-    options: BackfillOptions,
-    services: Services,
-) -> BackfillPlan:
-    """Return the plan of a backfill that is on record and has not finished."""
-    planned, newest = before[0], [entry for entry in before if entry.get("max_usd") is not None]
-    chunks = tuple(Chunk(tuple(each)) for each in planned["chunks"])  # type: ignore[attr-defined]
-    undeclared = {season for chunk in chunks for season in chunk.seasons} - set(seasons)
+def _resumed(plan: BackfillPlan, before: UnfinishedBackfill, options: BackfillOptions) -> BackfillPlan:
+    """Return the plan with the id, the chunks and the budget of the backfill that has not finished.
+
+    Raises:
+        UsageError: It has a season that the settings no longer name.
+    """
+    undeclared = {season for chunk in before.chunks for season in chunk.seasons} - set(plan.seasons)
     if undeclared:
         raise UsageError(
-            f"backfill {planned['backfill']} has the season {min(undeclared)}, which the settings no longer name",
-            hint=f"add it to sources.{planned['source']}.seasons again",
+            f"backfill {before.id} has the season {min(undeclared)}, which the settings no longer name",
+            hint=f"add it to sources.{before.source}.seasons again",
         )
-    configured = planned["configured"]
-    limit = options.max_usd if options.max_usd is not None else newest[-1]["max_usd"] if newest else None
-    plan = BackfillPlan(
-        id=str(planned["backfill"]),
-        pipeline=pipeline,
-        source=str(planned["source"]),
-        start=seasons[0],
-        end=seasons[-1],
-        size=options.chunk,
-        seasons=tuple(seasons),
-        chunks=chunks,
-        held=tuple(held),
+    return replace(
+        plan,
+        id=before.id,
+        chunks=before.chunks,
         # As it was before the first try: a try that was killed has left fewer seasons there.
-        configured=None if configured is None else tuple(configured),  # type: ignore[arg-type]
+        configured=before.configured,
         is_resumed=True,
-        max_usd=limit,  # type: ignore[arg-type]
+        max_usd=before.max_usd if options.max_usd is None else options.max_usd,
     )
-    return with_usual_costs(plan, services)
 
 
 def _require_free_ids(plan: BackfillPlan, services: Services) -> None:
