@@ -248,3 +248,13 @@ def one_line(text: str, limit: int) -> str:
     # A control character would break the line in one reader, and make another refuse the whole text.
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def capitalized(text: str) -> str:
+    """Return the text with a capital letter. The name of a step at its beginning, such as `sql:daily`, stays as it is.
+
+    Args:
+        text: A sentence; it may be empty.
+    """
+    is_name = ":" in text.partition(" ")[0]
+    return text if is_name else f"{text[:1].upper()}{text[1:]}"

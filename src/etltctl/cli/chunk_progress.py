@@ -90,7 +90,7 @@ class ChunkProgress:
 
     def warn(self, advice: NextStep) -> None:
         """Say a warning."""
-        self.console.say(NextStep("warning: ", *advice.parts))
+        self.console.warn(advice)
 
     def settle(self) -> None:
         """End the live table or the heartbeat. What follows is written at once."""

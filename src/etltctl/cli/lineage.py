@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -25,10 +24,7 @@ def lineage(
     from etltctl.pipeline import lineage_of_run, send_lineage
 
     session: Session = context.obj
-    loaded = session.load()
-    # A state in a bucket of the embedded server can be read only while the server runs.
-    is_in_bucket = loaded.is_embedded and "://" in loaded.state
-    with session.connected() if is_in_bucket else nullcontext(loaded) as settings:
+    with session.reading(session.load()) as settings:
         events = find_run(settings, run_id)
         run = str(events[0]["run_id"])
         documents = [] if is_sent else lineage_of_run(events, settings)

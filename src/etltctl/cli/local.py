@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from etltctl.cli.groups import group
+from etltctl.cli.protection import require_ending
 from etltctl.cli.session import Session
-from etltctl.errors import BlockedError, NextStep, command
+from etltctl.errors import NextStep, command
 from etltctl.values import LOCAL
-
-if TYPE_CHECKING:
-    from etltctl.settings import Settings
 
 app = group("Keep the embedded endpoints running between commands.")
 
@@ -88,8 +86,8 @@ def down(
 
     session: Session = context.obj
     session.env = LOCAL
-    settings = session.load_to_read()
-    _speak_of_live_runs(session, settings, yes=yes)
+    settings = session.load_for_record()
+    require_ending(session, settings, yes=yes)
     stopped = stop_server(settings)
     text = "No embedded server was running."
     if stopped is not None:
@@ -104,33 +102,6 @@ def down(
     session.console.result(document, text)
 
 
-def _speak_of_live_runs(session: Session, settings: Settings, *, yes: bool) -> None:
-    """Say which runs end with the server; a person at a terminal is asked first.
-
-    A program is not: it ends a server that it started, whatever became of the run.
-
-    Raises:
-        BlockedError: The person does not agree. The server goes on.
-    """
-    from etltctl.history import live_runs
-    from etltctl.local.client import began, find_server
-
-    server = find_server(settings)
-    if server is None or not (runs := live_runs(settings, began(server))):
-        return
-    each = "; ".join(f"run {run.run_id} of {run.pipeline}" for run in runs)
-    session.console.warn(
-        f"{each} {'is' if len(runs) == 1 else 'are'} live on the embedded server, and ends with it"
-    )
-    if yes or not session.console.is_asking:
-        return
-    if not session.console.ask("End the server all the same? [y/n]").lower().startswith("y"):
-        raise BlockedError(
-            "the embedded server was not ended: a run is live on it",
-            hint=NextStep("follow it: ", command("runs", "watch", runs[0].run_id)),
-        )
-
-
 @app.command("status")
 def status(context: typer.Context) -> None:
     """Show whether the server runs, its address, and when it stops."""
@@ -139,7 +110,7 @@ def status(context: typer.Context) -> None:
 
     session: Session = context.obj
     session.env = LOCAL
-    settings = session.load_to_read()
+    settings = session.load_for_record()
     server = find_server(settings)
     # Without the server: it is a file, and the first Spark job is slow until it is there.
     archive, line = describe_class_archive()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from etltctl.cli.session import Session
-from etltctl.errors import BlockedError, Command, NextStep
+from etltctl.errors import BlockedError, Command, NextStep, command
+from etltctl.tabulating import capitalized
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -38,7 +39,7 @@ def require_consent(
     """
     if yes or not settings.protected:
         return
-    question = f"Environment {settings.env} is protected. {_capital(action)}? [y/n]"
+    question = f"Environment {settings.env} is protected. {capitalized(action)}? [y/n]"
     if session.console.ask(question).lower().startswith("y"):
         return
     raise BlockedError(
@@ -48,7 +49,9 @@ def require_consent(
     )
 
 
-def require_choice(session: Session, action: str, run_id: str, *, yes: bool) -> None:
+def require_choice(
+    session: Session, action: str, run_id: str, *, yes: bool, is_named: bool, is_protected: bool
+) -> None:
     """Ask before a command stops something that the caller did not name; without a terminal only `--yes` agrees.
 
     Args:
@@ -56,16 +59,50 @@ def require_choice(session: Session, action: str, run_id: str, *, yes: bool) -> 
         action: What the command is about to do, as the question names it, such as "cancel run R".
         run_id: The run that the command chose.
         yes: Whether the caller agreed with `--yes`.
+        is_named: Whether the caller named the run, so that no question is needed.
+        is_protected: Whether the environment is protected, so that `require_consent` has asked already.
 
     Raises:
         BlockedError: The caller did not agree. Nothing was stopped.
     """
-    if yes or session.console.ask(f"No run was named. {_capital(action)}? [y/n]").lower().startswith("y"):
+    if yes or is_named or is_protected:
+        return
+    if session.console.ask(f"No run was named. {capitalized(action)}? [y/n]").lower().startswith("y"):
         return
     raise BlockedError(
         f"no run was named, and it was not confirmed to {action}; nothing was stopped",
         hint=NextStep("if you mean this run: ", Command((*_words_with(session.arguments, (run_id,)),))),
     )
+
+
+def require_ending(session: Session, settings: Settings, *, yes: bool) -> None:
+    """Say which runs end with the embedded server, and ask a person at a terminal before it is stopped.
+
+    A program is not asked: it ends a server that it started, whatever became of the run.
+
+    Args:
+        session: The invocation.
+        settings: The settings of the server's environment.
+        yes: Whether the caller agreed with `--yes`.
+
+    Raises:
+        BlockedError: The person did not agree. The server goes on.
+    """
+    from etltctl.history import live_runs, live_text
+    from etltctl.local.client import began, find_server
+
+    server = find_server(settings)
+    if server is None or not (runs := live_runs(settings, began(server))):
+        return
+    end = "ends" if len(runs) == 1 else "end"
+    session.console.warn(f"{live_text(runs)} on the embedded server, and {end} with it")
+    if yes or not session.console.is_asking:
+        return
+    if not session.console.ask("End the server all the same? [y/n]").lower().startswith("y"):
+        raise BlockedError(
+            "the embedded server was not ended: a run is live on it",
+            hint=NextStep("follow it: ", command("runs", "watch", runs[0].run_id)),
+        )
 
 
 def consent_to_start(
@@ -107,7 +144,3 @@ def _words_with(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     # In front of `--`, behind which every word is an argument.
     end = words.index("--") if "--" in words else len(words)
     return (*words[:end], *more, *words[end:])
-
-
-def _capital(action: str) -> str:
-    return f"{action[0].upper()}{action[1:]}"

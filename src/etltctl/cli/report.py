@@ -40,14 +40,14 @@ def report(
     with session.console.working("report"):
         written = make_report(
             run_id,
-            session.load_to_read(),
+            session.load_for_record(),
             session.connected,
             to=to,
             is_plotted=is_plotted,
             spell=session.console.spell,
         )
     for problem in written.faults:
-        session.console.say(f"warning: {problem}")
+        session.console.warn(problem)
     for name, reason in written.undrawn:
         session.console.say(f"no plot {name}: {reason}")
     if written.usd:

@@ -61,7 +61,7 @@ def list_runs(
 
     session: Session = context.obj
     run_filter = RunFilter(status or (), pipeline, since, until)
-    run_list = summaries(session.load_to_read(), limit, run_filter)
+    run_list = summaries(session.load_for_record(), limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -90,7 +90,7 @@ def show_run(
     from etltctl.history import find_run
 
     session: Session = context.obj
-    run = find_run(session.load_to_read(), run_id)
+    run = find_run(session.load_for_record(), run_id)
     if session.console.is_for_people:
         head = ("seq", "time", "step", "event", "facts")
         rows = [
@@ -157,9 +157,8 @@ def cancel(
         events = find_run(settings, run_id, Having.STEPS)
         run = str(events[0]["run_id"])
         require_consent(session, settings, f"cancel run {run}", yes=yes, named=() if run_id else (run,))
-        if not run_id and not settings.protected:
-            what = f"cancel run {run} of {events[0].get('pipeline', '')}, the newest"
-            require_choice(session, what, run, yes=yes)
+        what = f"cancel run {run} of {events[0].get('pipeline', '')}, the newest"
+        require_choice(session, what, run, yes=yes, is_named=bool(run_id), is_protected=settings.protected)
         cancelled = cancel_run(events, settings, reason)
     rows = [(one.service, one.name, one.remote_id, one.status, one.done) for one in cancelled]
     # The documents keep the field's name, `found`: docs/stability.md.
@@ -227,7 +226,7 @@ def cost(
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load_to_read(), by)
+    every = costs(session.load_for_record(), by)
     rows = [
         (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
         for cost in every

@@ -69,11 +69,9 @@ class Session:
         from etltctl.pipeline import RunId
 
         # The safe form, as the ledger's file is called.
-        settings, run_id = self.load(), RunId(named).safe
-        if settings.env == LOCAL and "://" in settings.state:  # a bucket of the embedded server
-            with self.connected() as settings:
-                return run_to_resume(settings, run_id, is_new=is_new)
-        return run_to_resume(settings, run_id, is_new=is_new)
+        run_id = RunId(named).safe
+        with self.reading(self.load()) as settings:
+            return run_to_resume(settings, run_id, is_new=is_new)
 
     def require_ready(
         self, settings: Settings, walk: Iterable[Step], run_id: str = "", *, fresh: bool = False
@@ -93,7 +91,7 @@ class Session:
         from etltctl.ledger import newest_event
         from etltctl.pipeline import require_ready, unstarted
 
-        if run_id and settings.env == LOCAL and "://" in settings.state:
+        if run_id and _is_in_embedded_bucket(settings):
             return  # the run is on record in the embedded server's S3: the run itself checks
         events = events_so_far(settings, run_id) if run_id else []
         require_ready(settings, unstarted(walk, partial(newest_event, events), fresh=fresh))
@@ -121,11 +119,11 @@ class Session:
             self._warn_of_loopback()
         return settings
 
-    def load_to_read(self) -> Settings:
+    def load_for_record(self) -> Settings:
         """Return the settings for a command that only reads what is on record; it needs no valid settings."""
-        from etltctl.settings import load_to_read
+        from etltctl.settings import load_for_record
 
-        settings, problem = load_to_read(config=self.config, env=self.env)
+        settings, problem = load_for_record(config=self.config, env=self.env)
         if not problem:
             return self._reported(settings)
         self.console.warn(
@@ -135,6 +133,22 @@ class Session:
             )
         )
         return settings
+
+    @contextmanager
+    def reading(self, settings: Settings) -> Iterator[Settings]:
+        """Yield the settings with the record of the runs within reach.
+
+        A record in a bucket of the embedded server can be read only while the server runs. Any other needs no service
+        but the S3 that `state` names.
+
+        Args:
+            settings: The settings, loaded before.
+        """
+        if not _is_in_embedded_bucket(settings):
+            yield settings
+            return
+        with self.connected() as connected:
+            yield connected
 
     def _warn_of_loopback(self) -> None:
         """Warn once if `--env aws` would reach the embedded server in this shell, which looks like AWS."""
@@ -254,7 +268,7 @@ class Session:
 
     def _durations(self, settings: Settings) -> Mapping[str, Sequence[float]]:
         """Return how long the steps of earlier runs took; none if that is not known."""
-        from etltctl.history.durations import step_seconds
+        from etltctl.history import step_seconds
 
         if self.console.quiet:
             return {}
@@ -275,3 +289,7 @@ class Session:
                 f"{run.service} run {run.id} goes on. Detach from it, or stop it? [d/s]"
             )
         return Interruption.DETACH if answer.lower().startswith("d") else Interruption.STOP
+
+
+def _is_in_embedded_bucket(settings: Settings) -> bool:
+    return settings.is_embedded and "://" in settings.state

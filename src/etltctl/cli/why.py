@@ -31,10 +31,6 @@ def why(
         cause = cause_of_code(code)
         session.console.result(code_document(cause, spell), code_text(cause, spell))
         return
-    settings = session.load_to_read()
-    if settings.is_embedded and "://" in settings.state:  # in a bucket of the embedded server
-        with session.connected() as settings:
-            explanation = explain(settings, run_id)
-    else:
+    with session.reading(session.load_for_record()) as settings:
         explanation = explain(settings, run_id)
     session.console.result(document(explanation, spell), text_of(explanation, spell))

@@ -54,16 +54,8 @@ class Terminal:
 
     def say(self, text: Advice) -> None:
         """Write a line of progress or advice, unless no progress is wanted."""
-        if self.quiet:
-            return
-        line = printable(self.spell(text))
-        with suppress(OSError):  # the reader of the progress has gone, or the terminal has; the run goes on
-            if self._live is not None:
-                # Through rich, which moves its live line below the text; a direct write would tear it.
-                self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
-            else:
-                self.stderr.write(line + "\n")
-                self.stderr.flush()
+        if not self.quiet:
+            self.complain(self.spell(text))
 
     def warn(self, text: Advice) -> None:
         """Write a warning, even where no progress is wanted."""
@@ -71,9 +63,14 @@ class Terminal:
 
     def complain(self, text: str) -> None:
         """Write lines to stderr, even where no progress is wanted."""
-        with suppress(OSError):
-            self.stderr.write(printable(text) + "\n")
-            self.stderr.flush()
+        line = printable(text)
+        with suppress(OSError):  # the reader of stderr has gone, or the terminal has; the run goes on
+            if self._live is not None:
+                # Through rich, which moves its live line below the text; a direct write would tear it.
+                self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                self.stderr.write(line + "\n")
+                self.stderr.flush()
 
 
 @dataclass

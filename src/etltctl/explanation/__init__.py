@@ -6,19 +6,23 @@ called is the S3 of `state`, if the records are kept there.
 
 from etltctl.explanation.code_page import code_document, code_text
 from etltctl.explanation.failed_step import FailedStep
-from etltctl.explanation.model import Explanation, TableState
-from etltctl.explanation.report import explain
-from etltctl.explanation.text import cost_line, data_lines, document, text_of
+from etltctl.explanation.model import BrokenRule, Ender, Explanation, TableState
+from etltctl.explanation.report import broken_rule, explain
+from etltctl.explanation.text import cost_line, data_safety, document, place_of, text_of
 
 __all__ = [
+    "BrokenRule",
+    "Ender",
     "Explanation",
     "FailedStep",
     "TableState",
+    "broken_rule",
     "code_document",
     "code_text",
     "cost_line",
-    "data_lines",
+    "data_safety",
     "document",
     "explain",
+    "place_of",
     "text_of",
 ]

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from etltctl.explanation.model import TableState
-from etltctl.ledger import Event
+from etltctl.ledger import Event, is_publish, spent_usd_of
 from etltctl.moments import duration_text
 from etltctl.tabulating import money_text
 
 COMPARED = 10  # runs of the same pipeline
-PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that publish versions; a refresh publishes none
 DIFFERS = 1.5  # times the median, or a fraction of it, from which a figure is worth a sentence
 
 
@@ -71,7 +70,7 @@ class EarlierRuns:
 
     def step_usd(self, step: str) -> float | None:
         """Return the median of what the step cost in a run; None if no cost is on record."""
-        sums = [_usd(events, step) for events in self.newest(step)]
+        sums = [spent_usd_of(events, step) for events in self.newest(step)]
         billed = [usd for usd in sums if usd]
         return round(median(billed), 4) if billed else None
 
@@ -96,8 +95,8 @@ class EarlierRuns:
             usual = f"in {_named(len(took))} it took {duration_text(median(took))}"
             yield f"{step} failed after {duration_text(seconds)}; {usual}"
         yield from self._rows(events)
-        costs = [usd for run in runs if (usd := _usd(run))]
-        if costs and (spent := _usd(events)):
+        costs = [usd for run in runs if (usd := spent_usd_of(run))]
+        if costs and (spent := spent_usd_of(events)):
             yield f"the run cost {money_text(spent)} so far; {_named(len(costs))} cost {money_text(median(costs))}"
         if same := sum(any(event.get("cause") == code for event in run) for run in runs):
             times = f"{same} of {_named(len(runs))}" if len(runs) > 1 else _named(1)
@@ -111,12 +110,6 @@ class EarlierRuns:
             ratio = rows / median(usual)
             change = f", {ratio:.1f}x" if ratio >= DIFFERS or ratio <= 1 / DIFFERS else ", about"
             yield f"{step} brought {rows:,} rows{change} the {median(usual):,.0f} of {_named(len(usual))}"
-
-
-def is_publish(event: Event) -> bool:
-    """Return whether the event is the publish of versions of tables, or a rollback to one."""
-    by_a_step = event["step"].partition(":")[0] in PUBLISHERS
-    return event["type"] == "publish.switched" and "tables" in event and (by_a_step or "version" in event)
 
 
 def _named(number: int) -> str:
@@ -140,8 +133,3 @@ def _rows_of(events: Sequence[Event]) -> dict[str, int]:
         and event["step"].startswith("sync:")
         and isinstance(event.get("rows"), int)
     }
-
-
-def _usd(events: Sequence[Event], step: str = "") -> float:
-    costs = [e["usd"] for e in events if e["type"] == "cost.actual" and step in ("", e["step"])]
-    return float(sum(costs))

@@ -14,7 +14,7 @@ from etltctl.ledger import Event, failed_event
 OF_A_RUN = re.compile(
     r"^(?P<service>\w+) run \S+ of .+? ended (?P<status>\w+)(?:: (?P<reason>.*))?$", re.DOTALL
 )
-# How the publisher words an error about the files of a version.
+# How the publisher words an error about the files of a version. Only older records need it: they lack the table.
 OF_A_TABLE = re.compile(r"\bof version \S+ of (?P<table>\w+\.\w+)\b")
 LEAST_CODE = re.compile(r"[A-Z]\d{3}")
 
@@ -46,8 +46,9 @@ class FailedStep:
     @property
     def names(self) -> dict[str, str]:
         """What the error names, for the words that stand for it in a fix."""
-        named = OF_A_TABLE.search(self.error)
-        return {"TABLE": named["table"]} if named else {}
+        of_older = OF_A_TABLE.search(self.error)
+        table = str(self.event.get("table") or (of_older["table"] if of_older else ""))
+        return {"TABLE": table} if table else {}
 
     @property
     def is_recorded_whole(self) -> bool:

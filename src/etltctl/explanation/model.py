@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from etltctl.causes import Diagnosis
@@ -11,18 +12,22 @@ from etltctl.errors import NextStep
 
 
 @dataclass(frozen=True)
-class BrokenCheck:
-    """A rule that the new version of a table breaks.
+class BrokenRule:
+    """A rule that the new version of a table breaks, and what becomes of the version.
 
     Attributes:
         table: The table, `layer.table`.
-        rule: What is broken.
+        name: The rule's name. An older etltctl recorded only what was broken, which is the name of most rules.
+        rule: What is broken, in words.
+        reaction: `evolve` if the version was published all the same.
         count: How many rows break it; 0 for what is judged without counting.
         rows: Some of these rows.
     """
 
     table: str
+    name: str
     rule: str
+    reaction: str = ""
     count: int = 0
     rows: tuple[Mapping[str, Any], ...] = ()
 
@@ -44,6 +49,17 @@ class TableState:
     rows: int | None = None
 
 
+class Ender(StrEnum):
+    """Who ended a run.
+
+    A caller is a person or a program that asked for the stop, such as a scheduler; a budget is one, too.
+    """
+
+    CALLER = "caller"
+    SERVICE = "service"
+    ETLTCTL = "etltctl"
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What is known of a run that failed, or the state of one that did not.
@@ -62,7 +78,8 @@ class Explanation:
         error: The error's words.
         diagnosis: The cause; None if the run did not fail.
         broken: The checks that stopped the publish.
-        stopped_by: Who ended the run, in one sentence.
+        stopped_by: Who ended the run, in words: "stopped by …" if it was a caller, else a noun.
+        ended_by: The same, to decide by; None if the run did not fail.
         tables: What readers see of the tables of the run.
         published: The tables that this run published before it failed.
         may_be_half_published: Whether the step may have been cut off between the switches of its tables.
@@ -87,8 +104,9 @@ class Explanation:
     seconds: float | None = None
     error: str = ""
     diagnosis: Diagnosis | None = None
-    broken: tuple[BrokenCheck, ...] = ()
+    broken: tuple[BrokenRule, ...] = ()
     stopped_by: str = ""
+    ended_by: Ender | None = None
     tables: tuple[TableState, ...] = ()
     published: tuple[str, ...] = ()
     may_be_half_published: bool = False

@@ -56,11 +56,12 @@ class NextSteps:
         if larger := self._on_larger_workers(cause, settings, is_billed=is_billed):
             yield larger
         again = again_of(self.state)
-        if cause != UNKNOWN and again.parts:
-            yield _fix(cause, again, names)
+        fix = _fix(cause, again, names)
+        if cause != UNKNOWN:
+            yield fix
         if self.state.has_gaps:  # the catalog knows what the record has lost
             yield NextStep(command("athena", "tables"))
-        if again.parts and not any(part in again.parts for part in _fix(cause, again, names).parts):
+        if not any(part in again.parts for part in fix.parts):
             yield NextStep(*again.parts, "" if cause.retry is Retry.YES else AFTER_FIX)
         if name.startswith("glue:"):
             yield NextStep(command("runs", "logs", run_id, names.get("JOB", name), "--errors"))

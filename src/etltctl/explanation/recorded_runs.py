@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from etltctl.aws import Aws
 from etltctl.errors import UsageError, command
-from etltctl.ledger import Event, events_of_one, open_store
+from etltctl.history import store_of
+from etltctl.ledger import Event, events_of_one
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -55,7 +55,7 @@ def newest_runs(settings: Settings, limit: int | None = None) -> Iterator[list[E
         settings: The settings, which say where the runs are kept.
         limit: How many runs at most; None for all.
     """
-    store = open_store(settings.state, Aws.from_settings(settings))
+    store = store_of(settings)
     for run_id in islice(reversed(store.run_ids()), limit):
         if events := events_of_one(store, run_id):
             yield events

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from etltctl.causes import Diagnosis, names_of
 from etltctl.errors import NextStep, command
-from etltctl.explanation.earlier_runs import EarlierRuns, is_publish
+from etltctl.explanation.earlier_runs import EarlierRuns
 from etltctl.explanation.failed_step import FailedStep, failed_step
-from etltctl.explanation.model import BrokenCheck, Explanation
+from etltctl.explanation.model import BrokenRule, Ender, Explanation
 from etltctl.explanation.next_steps import NextSteps
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
 from etltctl.history import find_run
-from etltctl.ledger import Event, lost_events
+from etltctl.ledger import Event, is_publish, lost_events, spent_usd_of
 from etltctl.values import is_billed
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _explained(
     seconds = failure.event.get("seconds")
     names = names_of(failure.name, state.run_id)
     published = [e for e in events if is_publish(e)]
+    ended_by, stopped_by = _ended_by(failure, events)
     notes = list(state.notes)
     if not failure.is_recorded_whole:
         notes.append("an older etltctl wrote this record: it has the error, but no excerpt of the log")
@@ -82,12 +83,13 @@ def _explained(
         seconds=seconds,
         error=failure.error,
         diagnosis=diagnosis,
-        stopped_by=_stopped_by(failure, events),
+        stopped_by=stopped_by,
+        ended_by=ended_by,
         broken=tuple(_broken(failure, events)),
         tables=earlier.states(state.steps),
         published=tuple(table for event in published for table in event["tables"]),
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
-        spent_usd=float(sum(e["usd"] for e in events if e["type"] == "cost.actual")) if is_billed else None,
+        spent_usd=spent_usd_of(events) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
         settings=tuple(_settings_of(diagnosis, names)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
@@ -131,15 +133,30 @@ def _command(started: Event | None) -> tuple[str, ...]:
     return tuple(words) if isinstance(words, list) else ()
 
 
-def _broken(failure: FailedStep, events: Sequence[Event]) -> Iterator[BrokenCheck]:
+def _broken(failure: FailedStep, events: Sequence[Event]) -> Iterator[BrokenRule]:
     """Yield the checks that stopped the publish of the step, in its last try."""
     since = max((e["seq"] for e in _of(failure, events) if e["type"] == "step.planned"), default=0)
     for event in _of(failure, events):
         is_stop = event["type"] == "check.result" and event.get("reaction") != "evolve"
         if is_stop and since < event["seq"] <= failure.event["seq"]:
-            rows = tuple(row for row in event.get("rows") or () if isinstance(row, dict))
-            rule = str(event.get("rule") or event.get("name") or "")
-            yield BrokenCheck(str(event.get("table") or ""), rule, event.get("count") or 0, rows)
+            yield broken_rule(event)
+
+
+def broken_rule(event: Event) -> BrokenRule:
+    """Return the rule that an event `check.result` is about.
+
+    Args:
+        event: The event. An older or damaged one may lack any fact.
+    """
+    rule, name = str(event.get("rule") or ""), str(event.get("name") or "")
+    return BrokenRule(
+        table=str(event.get("table") or ""),
+        name=name or rule,
+        rule=rule or name,
+        reaction=str(event.get("reaction") or ""),
+        count=event.get("count") or 0,
+        rows=tuple(row for row in event.get("rows") or () if isinstance(row, dict)),
+    )
 
 
 def _of(failure: FailedStep, events: Sequence[Event]) -> list[Event]:
@@ -160,24 +177,23 @@ def _is_publish_open(failure: FailedStep, diagnosis: Diagnosis, events: Sequence
     return has_ended_well and not has_published and not diagnosis.cause.is_before_publish
 
 
-def _stopped_by(failure: FailedStep, events: Sequence[Event]) -> str:
-    """Return who ended the run, in one sentence."""
+def _ended_by(failure: FailedStep, events: Sequence[Event]) -> tuple[Ender, str]:
+    """Return who ended the run, and the same in words."""
     if stopped := str(failure.event.get("stopped") or ""):
-        return f"stopped {stopped}"
+        return Ender.CALLER, f"stopped {stopped}"
     stopping = next(
         (e for e in reversed(events) if e["type"] == "remote.stopping" and e["step"] == failure.name), None
     )
     if stopping is not None:
         reason = f": {stopping['reason']}" if stopping.get("reason") else ""
-        return (
-            f"stopped by {stopping.get('stopped_by', 'etltctl')} ({stopping.get('who', 'unknown')}){reason}"
-        )
+        by, who = stopping.get("stopped_by", "etltctl"), stopping.get("who", "unknown")
+        return Ender.CALLER, f"stopped by {by} ({who}){reason}"
     if failure.event.get("outcome") == "interrupted":
-        return f"an interrupt of the command ({failure.error or 'unknown'})"
+        return Ender.CALLER, f"stopped by an interrupt of the command ({failure.error or 'unknown'})"
     has_run = failure.service and f"{failure.service} run " in failure.error
     if has_run:
-        return f"{failure.service} itself (not a person, not etltctl)"
-    return f"etltctl, before or after the work of {failure.service or 'the services'}"
+        return Ender.SERVICE, f"{failure.service} itself (not a person, not etltctl)"
+    return Ender.ETLTCTL, f"etltctl, before or after the work of {failure.service or 'the services'}"
 
 
 def _steps_of_healthy(state: Explanation) -> Iterator[NextStep]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from etltctl.causes import UNKNOWN, Line, Retry
 from etltctl.errors import NextStep
-from etltctl.explanation.model import Explanation, TableState
+from etltctl.explanation.model import Ender, Explanation, TableState
 from etltctl.moments import duration_text
-from etltctl.tabulating import local_time, money_text
+from etltctl.tabulating import capitalized, local_time, money_text
 
 SCHEMA = "etltctl.why/1"
 ADVICE = {
@@ -39,7 +39,8 @@ def document(explanation: Explanation, spell: Callable[[NextStep], str] = str) -
         spell: Spells a next step, with the flags that lead to the run's environment.
     """
     facts = asdict(explanation) | {"next_steps": [spell(step) for step in explanation.next_steps]}
-    del facts["diagnosis"], facts["settings"], facts["has_gaps"]  # the notes say what is lost
+    # The notes say what is lost, and `stopped_by` who ended the run.
+    del facts["diagnosis"], facts["settings"], facts["has_gaps"], facts["ended_by"]
     diagnosis = explanation.diagnosis
     cause = None
     if diagnosis is not None:
@@ -75,9 +76,11 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
         yield ""
         yield from _cause_lines(explanation)
         yield ""
-        yield from data_lines(explanation)
+        sentence, details = data_safety(explanation)
+        yield sentence
+        yield from (f"  {detail}" for detail in details)
         yield cost_line(explanation)
-        yield from (f"{_capitalized(sentence)}." for sentence in explanation.comparison)
+        yield from (f"{capitalized(sentence)}." for sentence in explanation.comparison)
     yield from (f"Note: {note}." for note in explanation.notes)
     yield ""
     yield "Next (safe):"
@@ -90,11 +93,11 @@ def _head(explanation: Explanation, now: datetime) -> str:
     run = f"Run {explanation.run_id}  {explanation.env}"
     if explanation.diagnosis is None:
         return f"{run}  {HEALTHY.get(explanation.outcome, explanation.outcome)}."
-    place = f" at {explanation.step}" if explanation.step else _place(explanation)
     ago = max((now - datetime.fromisoformat(explanation.failed_at)).total_seconds(), 0.0)
     after = f", {duration_text(explanation.seconds)} in" if explanation.seconds else ""
     outcome = explanation.outcome if explanation.outcome != "unfinished" else "failed"
-    return f"{run}  {outcome.upper()}{place}  ({duration_text(ago)} ago{after})"
+    how = " ".join(filter(None, (outcome.upper(), place_of(explanation))))
+    return f"{run}  {how}  ({duration_text(ago)} ago{after})"
 
 
 def _is_own_error(explanation: Explanation) -> bool:
@@ -102,21 +105,24 @@ def _is_own_error(explanation: Explanation) -> bool:
     diagnosis = explanation.diagnosis
     lines = diagnosis.evidence if diagnosis else ()
     is_quoted = all(line.text[:LEAST_QUOTED] in explanation.error for line in lines)
-    return bool(explanation.error) and is_quoted and explanation.stopped_by.startswith("etltctl")
+    return bool(explanation.error) and is_quoted and explanation.ended_by is Ender.ETLTCTL
 
 
-def _place(explanation: Explanation) -> str:
-    """Return where a run failed outside its steps; a rollback or a refresh has none."""
+def place_of(explanation: Explanation) -> str:
+    """Return where a run failed: at a step, before its first step, or in a command that has no steps.
+
+    Args:
+        explanation: The explanation of the run.
+
+    Returns:
+        Words for the end of a sentence, such as `(rollback gold.day)`; empty if nothing is on record.
+    """
+    if explanation.step:
+        return f"at {explanation.step}"
     if explanation.steps:
-        return " before its first step"
+        return "before its first step"
     words = " ".join(explanation.command) or explanation.pipeline
-    return f" ({words})" if words else ""
-
-
-def _capitalized(sentence: str) -> str:
-    """Return the sentence with a capital letter. The name of a step, such as `sql:daily`, stays as it is."""
-    is_name = ":" in sentence.partition(" ")[0]
-    return sentence if is_name else f"{sentence[0].upper()}{sentence[1:]}"
+    return f"({words})" if words else ""
 
 
 def _cause_lines(explanation: Explanation) -> Iterator[str]:
@@ -159,29 +165,45 @@ def _clock(at: str) -> str:
         return ""
 
 
-def data_lines(explanation: Explanation) -> Iterator[str]:
-    """Yield whether the data is safe, and which version readers see since when."""
+def data_safety(explanation: Explanation) -> tuple[str, list[str]]:
+    """Return whether the data is safe, and the details: which version readers see since when.
+
+    Args:
+        explanation: The explanation of a run that failed.
+    """
     assert explanation.diagnosis is not None
+    details: list[str] = []
     if explanation.diagnosis.cause.is_data_changed:
-        yield f"Your data may not be as it was published. {explanation.diagnosis.cause.data}"
+        sentence = f"Your data may not be as it was published. {explanation.diagnosis.cause.data}"
     elif explanation.has_gaps:
-        yield "No published version was overwritten. The record is incomplete: the run may have published more tables."
+        sentence = (
+            "No published version was overwritten. "
+            "The record is incomplete: the run may have published more tables."
+        )
         if explanation.published:
-            yield f"  on record is the publish of {_names(explanation.published)}"
+            details.append(f"on record is the publish of {_names(explanation.published)}")
     elif explanation.may_be_half_published:
-        yield "Your data is safe: no published version was overwritten."
-        yield "  The step may have been cut off while it published its tables; the retry completes the publish."
+        sentence = "Your data is safe: no published version was overwritten."
+        half = (
+            "The step may have been cut off while it published its tables; the retry completes the publish."
+        )
+        details.append(half)
     else:
-        yield _published_line(explanation)
+        sentence = _published_line(explanation)
     if explanation.steps and not explanation.tables:
-        yield "  no publish of a table of this run is on record here"
+        details.append("no publish of a table of this run is on record here")
+    return sentence, [*details, *_versions(explanation.tables)]
+
+
+def _versions(states: Sequence[TableState]) -> Iterator[str]:
+    """Yield which version of the tables readers see, the newest first."""
     versions: dict[tuple[str, str], list[TableState]] = {}
-    for table in explanation.tables:
+    for table in states:
         versions.setdefault((table.run_id, table.since[:16]), []).append(table)
     for (run_id, _), tables in sorted(versions.items(), key=lambda item: item[1][0].since, reverse=True):
         names = _names([table.table for table in tables])
         since = local_time(max(table.since for table in tables))
-        yield f"  readers see of {names} the version of {run_id}, since {since}"
+        yield f"readers see of {names} the version of {run_id}, since {since}"
 
 
 def _published_line(explanation: Explanation) -> str:
@@ -202,4 +224,4 @@ def cost_line(explanation: Explanation) -> str:
     assert explanation.diagnosis is not None
     advice = ADVICE[explanation.diagnosis.cause.retry]
     price = f", and cost about {money_text(explanation.retry_usd)} (est.)" if explanation.retry_usd else ""
-    return f"Spent {money_text(explanation.spent_usd)}. {advice[0].upper()}{advice[1:]}{price}."
+    return f"Spent {money_text(explanation.spent_usd)}. {capitalized(advice)}{price}."

@@ -7,8 +7,10 @@ from etltctl.history.lookup import (
     events_so_far,
     find_run,
     live_runs,
+    live_text,
     run_to_resume,
     run_to_retry,
+    store_of,
     summaries,
 )
 from etltctl.history.run_list import RunFilter, RunList, RunSummary, summary_of
@@ -25,9 +27,11 @@ __all__ = [
     "events_so_far",
     "find_run",
     "live_runs",
+    "live_text",
     "run_to_resume",
     "run_to_retry",
     "step_seconds",
+    "store_of",
     "summaries",
     "summary_of",
 ]

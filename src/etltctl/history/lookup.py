@@ -75,6 +75,16 @@ def live_runs(settings: Settings, since: float) -> list[RunSummary]:
     ]
 
 
+def live_text(runs: Sequence[RunSummary]) -> str:
+    """Return which runs are live, as the beginning of a sentence: "run R of P is live".
+
+    Args:
+        runs: The live runs, at least one.
+    """
+    each = "; ".join(f"run {run.run_id} of {run.pipeline}" for run in runs)
+    return f"{each} {'is' if len(runs) == 1 else 'are'} live"
+
+
 def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) -> list[dict[str, Any]]:
     """Return the events of a run.
 

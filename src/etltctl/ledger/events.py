@@ -8,7 +8,7 @@ ignore what they do not know.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,9 +17,10 @@ from threading import Lock
 from typing import Any
 
 from etltctl.errors import AlreadyRunningError, EtltctlError, NextStep, UsageError, command
+from etltctl.ledger.event_kinds import Event
 from etltctl.ledger.facts import EVERY, wrong_fact
 from etltctl.ledger.leases import IsLost
-from etltctl.ledger.run_time import driven_seconds
+from etltctl.ledger.measures import driven_seconds, spent_usd_of
 from etltctl.ledger.stores import Store, UnreadableRunError
 
 SCHEMA = "etltctl.events/1.0"
@@ -28,8 +29,6 @@ VERSION_LINE = json.dumps({"type": "version", "schema": SCHEMA}) + "\n"
 _WARNED: set[str] = set()
 
 log = getLogger(__name__)
-
-Event = Mapping[str, Any]
 
 
 @dataclass
@@ -140,12 +139,11 @@ class Ledger:
 
     def usd(self, step: str = "") -> float:
         """Return what the step's remote runs have cost so far, in US dollars; of the whole run without a step."""
-        billed = [e for e in self._events if e["type"] == "cost.actual" and step in ("", e["step"])]
-        return float(sum(e["usd"] for e in billed))
+        return spent_usd_of(self._events, step)
 
-    def unbilled(self, step: str) -> list[str]:
+    def without_cost(self, step: str) -> list[str]:
         """Return the step's remote runs whose cost is not on record, in the order they were started."""
-        return [remote_id for remote_id in self.remote_ids(step) if not self.is_billed(step, remote_id)]
+        return [remote_id for remote_id in self.remote_ids(step) if not self.has_cost(step, remote_id)]
 
     def remote_ids(self, step: str) -> list[str]:
         """Return the step's remote runs that were started or adopted, in that order."""
@@ -154,7 +152,7 @@ class Ledger:
             dict.fromkeys(e["remote_id"] for e in events if e["type"] in {"remote.started", "remote.adopted"})
         )
 
-    def is_billed(self, step: str, remote_id: str) -> bool:
+    def has_cost(self, step: str, remote_id: str) -> bool:
         """Return whether the cost of this remote run is on record."""
         billed = (e for e in self._events if e["type"] == "cost.actual" and e["step"] == step)
         return any(e.get("remote_id") == remote_id for e in billed)

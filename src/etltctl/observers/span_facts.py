@@ -12,13 +12,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from etltctl.ledger import GOOD, REMOTE_KNOWN, spent_usd_of
+from etltctl.values import is_billed
+
 if TYPE_CHECKING:
     from etltctl.ledger import Event
 
 Value = str | int | float | bool
 Attributes = dict[str, Value]
-GOOD = frozenset({"succeeded", "detached"})
-KNOWN = frozenset({"remote.started", "remote.adopted", "remote.reused"})
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _span_of_run(events: Sequence[Event]) -> SpanFacts:
             "etltctl.run.try": len(tries) + 1,
             "etltctl.pipeline": pipeline,
             "etltctl.outcome": last.get("outcome"),
-            "etltctl.usd": round(sum(e["usd"] for e in since if e["type"] == "cost.actual"), 6),
+            "etltctl.usd": _usd(since),
         }
     )
     failed = next((e for e in reversed(since) if _is_failure(e) and e.get("cause")), last)
@@ -139,7 +140,7 @@ def _spans_of_step(events: Sequence[Event]) -> Iterator[SpanFacts]:
             "etltctl.verb": last.get("verb"),
             "etltctl.rows": last.get("rows"),
             "etltctl.scanned_bytes": last.get("scanned_bytes"),
-            "etltctl.usd": round(sum(e["usd"] for e in since if e["type"] == "cost.actual"), 6),
+            "etltctl.usd": _usd(since),
         }
     )
     kind = step.partition(":")[0]
@@ -147,7 +148,7 @@ def _spans_of_step(events: Sequence[Event]) -> Iterator[SpanFacts]:
     part = _Part(f"step {kind}", span_id, _run_span_id(events[:-1]), since[0], last, last)
     yield _ended(part, attributes, queries)
     for event in since:
-        if event["type"] in KNOWN and event.get("remote_id"):
+        if event["type"] in REMOTE_KNOWN and event.get("remote_id"):
             yield _span_of_remote_run(event, since, span_id)
 
 
@@ -171,7 +172,7 @@ def _span_of_remote_run(started: Event, events: Sequence[Event], parent_id: int)
             "etltctl.outcome": last.get("outcome"),
             "etltctl.rows": last.get("rows"),
             "etltctl.scanned_bytes": last.get("scanned_bytes"),
-            "etltctl.usd": sum(e["usd"] for e in of_it if e["type"] == "cost.actual"),
+            "etltctl.usd": _usd(of_it),
         }
     )
     span_id = _number(8, "remote", parent_id, service, remote_id)
@@ -198,17 +199,20 @@ def _ended(part: _Part, attributes: Attributes, events: tuple[SpanEvent, ...] = 
 def _query(event: Event, events: Sequence[Event]) -> SpanEvent:
     """Return a query of Athena as something that happened in a step: only its end is on record."""
     billed = [
-        e["usd"]
-        for e in events
-        if e["type"] == "cost.actual" and e.get("remote_id") == event.get("remote_id")
+        e for e in events if e["type"] == "cost.actual" and e.get("remote_id") == event.get("remote_id")
     ]
     facts = {
         "etltctl.remote.id": event.get("remote_id"),
         "etltctl.remote.state": event.get("state"),
         "etltctl.scanned_bytes": event.get("scanned_bytes"),
-        "etltctl.usd": sum(billed) if billed else None,
+        "etltctl.usd": _usd(billed),
     }
     return SpanEvent(event["type"], _nanoseconds(event), _kept(facts))
+
+
+def _usd(events: Sequence[Event]) -> float | None:
+    """Return the cost in these events, in US dollars; None without events, or if their environment bills nothing."""
+    return round(spent_usd_of(events), 6) if events and is_billed(str(events[0].get("env"))) else None
 
 
 def _run_span_id(events: Sequence[Event]) -> int:

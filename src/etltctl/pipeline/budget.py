@@ -226,5 +226,5 @@ def bill_scan(step_run: StepRun, execution: QueryExecution) -> None:
     facts = {"remote_id": execution.id, "scanned_bytes": execution.scanned_bytes}
     usd = cost_usd(execution.scanned_bytes, step_run.services.prices.athena_tb_usd)
     # A query that is adopted or reused was paid for once, by the try that started it.
-    if usd and not step_run.ledger.is_billed(str(step_run.step), execution.id):
+    if usd and not step_run.ledger.has_cost(str(step_run.step), execution.id):
         step_run.note("cost.actual", usd=round(usd, 6), **facts)

@@ -87,15 +87,15 @@ def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
     return diagnose(Failure((*reason, *lines), run.service, run.status))
 
 
-def in_own_paths(diagnosis: Diagnosis, own: Callable[[str], str]) -> Diagnosis:
+def in_own_paths(diagnosis: Diagnosis, to_user_path: Callable[[str], str]) -> Diagnosis:
     """Return the diagnosis with the user's path of a script in place of that of its copy.
 
     Args:
         diagnosis: The diagnosis.
-        own: Replaces the path in a text.
+        to_user_path: Replaces the path in a text.
     """
-    evidence = tuple(replace(line, text=own(line.text)) for line in diagnosis.evidence)
-    return replace(diagnosis, evidence=evidence, detail=own(diagnosis.detail))
+    evidence = tuple(replace(line, text=to_user_path(line.text)) for line in diagnosis.evidence)
+    return replace(diagnosis, evidence=evidence, detail=to_user_path(diagnosis.detail))
 
 
 def _speaker(line: LogLine) -> str:
@@ -164,7 +164,7 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
     error.is_named = True
     is_of_run = bool(error.record)
     if not is_of_run:
-        error.record = record_of(diagnosis_of(error))
+        error.record = record_of(diagnosis_of(error), table=_table_of(error))
     cause = catalogue()[str(error.record["cause"])]
     # The class of a service's error says nothing of its cause; that of any other error has its own exit code.
     if error.exit_code is ExitCode.FAILED and cause.exit_code is not ExitCode.INTERRUPTED:
@@ -180,6 +180,12 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
         error.next_step = NextStep(*_safety(error.next_step), *fix.parts)
 
 
+def _table_of(error: EtltctlError) -> str:
+    """Return the table, `layer.table`, whose data is not what it should be; empty if the error is about no table."""
+    # Not of other errors: a refusal of Glue names a table of the catalog, `database.table`.
+    return str(error.facts.get("table", "")) if isinstance(error, UnverifiedError) else ""
+
+
 def _safety(step: NextStep) -> tuple[str, ...]:
     """Return the clause of a next step that says what became of the data."""
     first = step.parts[0] if step.parts else ""
@@ -187,13 +193,16 @@ def _safety(step: NextStep) -> tuple[str, ...]:
     return (f"{clause}; ",) if is_parted else ()
 
 
-def record_of(diagnosis: Diagnosis, *, stopped: object = None, excerpt: str = "") -> dict[str, Any]:
+def record_of(
+    diagnosis: Diagnosis, *, stopped: object = None, excerpt: str = "", table: str = ""
+) -> dict[str, Any]:
     """Return what the ledger keeps of a failure, so that it can be explained later without a network.
 
     Args:
         diagnosis: The cause.
         stopped: Who stopped the remote run.
         excerpt: The lines of the log that say something.
+        table: The table whose data is not what it should be; empty for none.
     """
     kept = {
         "cause": diagnosis.cause.code,
@@ -201,6 +210,7 @@ def record_of(diagnosis: Diagnosis, *, stopped: object = None, excerpt: str = ""
         "explanation": diagnosis.sentence,
         "evidence": [asdict(line) for line in diagnosis.evidence],
         "stopped": stopped,
+        "table": table,
         "excerpt": bounded(excerpt, LONGEST_EXCERPT).splitlines(),
     }
     return {name: value for name, value in kept.items() if value not in (None, "", [])}

@@ -63,7 +63,12 @@ def stopped_by(step_run: StepRun, run: Run) -> str:
 
 
 def failed(
-    run: Run, *, hint: Hint, log: LogTail | None = None, own: Callable[[str], str] = str, **facts: object
+    run: Run,
+    *,
+    hint: Hint,
+    log: LogTail | None = None,
+    to_user_path: Callable[[str], str] = str,
+    **facts: object,
 ) -> EtltctlError:
     """Build the error for a run that did not succeed, with its cause; the cause decides the exit code.
 
@@ -71,12 +76,12 @@ def failed(
         run: The run in its final state.
         hint: What to do next.
         log: The end of its log; None if it has none.
-        own: Puts the user's path of a script in place of that of its copy.
+        to_user_path: Puts the user's path of a script in place of that of its copy.
         facts: The particulars.
     """
-    reason = f": {own(run.reason)}" if run.reason else ""
-    telling = own("\n".join(log.telling())) if log else ""
-    diagnosis = in_own_paths(diagnosis_of_run(run, log.lines if log else ()), own)
+    reason = f": {to_user_path(run.reason)}" if run.reason else ""
+    telling = to_user_path("\n".join(log.telling())) if log else ""
+    diagnosis = in_own_paths(diagnosis_of_run(run, log.lines if log else ()), to_user_path)
     details = f"{run.reason}\n{telling}" if SPARK_WRAPPER in run.reason else run.reason
     error = failure_class(details, diagnosis.cause.code)(
         f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}",
@@ -103,11 +108,16 @@ def failure_class(reason: str, code: str = "") -> type[EtltctlError]:
 
 
 def require_success(
-    run: Run, *, hint: Hint, log: LogTail | None = None, own: Callable[[str], str] = str, **facts: object
+    run: Run,
+    *,
+    hint: Hint,
+    log: LogTail | None = None,
+    to_user_path: Callable[[str], str] = str,
+    **facts: object,
 ) -> None:
     """Raise the error of a run that did not succeed, such as RunFailedError, unless its status means success."""
     if run.state is not State.SUCCEEDED:
-        raise failed(run, hint=hint, log=log, own=own, **facts)
+        raise failed(run, hint=hint, log=log, to_user_path=to_user_path, **facts)
 
 
 @contextmanager

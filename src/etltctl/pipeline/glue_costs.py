@@ -64,10 +64,10 @@ def bill_job_runs(step_run: StepRun) -> None:
 
     Glue bills a run that was stopped as well, and one whose driver did not live to see its end.
     """
-    for remote_id in step_run.ledger.unbilled(str(step_run.step)):
+    for remote_id in step_run.ledger.without_cost(str(step_run.step)):
         with suppress(EtltctlError):  # a bill that Glue does not show yet is recorded by the next try
             run = step_run.services.glue.poll(step_run.step.name, remote_id)
             usd = dollars(run.dpu_seconds, step_run.services.prices.glue_dpu_hour_usd)
-            # Glue may report no DPU seconds for some time after the end. It then stays unbilled, and is read again.
+            # Glue may report no DPU seconds for some time after the end. It is then read again later.
             if run.state is not State.RUNNING and usd:
                 step_run.note("cost.actual", usd=usd, dpu_seconds=run.dpu_seconds, remote_id=remote_id)

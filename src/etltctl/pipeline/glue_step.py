@@ -82,6 +82,7 @@ class GlueStep(StepKind):
     has_log: ClassVar[bool] = True
     needs_jvm: ClassVar[bool] = True
     is_checked_at_once: ClassVar[bool] = True
+    takes_workers: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:
         """Return the names of the Glue jobs."""
@@ -178,7 +179,7 @@ class GlueStep(StepKind):
             ),
             stopped=stopped_by(step_run, ended),
             log=step_run.services.logs.tail(ended) if has_failed else None,
-            own=own_paths(step_run.step.name, step_run.settings),
+            to_user_path=own_paths(step_run.step.name, step_run.settings),
         )
         # Published where the job run got its arguments from, not where this try would write now.
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))

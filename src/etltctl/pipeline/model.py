@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
+from etltctl.ledger import REMOTE_KNOWN
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
@@ -124,11 +125,7 @@ def steps_hint(walk: Iterable[Step]) -> str:
 
 def remote_runs(events: Iterable[Mapping[str, Any]]) -> list[tuple[Step, str]]:
     """Return the newest remote run of every step in these events, in the order in which the steps began."""
-    started = {
-        event["step"]: event["remote_id"]
-        for event in events
-        if event["type"] in {"remote.started", "remote.adopted", "remote.reused"}
-    }
+    started = {event["step"]: event["remote_id"] for event in events if event["type"] in REMOTE_KNOWN}
     return [(Step.parse(step), remote_id) for step, remote_id in started.items()]
 
 

@@ -32,13 +32,24 @@ def always_stop(run: Run, may_ask: bool) -> str:  # noqa: ARG001 - the same shap
 class RunOptions:
     """What the caller asks of a run, beyond what the settings say.
 
-    `run_id` resumes an earlier run. `fresh` starts its work again, whatever the result so far. `fresh_for` names the
-    cause: the same cause restarts the work once, so that tries of one Airflow task do not repeat it. `first`, `last`
-    and `only` name steps: `kind:name`, the name, or a kind that only one step has. `max_usd` is the most that the
-    whole run may cost. `worker_type` and `workers` are those of the first Glue job run that this try starts, in
-    place of what the settings say. `on_interrupt` decides whether remote work stops or goes on. `on_event` is called
-    with every event, and `on_poll` with every poll of a remote run that goes on. `after_step` is called with every
-    step that has succeeded; if it raises, the run has failed and its next step does not start.
+    A step is named as `kind:name`, by the name, or by a kind that only one step has.
+
+    Attributes:
+        run_id: The earlier run to resume; empty for a new one.
+        fresh: Whether its work is started again, whatever the result so far.
+        first: The first step; that of the pipeline if it is empty.
+        last: The last step; that of the pipeline if it is empty.
+        only: The one step to run; empty for more than one.
+        fresh_for: The cause of the fresh start. The same cause restarts the work once, so that tries of one Airflow
+            task do not repeat it.
+        max_usd: The most that the whole run may cost, in US dollars; None without a limit.
+        worker_type: The worker type of the first Glue job run that this try starts; empty for that of the settings.
+        workers: The number of its workers, the driver included; None for that of the settings.
+        on_interrupt: Decides whether the remote run stops or goes on.
+        on_event: Called with every event.
+        on_poll: Called with every poll of a remote run that goes on.
+        after_step: Called with every step that has succeeded. If it raises, the run has failed and its next step does
+            not start.
     """
 
     run_id: str = ""

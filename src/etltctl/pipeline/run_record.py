@@ -33,7 +33,6 @@ from etltctl.pipeline.step_run import StepRun
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-GLUE = "glue"
 # A larger worker is for the try that it was chosen for: the next run of the job has those of the settings again.
 OF_ONE_TRY = frozenset({"worker_type", "workers", "workers_of"})
 
@@ -206,7 +205,7 @@ def _kept(ledger: Ledger) -> dict[str, Any]:
 
 
 def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> dict[str, str]:
-    """Return the Glue step that the workers of the options are for: the first that this try starts.
+    """Return the step that the workers of the options are for: the first that this try starts.
 
     Raises:
         UsageError: This try starts no Glue job.
@@ -214,7 +213,7 @@ def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> di
     if not options.has_workers:
         return {}
     to_start = unstarted(walk, ledger.last, fresh=options.fresh)
-    first = next((str(step) for step in to_start if step.kind == GLUE), "")
+    first = next((str(step) for step in to_start if kind_of(step).takes_workers), "")
     if not first:
         raise UsageError(
             f"run {ledger.run_id} has no Glue job to start, so no worker type can be chosen; nothing was started",

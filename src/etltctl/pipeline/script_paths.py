@@ -1,4 +1,4 @@
-"""The user's own path of a script in what a job run says of it: the run had a copy, at a path that helps no reader."""
+"""The user's path of a script in place of the path of its copy, in texts of a job run."""
 
 from __future__ import annotations
 

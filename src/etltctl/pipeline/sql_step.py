@@ -252,7 +252,7 @@ def _require_within_limit(step_run: StepRun, ended: QueryExecution) -> None:
 
 def _bill_ended(step_run: StepRun) -> None:
     """Record what every ended execution of the step cost, once. Athena bills a query that was cancelled as well."""
-    for remote_id in step_run.ledger.unbilled(str(step_run.step)):
+    for remote_id in step_run.ledger.without_cost(str(step_run.step)):
         with suppress(EtltctlError):  # what Athena does not answer now is billed by the next try
             execution = step_run.services.athena.poll(remote_id)
             if execution.state is not State.RUNNING:

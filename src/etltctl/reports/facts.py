@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from etltctl.explanation import BrokenRule, broken_rule
 from etltctl.history import RunSummary, summary_of
-from etltctl.ledger import Event, lost_events
+from etltctl.ledger import Event, is_publish, lost_events
 from etltctl.reports.cost import StepCost, step_costs
 from etltctl.reports.spans import Span, remote_runs_of, tries_of
 from etltctl.values import is_billed, layer_of
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that write and publish versions of tables
 
 
 @dataclass(frozen=True)
@@ -57,22 +57,6 @@ class TableFacts:
     def layer(self) -> str:
         """The layer, such as `gold`."""
         return layer_of(self.table)
-
-
-@dataclass(frozen=True)
-class BrokenRule:
-    """A rule that a new version of a table broke, and what became of the version.
-
-    Attributes:
-        name: The rule's name. An older etltctl recorded only what was broken, which is the name of most rules.
-        rule: What was broken, in words.
-    """
-
-    table: str
-    name: str
-    rule: str
-    count: int
-    reaction: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +105,7 @@ def facts_of(events: Sequence[Event]) -> RunFacts:
         tries=max(len(starts), 1),
         steps=[_step(name, events) for name in _step_names(events)],
         tables=list(_tables(events).values()),
-        broken=[_broken(event) for event in events if event["type"] == "check.result"],
+        broken=[broken_rule(event) for event in events if event["type"] == "check.result"],
         warnings=[str(e.get("message", "")) for e in events if e["type"] == "warning.degraded"],
         proofs={event["step"]: event for event in events if event["type"] == "verify.result"},
         options=next(options, {}),
@@ -173,17 +157,12 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
         for table, facts in named.items():
             if not isinstance(facts, Mapping):
                 continue
-            if event["type"] == "publish.switched" and _publishes(event):
+            if is_publish(event):
                 # A rollback names the version that it made current next to the tables; a publish names it with each.
                 published[table] = {"version": event.get("version"), **facts}
             if facts.get("change") != "unchanged" or table not in tables:
                 tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
-
-
-def _publishes(event: Event) -> bool:
-    """Return whether the event makes a version current: that of a job or a query, or an earlier one by a rollback."""
-    return bool(event.get("version")) or event["step"].partition(":")[0] in PUBLISHERS
 
 
 def _place_of(layer: str) -> int:
@@ -210,16 +189,6 @@ def _table(name: str, facts: Mapping[str, Any], step: str, published: Mapping[st
         version=str(publish.get("version") or ""),
         is_published=published is not None,
         rules=_texts(publish.get("rules")),
-    )
-
-
-def _broken(event: Event) -> BrokenRule:
-    return BrokenRule(
-        table=str(event.get("table", "")),
-        name=str(event.get("name") or event.get("rule", "")),
-        rule=str(event.get("rule", "")),
-        count=_whole(event.get("count")) or 0,
-        reaction=str(event.get("reaction", "")),
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from etltctl.causes import UNKNOWN, Cause, Diagnosis, Line
 from etltctl.errors import Command, NextStep, command
-from etltctl.explanation import Explanation, code_text, cost_line, data_lines
+from etltctl.explanation import Ender, Explanation, code_text, cost_line, data_safety, place_of
 from etltctl.reports.facts import RunFacts
 from etltctl.reports.html import Markup, element, joined, shortened
 from etltctl.reports.tables import Section, Spell, moment_or_text, table
 from etltctl.runs import Outcome
+from etltctl.tabulating import capitalized
 
 MOST_ERRORS, MOST_WARNINGS, LONGEST_WARNING = 10, 50, 1000
 REBUILT = (
@@ -34,8 +35,7 @@ def troubles(run: RunFacts, explanation: Explanation | None, spell: Spell) -> li
     diagnosis = explanation.diagnosis if explanation else None
     heading, parts = "What needs attention", list[Markup]()
     if explanation and diagnosis:
-        where = f" at {explanation.step}" if explanation.step else " before its first step"
-        heading = f"Why it {_verb(explanation.outcome)}{where}"
+        heading = f"Why it {_verb(explanation.outcome)} {place_of(explanation)}".rstrip()
         parts += _explained(explanation, diagnosis, spell)
     parts += _errors(run)
     if diagnosis is None or run.summary.outcome in GOING_ON:
@@ -56,11 +56,9 @@ def _explained(explanation: Explanation, diagnosis: Diagnosis, spell: Spell) -> 
     yield element("p", code, " ", element("strong", title), " ", sure, class_="cause")
     yield element("p", diagnosis.sentence)
     yield _proof(diagnosis.evidence)
-    is_stopped = explanation.stopped_by.startswith("stopped ")
-    yield element(
-        "p", _sentence(explanation.stopped_by if is_stopped else f"ended by {explanation.stopped_by}")
-    )
-    yield from _data(list(data_lines(explanation)))
+    is_stopped = explanation.ended_by is Ender.CALLER
+    yield element("p", _sentence(f"{'' if is_stopped else 'ended by '}{explanation.stopped_by}"))
+    yield from _data(*data_safety(explanation))
     yield element("p", cost_line(explanation))
     for sentence in explanation.comparison:
         yield element("p", _sentence(sentence))
@@ -83,11 +81,11 @@ def _verb(outcome: str) -> str:
     return verbs.get(outcome, "failed")
 
 
-def _data(lines: Sequence[str]) -> Iterator[Markup]:
-    """Yield whether the data is safe; lines that begin with a space belong to the sentence before them."""
-    yield from (element("p", element("strong", line)) for line in lines if not line.startswith(" "))
-    if more := [line.strip() for line in lines if line.startswith(" ")]:
-        yield element("ul", (element("li", _sentence(line)) for line in more))
+def _data(sentence: str, details: Sequence[str]) -> Iterator[Markup]:
+    """Yield whether the data is safe, and the details below it."""
+    yield element("p", element("strong", sentence))
+    if details:
+        yield element("ul", (element("li", _sentence(detail)) for detail in details))
 
 
 def _steps(explanation: Explanation, spell: Spell) -> Iterator[Markup]:
@@ -108,9 +106,8 @@ def _spelled(step: NextStep, spell: Spell) -> Markup:
 
 
 def _sentence(text: str) -> str:
-    """Return the text as a sentence. The name of a step stays as it is at its beginning."""
-    is_name = ":" in text.partition(" ")[0]
-    return f"{text if is_name else text[0].upper() + text[1:]}{'' if text.endswith('.') else '.'}"
+    """Return the text as a sentence."""
+    return f"{capitalized(text)}{'' if text.endswith('.') else '.'}"
 
 
 def _meaning(cause: Cause, spell: Spell) -> Markup:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etltctl.errors import command
+from etltctl.explanation import BrokenRule
 from etltctl.pipeline import Step, lineage_of
 from etltctl.reports.cost import cost_section, cost_text
-from etltctl.reports.facts import LAYERS, BrokenRule, RunFacts, TableFacts
+from etltctl.reports.facts import LAYERS, RunFacts, TableFacts
 from etltctl.reports.html import Markup, element, joined
 from etltctl.reports.tables import (
     KEPT,

@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from etltctl.ledger import Event
+from etltctl.ledger import REMOTE_KNOWN, Event
 from etltctl.runs import Outcome
-
-OPENS = frozenset({"remote.started", "remote.adopted", "remote.reused"})
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ def tries_of(name: str, own: Sequence[Event]) -> Iterator[Span]:
 
 def remote_runs_of(name: str, own: Sequence[Event]) -> Iterator[Span]:
     """Yield each remote run of a step, from the event that names it to the last one that does."""
-    ids = dict.fromkeys(str(e["remote_id"]) for e in own if e["type"] in OPENS and e.get("remote_id"))
+    ids = dict.fromkeys(str(e["remote_id"]) for e in own if e["type"] in REMOTE_KNOWN and e.get("remote_id"))
     for remote_id in ids:
         events = [event for event in own if str(event.get("remote_id")) == remote_id]
-        opened = next(event for event in events if event["type"] in OPENS)
+        opened = next(event for event in events if event["type"] in REMOTE_KNOWN)
         # A cost is billed, and the step finished, after the remote run has ended.
         # A later try that reuses its result says nothing of the time that it took.
         lived = [

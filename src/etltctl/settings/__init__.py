@@ -16,7 +16,7 @@ from etltctl.settings.secrets import resolve_secret
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
 
-__all__ = ["Settings", "load_settings", "load_to_read", "resolve_secret"]
+__all__ = ["Settings", "load_for_record", "load_settings", "resolve_secret"]
 
 
 def load_settings(
@@ -50,7 +50,7 @@ def load_settings(
     return Loader(variables, directory or _here()).load(config, env, flags or {})
 
 
-def load_to_read(
+def load_for_record(
     *,
     config: Path | None = None,
     env: str | None = None,

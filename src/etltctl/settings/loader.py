@@ -71,7 +71,7 @@ class Loader:
         # The values are valid by now. Checks of sections against each other come last, as they need them all.
         return self._kept(settings, layers, file, 1 if flags else 0)
 
-    def load_over(self, own: Layer, env: str, file: Path | None, defaults: Layer) -> Settings:
+    def load_kept(self, own: Layer, env: str, file: Path | None, defaults: Layer) -> Settings:
         """Return the settings that these variables make of some values of the user and of those that etltctl ships.
 
         Args:

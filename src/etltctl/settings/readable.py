@@ -65,7 +65,7 @@ def readable_settings(
     }
     loader = Loader(variables, directory)
     # As the default of the file would be, below the variables: the loader lays the rest over it.
-    return loader.load_over(Layer(kept, file.name if file else "default"), env, file, shipped)
+    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file, shipped)
 
 
 def _defaults(file: Path | None) -> Layer:

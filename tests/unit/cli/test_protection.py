@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,12 +179,23 @@ def test_the_newest_run_is_not_cancelled_without_a_question(
     stderr = Terminal()
     monkeypatch.setattr(sys, "stdin", Terminal(answer + "\n"))
     session = Session(Console(stderr=stderr))
+    choose = partial(require_choice, session, f"cancel run {RUN} of small, the newest", RUN, yes=False)
     if agrees:
-        require_choice(session, f"cancel run {RUN} of small, the newest", RUN, yes=False)
+        choose(is_named=False, is_protected=False)
     else:
         with pytest.raises(BlockedError):
-            require_choice(session, f"cancel run {RUN} of small, the newest", RUN, yes=False)
+            choose(is_named=False, is_protected=False)
     assert stderr.getvalue().strip() == f"No run was named. Cancel run {RUN} of small, the newest? [y/n]"
+
+
+@pytest.mark.parametrize(("is_named", "is_protected"), [(True, False), (False, True)])
+def test_a_run_that_was_named_or_asked_for_before_needs_no_second_question(
+    is_named: bool, is_protected: bool
+) -> None:
+    stderr = Terminal()
+    session = Session(Console(stderr=stderr))
+    require_choice(session, "cancel run r", "r", yes=False, is_named=is_named, is_protected=is_protected)
+    assert stderr.getvalue() == ""
 
 
 def test_the_newest_run_is_not_cancelled_where_no_one_can_be_asked(project: Path) -> None:

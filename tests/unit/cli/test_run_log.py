@@ -19,7 +19,7 @@ from etltctl.console import Console, is_terminal
 from etltctl.console.heartbeat import INTERVAL_S, beat_until_ended
 from etltctl.console.layouts import Output
 from etltctl.errors import DetachedError, NextStep, command
-from etltctl.history.durations import step_seconds
+from etltctl.history import step_seconds
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.local.kernel.processes import wait_until
 from etltctl.runs import SyncJob

@@ -193,7 +193,7 @@ def test_an_interrupt_without_a_remote_run_is_named(settings: Settings, store: D
     ledger = begin(store, "cut")
     ledger.append("step.finished", "sync:mongodb", outcome="interrupted", seconds=3.0, error="SIGTERM")
     ledger.append("run.finished", outcome="interrupted", seconds=3.0)
-    assert "an interrupt of the command (SIGTERM)" in words(explain(settings, "cut"))
+    assert "stopped by an interrupt of the command (SIGTERM)" in words(explain(settings, "cut"))
 
 
 def test_a_later_try_that_goes_on_is_not_judged_by_the_one_before(

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from etltctl.errors import UnverifiedError
 from etltctl.explanation import explain, text_of
 from etltctl.ledger import DiskStore, Ledger
+from etltctl.pipeline.failure_cause import name_cause
 from etltctl.settings import Settings, load_settings
 from support.recorded_runs import started_run
 
@@ -154,10 +156,19 @@ def test_a_cause_that_more_memory_does_not_cure_suggests_none(settings: Settings
 def test_a_changed_version_is_not_called_safe_and_the_table_is_named(
     settings: Settings, store: DiskStore
 ) -> None:
-    error = "the files of version v1 of silver.a are not those that were published: something wrote to s3://x since"
-    fail(begin(store, "r"), REFRESH, error=error, cause="C115")
+    changed = UnverifiedError("the files are others", table="silver.a")
+    name_cause(changed, step=REFRESH, run_id="r")
+    fail(begin(store, "r"), REFRESH, error=changed.message, **{**changed.record, "cause": "C115"})
     shown = words(settings, "r")
     assert "Your data may not be as it was published." in shown
     assert "readers see rows that no run published" in shown
     assert "data is safe" not in shown
     assert "etltctl rollback silver.a" in shown
+
+
+def test_a_record_of_an_older_etltctl_names_the_table_in_the_error_alone(
+    settings: Settings, store: DiskStore
+) -> None:
+    error = "the files of version v1 of silver.a are not those that were published: something wrote to s3://x since"
+    fail(begin(store, "r"), REFRESH, error=error, cause="C115")
+    assert "etltctl rollback silver.a" in words(settings, "r")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from etltctl.history import summary_of
 from etltctl.ledger import Event
 from etltctl.observers.notifications.run_end import end_of_run, names_of_end
 from etltctl.settings import Settings, load_settings
@@ -97,6 +98,13 @@ def test_the_cost_is_that_of_the_run_and_none_where_nothing_is_billed(settings: 
     assert on_aws is not None
     assert here is not None
     assert (on_aws.usd, here.usd) == (0.75, None)
+
+
+def test_the_time_of_a_run_with_two_tries_is_the_one_that_the_commands_show(settings: Settings) -> None:
+    of_run = events(STARTED, failed(), ended("failed", seconds=3.0), STARTED, ended("succeeded", seconds=1.0))
+    end = end_of_run(of_run, settings)
+    assert end is not None
+    assert end.seconds == summary_of(of_run).seconds == 4.0
 
 
 def test_the_next_command_leads_to_the_environment_of_the_run(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings import load_to_read
+from etltctl.settings import load_for_record
 
 SOUND = """
 version = 1
@@ -38,33 +38,33 @@ def test_the_place_of_the_record_is_read_next_to_a_mistake(
 ) -> None:
     text = f"version = 1\nstate = 'base-state'\n{mistake}{SOUND.partition('base-state')[2][1:]}"
     (tmp_path / "etltctl.toml").write_text(text if is_first else SOUND + mistake)
-    settings, line = load_to_read(env="prod", environ={}, directory=tmp_path)
+    settings, line = load_for_record(env="prod", environ={}, directory=tmp_path)
     assert problem in line
     assert "\n" not in line
     assert (settings.env, settings.state) == ("prod", "s3://records/lake")
     assert (settings.aws.profile, settings.aws.region) == ("base", "eu-west-1")
-    base, _ = load_to_read(env="local", environ={}, directory=tmp_path)
+    base, _ = load_for_record(env="local", environ={}, directory=tmp_path)
     assert base.state == str(tmp_path / "base-state")
 
 
 def test_variables_come_before_what_is_readable_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text(SOUND + "[nonsense]\n")
     environ = {"ETLTCTL_STATE_DIR": "elsewhere", "ETLTCTL__GLUE__NONSENSE": "1", "ETLTCTL_ENV": "prod"}
-    settings, line = load_to_read(environ=environ, directory=tmp_path)
+    settings, line = load_for_record(environ=environ, directory=tmp_path)
     assert line
     assert settings.state == "elsewhere"
 
 
 def test_a_file_that_is_no_text_leaves_the_default_place(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_bytes(b"\xff\xfe\x00")
-    settings, line = load_to_read(environ={}, directory=tmp_path)
+    settings, line = load_for_record(environ={}, directory=tmp_path)
     assert "cannot read" in line
     assert settings.state == str(tmp_path / ".etltctl")
 
 
 def test_a_state_of_a_wrong_type_is_the_problem_and_the_default_is_used(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text("version = 1\nstate = 5\n")
-    settings, line = load_to_read(environ={}, directory=tmp_path)
+    settings, line = load_for_record(environ={}, directory=tmp_path)
     assert "state" in line
     assert settings.state == str(tmp_path / ".etltctl")
 
@@ -73,17 +73,17 @@ def test_a_state_of_a_wrong_type_is_the_problem_and_the_default_is_used(tmp_path
 def test_another_environment_is_never_read_in_place_of_one_that_is_mistyped(tmp_path: Path, env: str) -> None:
     (tmp_path / "etltctl.toml").write_text(SOUND + "[nonsense]\n")
     with pytest.raises(ConfigurationError, match=f"no environment is called {env}"):
-        load_to_read(env=env, environ={}, directory=tmp_path)
+        load_for_record(env=env, environ={}, directory=tmp_path)
 
 
 def test_a_file_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no settings file"):
-        load_to_read(config=tmp_path / "x.toml", environ={}, directory=tmp_path)
+        load_for_record(config=tmp_path / "x.toml", environ={}, directory=tmp_path)
 
 
 def test_sound_settings_have_no_problem(tmp_path: Path) -> None:
     (tmp_path / "etltctl.toml").write_text(SOUND)
-    settings, line = load_to_read(env="prod", environ={}, directory=tmp_path)
+    settings, line = load_for_record(env="prod", environ={}, directory=tmp_path)
     assert (settings.state, line) == ("s3://records/lake", "")
 
 
@@ -94,7 +94,7 @@ def test_the_file_of_a_checkout_may_have_the_mistake_although_it_is_the_shipped_
     file = tmp_path / "etltctl.toml"
     file.write_text("state = 'base-state'\n" + mistake)
     monkeypatch.setattr("etltctl.settings.readable.project_file", lambda _: file)
-    settings, line = load_to_read(environ={}, directory=tmp_path)
+    settings, line = load_for_record(environ={}, directory=tmp_path)
     assert line
     assert settings.state == str(tmp_path / "base-state")
     assert settings.pipelines == {}

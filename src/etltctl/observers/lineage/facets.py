@@ -29,6 +29,7 @@ from openlineage.client.facet_v2 import (
     tags_run,
 )
 
+from etltctl.ledger import REMOTE_KNOWN
 from etltctl.observers.lineage.datasets import DatasetName, Datasets
 from etltctl.observers.lineage.origin import NamedRun, Origin
 from etltctl.observers.lineage.tries import Change, Transition
@@ -74,7 +75,7 @@ def run_facets(transition: Transition) -> dict[str, RunFacet]:
         [tags_run.TagsRunFacetFields(key, value, INTEGRATION) for key, value in tags.items()],
         producer=PRODUCER,
     )
-    if remote := transition.newest("remote.started", "remote.adopted", "remote.reused"):
+    if remote := transition.newest(*REMOTE_KNOWN):
         facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(
             str(remote["remote_id"]), str(remote.get("service", "")).lower(), producer=PRODUCER
         )

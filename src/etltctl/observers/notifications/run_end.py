@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etltctl.causes import UNKNOWN, catalogue, cause_and_proof, fix_of
 from etltctl.errors import Command
-from etltctl.ledger import failed_event
+from etltctl.ledger import driven_seconds, failed_event, spent_usd_of
 from etltctl.next_steps import Part
 from etltctl.observers.notifications.notification import FailureText, Notification
 from etltctl.values import is_billed
@@ -36,7 +36,6 @@ def end_of_run(events: Sequence[Event], settings: Settings) -> Notification | No
         return None
     started = next((event for event in events if event["type"] == "run.started"), events[0])
     env, run_id = str(last.get("env") or settings.env), str(last["run_id"])
-    usd = float(sum(event["usd"] for event in events if event["type"] == "cost.actual"))
     return Notification(
         id=f"{run_id}-{last['seq']}",
         outcome="recovered" if _has_recovered(events) else str(last.get("outcome") or "failed"),
@@ -46,8 +45,8 @@ def end_of_run(events: Sequence[Event], settings: Settings) -> Notification | No
         project=settings.project,
         started=str(events[0]["ts"]),
         finished=str(last["ts"]),
-        seconds=float(last.get("seconds") or 0.0),
-        usd=round(usd, 4) if is_billed(env) else None,
+        seconds=driven_seconds(events),
+        usd=round(spent_usd_of(events), 4) if is_billed(env) else None,
         failure=_failure(events, env, settings.default_env),
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from etltctl.errors import EtltctlError
-from etltctl.ledger import Ledger, newest_event, read_events
+from etltctl.ledger import driven_seconds, events_of_one, newest_event, spent_usd_of
 from etltctl.pipeline.backfill.model import BackfillPlan
 from etltctl.pipeline.services import Services
 
-LEARNS_FROM_RUNS = 20  # the newest: each of them is a read, which takes time where they are kept in S3
+NEWEST_RUNS = 20  # are read: each read takes time where the runs are kept in S3
 
 
 def with_usual_costs(plan: BackfillPlan, services: Services) -> BackfillPlan:
@@ -20,14 +19,11 @@ def with_usual_costs(plan: BackfillPlan, services: Services) -> BackfillPlan:
         services: The services, whose store has the runs.
     """
     store, env = services.store, services.settings.env
-    for run_id in reversed(store.run_ids()[-LEARNS_FROM_RUNS:]):
-        try:
-            ended = newest_event(read_events(store, run_id), "", "run.finished")
-            ledger = Ledger(store, run_id, env)
-        except EtltctlError:
-            continue  # a run that a later etltctl wrote; only an estimate depends on it
+    for run_id in reversed(store.run_ids()[-NEWEST_RUNS:]):
+        events = events_of_one(store, run_id)
+        ended = newest_event(events, "", "run.finished")
         if ended is None or ended.get("outcome") != "succeeded" or ended.get("env") != env:
             continue
-        if ledger.pipeline == plan.pipeline:
-            return replace(plan, usual_seconds=float(ended.get("seconds") or 0.0), usual_usd=ledger.usd())
+        if any(e["type"] == "run.started" and e.get("pipeline") == plan.pipeline for e in events):
+            return replace(plan, usual_seconds=driven_seconds(events), usual_usd=spent_usd_of(events))
     return plan

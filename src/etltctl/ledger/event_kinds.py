@@ -1,12 +1,28 @@
-"""Which event of a run says that it failed."""
+"""What an event of a run means: a remote run is known, a version was published, a step failed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from etltctl.ledger.events import Event
+Event = Mapping[str, Any]
 
-GOOD = frozenset({"succeeded", "detached"})
+GOOD = frozenset({"succeeded", "detached"})  # outcomes of a step or run that did not fail
+# From each of these events on, the remote run of a step is known by its id.
+REMOTE_KNOWN = frozenset({"remote.started", "remote.adopted", "remote.reused"})
+PUBLISHERS = frozenset({"glue", "sql"})  # the kinds of steps that publish versions; a refresh publishes none
+
+
+def is_publish(event: Event) -> bool:
+    """Return whether the event is the publish of versions of tables, or a rollback to one.
+
+    Args:
+        event: An event of a run.
+    """
+    if event["type"] != "publish.switched" or "tables" not in event:
+        return False
+    # A rollback belongs to no step. It names the version that it made current again.
+    return event["step"].partition(":")[0] in PUBLISHERS or bool(event.get("version"))
 
 
 def failed_event(events: Sequence[Event]) -> Event | None:
