@@ -92,7 +92,7 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; \
 	trap 'etltctl --quiet local down > /dev/null' EXIT; \
 	while IFS= read -r line; do echo "$$ $$line"; eval "$$line" < /dev/null; echo; done <<< "$$DEMO"
-	@echo "Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
+	@echo "The embedded server has ended; the next command starts it again. Go on by yourself: . $(VENV)/bin/activate && etltctl athena tables"
 
 # The tests start dozens of JVMs: the archive of Spark's classes, else made in the background, pays at once.
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true

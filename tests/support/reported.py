@@ -25,7 +25,7 @@ DIRECTIONS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 def event(seq: int, type_: str, step: str = "", *, run_id: str = "run-1", **facts: Any) -> Event:
     """Return an event as the ledger has it, `seq` seconds after midnight."""
     at = f"2026-01-01T00:{seq // 60:02}:{seq % 60:02}+00:00"
-    return {"ts": at, "seq": seq, "run_id": run_id, "step": step, "env": "local", "type": type_, **facts}
+    return {"ts": at, "seq": seq, "run_id": run_id, "step": step, "env": "prod", "type": type_, **facts}
 
 
 def succeeded() -> list[Event]:

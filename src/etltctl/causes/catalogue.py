@@ -80,7 +80,12 @@ def cause_of_code(code: str) -> Cause:
     """
     causes, name = catalogue(), code.strip().upper()
     if name not in causes:
-        raise unknown("cause", name, causes, hint=f"the codes go from {min(causes)} to {max(causes)}")
+        raise unknown(
+            "cause",
+            name,
+            causes,
+            hint=f"a code is a letter and three digits, such as {min(causes)}: see docs/causes/index.md",
+        )
     return causes[name]
 
 

@@ -162,8 +162,8 @@ def _nothing(plan: BackfillPlan) -> NextStep:
 def _estimate(plan: BackfillPlan) -> str:
     """Return what the chunks are expected to take and cost, by the newest successful run."""
     again = (
-        f"The syncs read {plan.read_count} seasons for {plan.added} new ones, because each one reads again what bronze "
-        "holds"
+        f"{_counted(plan.added, 'new season')}; the syncs read {_counted(plan.read_count, 'season')}, because each "
+        "sync also reads what bronze already holds"
     )
     if plan.seconds is None:
         return (
@@ -173,6 +173,10 @@ def _estimate(plan: BackfillPlan) -> str:
         f"{again}. By the newest run: at least {plan.seconds:.0f} s and {plan.usd:.2f} USD est. for "
         f"{len(plan.chunks)} chunks."
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _total(result: BackfillResult) -> NextStep:

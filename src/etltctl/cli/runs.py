@@ -75,7 +75,7 @@ def list_runs(
     ]
     columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
     none = NextStep("No runs yet: ", command("run", "mongodb"), ".")
-    none = NextStep("No such run.") if run_filter.has_filter else none
+    none = NextStep("No run matches the filter.") if run_filter.has_filter else none
     session.console.rows("etltctl.runs/1", columns, rows, none=none)
     if run_list.unread:
         session.console.say(f"{run_list.unread:,} older runs were not read; --since narrows the search")
@@ -258,14 +258,18 @@ def retry(
         WorkerType | None,
         typer.Option(
             "--worker-type",
-            help="Start the first Glue job of this retry with workers of this type; later runs of it have their own.",
+            help="Use this worker type for the first Glue job that this retry starts, and for that start only.",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
-            "--workers", metavar="N", min=FEWEST, help="Start it with this many workers.", show_default=False
+            "--workers",
+            metavar="N",
+            min=FEWEST,
+            help="Use this many workers for the same start.",
+            show_default=False,
         ),
     ] = None,
     max_usd: MaxUsd = None,

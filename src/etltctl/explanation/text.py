@@ -203,7 +203,7 @@ def _versions(states: Sequence[TableState]) -> Iterator[str]:
     for (run_id, _), tables in sorted(versions.items(), key=lambda item: item[1][0].since, reverse=True):
         names = _names([table.table for table in tables])
         since = local_time(max(table.since for table in tables))
-        yield f"readers see of {names} the version of {run_id}, since {since}"
+        yield f"readers see the version of {run_id} (since {since}) of {names}"
 
 
 def _published_line(explanation: Explanation) -> str:

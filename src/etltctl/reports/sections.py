@@ -169,9 +169,13 @@ def _checks(run: RunFacts, settings: Settings) -> Iterator[Markup]:
         columns = ("table", "rule", "result", "rows that break it")
         yield table("Rules that new versions broke", columns, map(_broken_row, run.broken))
     passed = [(each.table, _kept(each, run.broken)) for each in run.tables]
-    rows = [(name, coloured(KEPT), len(rules), ", ".join(rules)) for name, rules in passed if rules]
+    rows = [(name, coloured(KEPT), len(rules), "; ".join(rules)) for name, rules in passed if rules]
     if rows:
-        yield table("Rules that new versions kept", ("table", "result", "rules", "which"), rows)
+        yield table(
+            "Faults that the checks looked for and did not find",
+            ("table", "result", "checks", "no row where"),
+            rows,
+        )
     if not rows and not run.broken:
         yield element("p", "No check of this run is on record.")
     if changed := [(each.table, text) for each in run.tables for text in each.warnings]:

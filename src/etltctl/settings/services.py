@@ -21,7 +21,6 @@ from etltctl.settings.section import (
     Texts,
     bytes_of,
 )  # fmt: skip
-from etltctl.worker_sizes import WorkerType
 
 Usd = Annotated[float, Field(ge=0)]
 Minutes = Annotated[int, Field(ge=1, le=MAX_MINUTES)]  # of a wait
@@ -85,9 +84,9 @@ class GlueJob(Section):
     glue_version: str = Field(
         default="5.1", description="the version of Glue; 5.1 has Spark 3.5.6 and Java 17"
     )
-    worker_type: WorkerType = Field(
-        default=WorkerType.G_1X,
-        description="the type of each worker; R types have twice the memory of G types",
+    # The same as `worker_sizes.WorkerType`: strict settings take text for a Literal, and no text for an enumeration.
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X", "R.1X", "R.2X", "R.4X", "R.8X"] = Field(
+        default="G.1X", description="the type of each worker; R types have twice the memory of G types"
     )
     workers: int = Field(default=2, ge=2, description="the number of workers")
     timeout_minutes: int = Field(default=45, ge=1, lt=10080, description="Glue stops a run after this time")

@@ -42,7 +42,7 @@ def test_a_dry_run_starts_nothing_and_names_what_each_sync_reads(place: Place) -
     table = Typed("races", *RANGE, "--chunk", "3", "--dry-run")
     assert table.code == 0
     assert "2096-2098" in table.stdout.getvalue()
-    assert "The syncs read 7 seasons for 4 new ones" in table.stderr.getvalue()
+    assert "4 new seasons; the syncs read 7 seasons" in table.stderr.getvalue()
     document = Typed("races", *RANGE, "--chunk", "3", "--dry-run", "-o", "json").document
     assert [row["seasons read"] for row in document["rows"]] == [3, 4]
     assert document["seconds"] is None

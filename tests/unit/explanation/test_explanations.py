@@ -84,7 +84,7 @@ def test_a_whole_record_gives_cause_proof_data_cost_comparison_and_next_command(
         "executor-4  java.lang.OutOfMemoryError",
         "Ended by  Glue itself (not a person, not etltctl)",
         "Your data is safe: nothing of this run was published",
-        "readers see of silver.weather_observation the version of r2, since",
+        "readers see the version of r2 (since",
         "Spent 0.37 USD. A plain retry would very likely fail the same way, and cost about 0.15 USD (est.).",
         "failed after 22 min; in the last 3 runs it took 7 min 30 s",
         "brought 9,400 rows, 9.4x the 1,000 of the last 3 runs",

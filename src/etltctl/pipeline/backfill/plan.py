@@ -46,7 +46,8 @@ def sync_of(pipeline: str, settings: Settings) -> Step:
     name = f"sources.{syncs[0].name}"
     if source.seasons == "all":
         raise ConfigurationError(
-            f'{name}.seasons is "all", so it is not known which seasons there are to backfill',
+            f'{name}.seasons is "all" ({settings.place_of("sources", syncs[0].name, "seasons")}), so it is not known '
+            "which seasons there are to backfill",
             hint=f"name the years, such as {name}.seasons = [2023, 2024]",
         )
     # Files of earlier syncs stay there, and each chunk reads earlier seasons again: their rows would be doubled.
