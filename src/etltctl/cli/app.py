@@ -30,6 +30,7 @@ from etltctl.cli import (
 )
 from etltctl.cli import lineage as lineage_command
 from etltctl.cli import report as report_command
+from etltctl.cli import retry as retry_command
 from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
 from etltctl.cli.completion import Shell, install, script
 from etltctl.cli.corrections import correct
@@ -59,7 +60,7 @@ app = typer.Typer(
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)
 app.command("backfill")(backfill.backfill)
-app.command("retry")(runs.retry)
+app.command("retry")(retry_command.retry)
 app.command("why")(why.why)
 runs.app.command("report")(report_command.report)
 runs.app.command("lineage")(lineage_command.lineage)

@@ -1,0 +1,77 @@
+"""Retry: the failed steps of a run again, on other workers if the caller says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from etltctl.cli.protection import Yes, require_consent
+from etltctl.cli.run import MaxUsd, OnInterrupt
+from etltctl.cli.run import show_run as show_result
+from etltctl.cli.session import Interruption, Session
+from etltctl.tabulating import local_time
+from etltctl.worker_sizes import FEWEST, WorkerType
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+FailedRunName = Annotated[
+    str,
+    typer.Argument(
+        help="the run, or the end of its id; by default the unsuccessful run that was started last"
+    ),
+]
+
+
+def retry(
+    context: typer.Context,
+    run_id: FailedRunName = "",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start every step again, also those that succeeded.")
+    ] = False,
+    worker_type: Annotated[
+        WorkerType | None,
+        typer.Option(
+            "--worker-type",
+            help="Use this worker type for the first Glue job that this retry starts, and for that start only.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=FEWEST,
+            help="Use this many workers for the same start.",
+            show_default=False,
+        ),
+    ] = None,
+    max_usd: MaxUsd = None,
+    on_interrupt: OnInterrupt = Interruption.ASK,
+    yes: Yes = False,
+) -> None:
+    """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
+    from etltctl.history import run_to_retry
+    from etltctl.pipeline import RunOptions, Step, resume
+
+    session: Session = context.obj
+    events = run_to_retry(session.load(), run_id)
+    name = str(events[0].get("pipeline", ""))
+    if not run_id:
+        at = local_time(events[0]["ts"])
+        session.console.say(f"Run {events[0]['run_id']} of {name}, started at {at}, is the one to retry.")
+
+    def check(settings: Settings) -> None:
+        # The steps as they were: the pipeline may have others in the settings by now.
+        named: list[str] = next((event["steps"] for event in events if event.get("steps")), [])
+        walk = [Step.parse(step) for step in named]
+        run = str(events[0]["run_id"])
+        session.require_ready(settings, walk, run, fresh=fresh)
+        require_consent(session, settings, f"retry run {run}", yes=yes, named=() if run_id else (run,))
+
+    options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
+    with session.following(name, options, on_interrupt, check) as (settings, options):
+        result = resume(events, settings, options)
+    show_result(session, settings, result)
