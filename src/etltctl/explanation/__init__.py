@@ -7,7 +7,7 @@ called is the S3 of `state`, if the records are kept there.
 from etltctl.explanation.code_page import code_document, code_text
 from etltctl.explanation.failed_step import FailedStep
 from etltctl.explanation.model import BrokenRule, Ender, Explanation, TableState
-from etltctl.explanation.report import broken_rule, explain
+from etltctl.explanation.report import broken_rule, explain, explanation_of
 from etltctl.explanation.text import cost_line, data_safety, document, place_of, text_of
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "data_safety",
     "document",
     "explain",
+    "explanation_of",
     "place_of",
     "text_of",
 ]

@@ -39,10 +39,23 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
         events = find_run(settings, run_id)
     else:
         events, other = failed_run(settings)
+    explanation = explanation_of(events, settings)
+    if not other or explanation.diagnosis is None:
+        return explanation
+    also = NextStep(command("why", other), "  # the newest failed run of steps")
+    return replace(explanation, next_steps=(*explanation.next_steps, also))
+
+
+def explanation_of(events: Sequence[Event], settings: Settings) -> Explanation:
+    """Explain the run of these events.
+
+    Args:
+        events: The events of the run, oldest first, at least one.
+        settings: The settings, which say where the earlier runs are kept.
+    """
     started = next((event for event in events if event["type"] == "run.started"), None)
-    run_id = str(events[0]["run_id"])
     state = Explanation(
-        run_id=run_id,
+        run_id=str(events[0]["run_id"]),
         pipeline=str(started.get("pipeline", "")) if started else "",
         env=str(events[-1].get("env") or events[0].get("env") or settings.env),
         outcome=_outcome(events),
@@ -55,11 +68,7 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     failure = failed_step(events)
     if failure is None:
         return replace(state, next_steps=tuple(_steps_of_healthy(state)))
-    explanation = _explained(state, failure, events, settings, is_billed=is_billed(state.env))
-    if not other:
-        return explanation
-    also = NextStep(command("why", other), "  # the newest failed run of steps")
-    return replace(explanation, next_steps=(*explanation.next_steps, also))
+    return _explained(state, failure, events, settings, is_billed=is_billed(state.env))
 
 
 def _explained(

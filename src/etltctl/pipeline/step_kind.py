@@ -65,6 +65,8 @@ class StepKind:
     """Whether the embedded server runs the step in a JVM, which takes seconds to start."""
     leaves_time: ClassVar[bool] = False
     """Whether the step takes long enough, without a JVM, that JVMs for other steps can start meanwhile."""
+    reads_a_source: ClassVar[bool] = False
+    """Whether the step reads a source of the settings, which has the step's name."""
     takes_workers: ClassVar[bool] = False
     """Whether the caller may choose the workers of a run of such a step."""
 

@@ -66,6 +66,7 @@ class SyncStep(StepKind):
     service: ClassVar[str] = SyncJob.service
     thing: ClassVar[str] = "source"
     leaves_time: ClassVar[bool] = True
+    reads_a_source: ClassVar[bool] = True
 
     def names(self, settings: Settings) -> Iterable[str]:
         """Return the names of the sources."""

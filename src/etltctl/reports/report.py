@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from etltctl.atomic_files import write_atomically
 from etltctl.aws import Aws
 from etltctl.errors import EtltctlError, NextStep, Parameter, UsageError
-from etltctl.explanation import Explanation, explain
+from etltctl.explanation import Explanation, explanation_of
 from etltctl.history import Having, find_run, summary_of
 from etltctl.ledger import Event
 from etltctl.pipeline import RunId
@@ -112,7 +112,7 @@ def make_report(
 def _explanation(events: Sequence[Event], settings: Settings) -> Explanation | None:
     """Return what is known of a run that failed; None of one that did not, whose earlier runs are not worth reading."""
     is_well = summary_of(events).outcome == Outcome.SUCCEEDED
-    return None if is_well else explain(settings, str(events[0]["run_id"]))
+    return None if is_well else explanation_of(events, settings)
 
 
 def _data(run: RunFacts, settings: Settings, unreached: str, aws: Aws) -> list[PlotData]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.pipeline.backfill.model import BackfillOptions
 from etltctl.pipeline.backfill.season_files import stream_with_seasons
-from etltctl.pipeline.kinds import steps
+from etltctl.pipeline.kinds import kind_of, steps
 from etltctl.pipeline.model import Step
 from etltctl.values import OVERWRITE
 
@@ -35,7 +35,7 @@ def sync_of(pipeline: str, settings: Settings) -> Step:
         ConfigurationError: The source names no years, or its syncs do not overwrite.
     """
     run = NextStep("read all of it: ", command("run", pipeline))
-    syncs = [step for step in steps(pipeline, settings) if step.kind == "sync"]
+    syncs = [step for step in steps(pipeline, settings) if kind_of(step).reads_a_source]
     if len(syncs) != 1:
         raise UsageError(
             f"pipeline {pipeline} has {len(syncs)} syncs, and a backfill needs exactly one", hint=run
