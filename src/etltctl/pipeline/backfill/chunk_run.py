@@ -79,6 +79,8 @@ class ChunkRuns:
         run_id = chunk.run_id(self.plan.id)
         ended = newest_event(read_events(self.services.store, run_id), str(self.sync), "step.finished")
         rows = ended.get("rows") if ended is not None and ended.get("outcome") == "succeeded" else None
+        # Read also where nothing is billed: the budget of the next chunks counts that work as well.
+        spent = self._usd(run_id)
         failure = error if isinstance(error, EtltctlError) and not isinstance(error, DetachedError) else None
         return ChunkResult(
             chunk,
@@ -86,8 +88,7 @@ class ChunkRuns:
             outcome,
             rows,
             seconds,
-            # The budget counts the work of services that bill nothing as well.
-            self._usd(run_id) if is_billed(self.services.settings.env) else 0.0,
+            spent if is_billed(self.services.settings.env) else 0.0,
             failure.message if failure else "",
             int(failure.exit_code) if failure else 0,
         )
