@@ -23,7 +23,7 @@ from etltctl.glue import Glue
 from etltctl.inspection import GREETINGS, Inspection
 from etltctl.lakeformation import LakeFormation, entry
 from etltctl.logs import Logs
-from etltctl.pipeline.sql_query import execution_of
+from etltctl.logs.progress_bar import ProgressBar
 from support.served import Served, remember_runs, serve
 
 SOURCES = Path(etltctl.__file__).parent
@@ -51,8 +51,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     calls: dict[str, set[str]] = {}
     client_of = Aws._client
 
-    def watched(self: Aws, service: str, *, starts: bool) -> Any:
-        client = client_of(self, service, starts=starts)
+    def watched(self: Aws, service: str, use: Any) -> Any:
+        client = client_of(self, service, use)
 
         def note(params: Any, model: Any, **_: Any) -> None:
             violations = calls.setdefault(f"{service}:{model.name}", set())
@@ -114,6 +114,7 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     _keep_partitions(led)
     (run, *_) = Glue(led).job_runs("small")
     Logs(led).tail(run).telling()
+    ProgressBar(led).newest_stage(run)
     for service in GREETINGS:
         Inspection(led).greet(service)
     Inspection(led).has_tables("limits")
@@ -126,7 +127,7 @@ def test_no_request_asks_for_more_than_the_api_allows(led: Aws, sent: Mapping[st
     for ask in (athena.columns, lambda query: list(athena.rows(query, [Column("n", "int")]))):
         with suppress(EtltctlError):  # there is no such query
             ask("00000000-0000-4000-8000-000000000000")
-    assert execution_of(athena, "select 'never started'") is None
+    assert athena.newest_of("select 'never started'") is None
     assert {name: beyond for name, beyond in sent.items() if beyond} == {}
     paging = {"lakeformation:SearchTablesByLFTags", "lakeformation:ListPermissions", "glue:GetJobRuns",
               "athena:GetQueryResults", "logs:GetLogEvents", "cloudtrail:LookupEvents",
@@ -150,11 +151,11 @@ def test_every_paged_call_in_the_code_is_tested_above() -> None:
             )
             paged_calls |= {(str(place), name) for name in named if name in PAGES}
     assert paged_calls == {
-        ("athena.py", "MaxResults"), ("athena.py", "PageSize"), ("cloudtrail.py", "MaxResults"),
+        ("athena/client.py", "MaxResults"), ("athena/client.py", "PageSize"), ("cloudtrail.py", "MaxResults"),
         ("glue.py", "MaxResults"), ("inspection.py", "MaxKeys"), ("inspection.py", "MaxResults"),
         ("inspection.py", "PageSize"),
-        ("inspection.py", "limit"), ("lakeformation.py", "MaxResults"), ("logs.py", "limit"),
-        ("pipeline/sql_query.py", "MaxResults"),
+        ("inspection.py", "limit"), ("lakeformation.py", "MaxResults"),
+        ("logs/glue_logs.py", "limit"), ("logs/progress_bar.py", "limit"),
     }  # fmt: skip
 
 
