@@ -124,8 +124,8 @@ def recorded() -> Iterator[set[str]]:
     calls: set[str] = set()
     client_of = Aws._client
 
-    def recording(self: Aws, service: str, *, starts: bool) -> Any:
-        client = client_of(self, service, starts=starts)
+    def recording(self: Aws, service: str, use: Any) -> Any:
+        client = client_of(self, service, use)
         note = f"before-call.{client.meta.service_model.service_id.hyphenize()}"
         client.meta.events.register(note, lambda model, **_: calls.add(f"{service}:{model.name}"), note)
         return client

@@ -69,8 +69,8 @@ def calling(caller: Caller) -> Iterator[None]:
     """Make every client that is created within the block report its calls to `caller`."""
     client_of = Aws._client
 
-    def watched(self: Aws, service: str, *, starts: bool) -> Any:
-        client = client_of(self, service, starts=starts)
+    def watched(self: Aws, service: str, use: Any) -> Any:
+        client = client_of(self, service, use)
         client.meta.events.register_first(
             "before-send",
             lambda request, event_name, **_: caller.answer(service, request, event_name),
