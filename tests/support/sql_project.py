@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from etltctl.ledger import Event, Ledger, read_events
 from etltctl.pipeline import PipelineResult, RunOptions, Services, resume, run_pipeline
 from etltctl.settings import Settings
-from etltctl.testing import EmbeddedLake
+from etltctl.testing import EmbeddedLake, open_lake
 from etltctl.values import S3Location
 
 STEP = "sql:windiest"
@@ -118,3 +119,18 @@ class SqlProject:
         """Return the rows of the table that the query makes, in order."""
         rows = self.lake.query("select city, month, speed from pi_m3_gold.windiest order by city, month")
         return [tuple(row.values()) for row in rows]
+
+
+@contextmanager
+def open_sql_lake(project: Path, folder: Path) -> Iterator[EmbeddedLake]:
+    """Yield the project's lake on an embedded server, with the input table published.
+
+    Args:
+        project: The folder of the project, which is written.
+        folder: The folder of the lake.
+    """
+    (project / "etltctl.toml").write_text(PROJECT)
+    (project / "none.py").write_text("print('never run')\n")
+    with open_lake(folder, project=project) as lake:
+        SqlProject(lake, lake.settings).publish_readings(READINGS, "first")
+        yield lake

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
+from etltctl.cli.fixed_cell import FixedCell
 from etltctl.cli.run_state import SMALLEST_USD, TO_COME, RunState
 from etltctl.moments import clock_text
 
@@ -102,35 +103,20 @@ class _Mark(SpinnerColumn):
         return mark if isinstance(mark, Text) else Text(str(mark))
 
 
-class _Cell(ProgressColumn):
-    """A column of fixed width, so that no line is ever wrapped: Rich would leave copies of a wrapped line behind."""
-
-    def __init__(self, render: Callable[[Subject, float], Text], width: int, justify: str = "left") -> None:
-        """Keep what fills the column."""
-        right = justify == "right"
-        super().__init__(
-            Column(width=width, no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
-        )
-        self._render = render
-
-    def render(self, task: Task) -> Text:
-        return self._render(task.fields["subject"], task.get_time())
-
-
 def _columns(width: int) -> list[ProgressColumn]:
     """Return the columns that have room in a terminal of this width."""
-    cells: list[ProgressColumn] = [_Mark(table_column=Column(width=MARK)), _Cell(_label, LABEL)]
+    cells: list[ProgressColumn] = [_Mark(table_column=Column(width=MARK)), FixedCell(_label, LABEL)]
     more: list[ProgressColumn] = []
     # Rich puts an empty column between two columns.
     room = width - MARK - LABEL - CLOCK - 3
     if width >= WITH_ROWS:
-        more.append(_Cell(_rows, ROWS, "right"))
+        more.append(FixedCell(_rows, ROWS, "right"))
         room -= ROWS + 1
-    more.append(_Cell(_clock, CLOCK, "right"))
+    more.append(FixedCell(_clock, CLOCK, "right"))
     if width >= WITH_USD:
-        more.append(_Cell(_usd, USD, "right"))
+        more.append(FixedCell(_usd, USD, "right"))
         room -= USD + 1
-    return [*cells, _Cell(_status, room), *more]
+    return [*cells, FixedCell(_status, room), *more]
 
 
 def _label(subject: Subject, now: float) -> Text:  # noqa: ARG001 - one shape for all columns

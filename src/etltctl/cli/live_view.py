@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
+from etltctl.cli.fixed_cell import FixedCell, Render
 from etltctl.cli.run_state import (
     DONE,
     REUSED,
@@ -23,7 +22,6 @@ from etltctl.moments import clock_text
 MARK, STATUS, CLOCK, LEFT = 1, 10, 7, 13  # columns of the screen
 WITH_STATUS, WITH_FACTS, WITH_LONG_TITLES = 60, 80, 100  # columns of a terminal from which these have room
 TITLE, LONG_TITLE, LONGEST_FACTS = 20, 40, 44
-Render = Callable[[StepState | RunState, float], Text]
 
 
 class RunView:
@@ -75,36 +73,21 @@ class _Mark(SpinnerColumn):
         return mark if isinstance(mark, Text) else Text(str(mark))
 
 
-class _Cell(ProgressColumn):
-    """A column of fixed width, so that no line is ever wrapped: Rich would leave copies of a wrapped line behind."""
-
-    def __init__(self, render: Render, width: int, justify: str = "left") -> None:
-        """Keep what fills the column."""
-        right = justify == "right"
-        super().__init__(
-            Column(width=width, no_wrap=True, overflow="ellipsis", justify="right" if right else "left")
-        )
-        self._render = render
-
-    def render(self, task: Task) -> Text:
-        return self._render(task.fields["subject"], task.get_time())
-
-
 def _columns(width: int) -> list[ProgressColumn]:
     """Return the columns that have room in a terminal of this width."""
     # Rich puts an empty column between two columns.
     cells: list[ProgressColumn] = [_Mark(table_column=Column(width=MARK))]
     if width < WITH_STATUS:
-        cells.append(_Cell(_title, width - MARK - CLOCK - 2))
+        cells.append(FixedCell(_title, width - MARK - CLOCK - 2))
     elif width < WITH_FACTS:
-        cells += [_Cell(_title, width - MARK - STATUS - CLOCK - LEFT - 4), _Cell(_status, STATUS)]
+        cells += [FixedCell(_title, width - MARK - STATUS - CLOCK - LEFT - 4), FixedCell(_status, STATUS)]
     else:
         title = LONG_TITLE if width >= WITH_LONG_TITLES else TITLE
         room = min(width - MARK - title - STATUS - CLOCK - LEFT - 5, LONGEST_FACTS)
-        cells += [_Cell(_title, title), _Cell(_status, STATUS), _Cell(_facts(room), room)]
-    cells.append(_Cell(_clock, CLOCK, "right"))
+        cells += [FixedCell(_title, title), FixedCell(_status, STATUS), FixedCell(_facts(room), room)]
+    cells.append(FixedCell(_clock, CLOCK, "right"))
     if width >= WITH_STATUS:
-        cells.append(_Cell(_left, LEFT))
+        cells.append(FixedCell(_left, LEFT))
     return cells
 
 

@@ -6,18 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from etltctl.testing import EmbeddedLake, open_lake
-from support.sql_project import PROJECT, QUERY, READINGS, SqlProject
+from etltctl.testing import EmbeddedLake
+from support.sql_project import QUERY, SqlProject, open_sql_lake
 
 
 @pytest.fixture(scope="package")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
     """One embedded server, and the input table."""
-    project = tmp_path_factory.mktemp("project")
-    (project / "etltctl.toml").write_text(PROJECT)
-    (project / "none.py").write_text("print('never run')\n")
-    with open_lake(tmp_path_factory.mktemp("lake"), project=project) as lake:
-        SqlProject(lake, lake.settings).publish_readings(READINGS, "first")
+    with open_sql_lake(tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("lake")) as lake:
         yield lake
 
 

@@ -1,4 +1,4 @@
-"""One embedded lake with a table that a query makes, and a receiver of lineage events."""
+"""A receiver of lineage events, and the project of the folder above whose runs are reported to it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from etltctl.testing import EmbeddedLake, open_lake
+from etltctl.testing import EmbeddedLake
 from support.lineage_receiver import LineageReceiver, lineage_receiver
-from support.sql_project import PROJECT, QUERY, READINGS, SqlProject
-
-
-@pytest.fixture(scope="package")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
-    """One embedded server, and the input table."""
-    project = tmp_path_factory.mktemp("project")
-    (project / "etltctl.toml").write_text(PROJECT)
-    (project / "none.py").write_text("print('never run')\n")
-    with open_lake(tmp_path_factory.mktemp("lake"), project=project) as lake:
-        SqlProject(lake, lake.settings).publish_readings(READINGS, "first")
-        yield lake
+from support.sql_project import QUERY, SqlProject
 
 
 @pytest.fixture
