@@ -72,7 +72,7 @@ def validate_settings(context: typer.Context) -> None:
     doubted = doubts_of_all(every, os.environ)
     warnings = [doubt.text for doubt in doubted if not doubt.is_error]
     for text in warnings:
-        session.console.say(f"warning: {text}")
+        session.console.warn(text)
     errors = [doubt.text for doubt in doubted if doubt.is_error]
     if errors := [*errors, *(text for each in every for text in unknown_steps(each))]:
         raise complaint(errors)

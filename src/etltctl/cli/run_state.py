@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from etltctl.ledger import REMOTE_KNOWN
 from etltctl.moments import clock_text
 from etltctl.values import is_billed
 
@@ -21,7 +22,7 @@ TO_COME, STARTING, DONE, REUSED = "to come", "starting", "done", "reused"
 LONGEST_ID = 16  # characters of an id on a line of the screen
 STAGE = "stage"  # the first word of how far Spark has got
 SMALLEST_USD = 0.005  # a smaller amount would be printed as 0.00
-REMOTE_EVENTS = frozenset({"remote.started", "remote.adopted", "remote.reused", "step.progress"})
+REMOTE_EVENTS = REMOTE_KNOWN | {"step.progress"}
 
 
 @dataclass

@@ -159,9 +159,9 @@ class Session:
         self.is_loopback_reported = True
         endpoints = ", ".join(f"{place} ({name})" for name, place in places.items())
         unset = command("local", "env", "--unset")
-        self.console.say(
+        self.console.warn(
             NextStep(
-                f"warning: this shell leads AWS calls to {endpoints}, not to AWS; ",
+                f"this shell leads AWS calls to {endpoints}, not to AWS; ",
                 'open another shell, or: eval "$(', unset, ')"',
             )
         )  # fmt: skip

@@ -50,7 +50,7 @@ def export(
     )
     session.console.result({"schema": "etltctl.tableau-export/1", **extract.as_dict()}, text)
     if not extract.rows:
-        session.console.say(f"warning: no row of {table} was selected; a data source of it will be empty")
+        session.console.warn(f"no row of {table} was selected; a data source of it will be empty")
 
 
 @app.command("publish")

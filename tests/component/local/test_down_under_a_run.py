@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.cli import main
 from etltctl.history import live_runs
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.local.client import began, find_server
 from etltctl.settings import load_settings
+from support.commands import exit_code_of
 from support.recorded_runs import started_run
 from support.served import Served, serve
 
@@ -42,9 +42,7 @@ def live(folder: Path, run_id: str) -> Ledger:
 
 
 def down(*words: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(["local", "down", *words])
-    return int(end.value.code or 0)
+    return exit_code_of("local", "down", *words)
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, answer: str) -> Terminal:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.cli import main
 from etltctl.diagnosis.config import check_lineage
 from etltctl.diagnosis.findings import Finding
 from etltctl.diagnosis.probe import Probe
 from etltctl.ledger import DiskStore, Ledger
 from etltctl.settings import load_settings
+from support.commands import exit_code_of
 from support.lineage_receiver import faults_of, lineage_receiver
 
 STEP = "glue:silver_to_gold"
@@ -32,25 +32,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*words: str) -> int:
-    """Return the exit code of a command."""
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    return int(end.value.code or 0)
-
-
 @pytest.mark.usefixtures("folder")
 def test_the_events_of_a_run_are_printed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("runs", "lineage", "p3xa") == 0
+    assert exit_code_of("runs", "lineage", "p3xa") == 0
     lines = capsys.readouterr().out.splitlines()
     events = [json.loads(line) for line in lines]
     assert [event["eventType"] for event in events] == ["START", "START", "FAIL", "FAIL"]
     assert [fault for event in events for fault in faults_of(event)] == []
     assert events[2]["run"]["facets"]["errorMessage"]["message"] == "G143: broken"
     assert len(events[2]["outputs"]) == 6
-    assert run("runs", "lineage", "-o", "ndjson") == 0
+    assert exit_code_of("runs", "lineage", "-o", "ndjson") == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == events
-    assert run("runs", "lineage", "-o", "json") == 0
+    assert exit_code_of("runs", "lineage", "-o", "json") == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["run"], document["sent"], document["events"]) == (
         "20261123-0200-mongodb-p3xa",
@@ -65,11 +58,11 @@ def test_the_events_are_sent_to_the_receiver_of_the_settings(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # which does not reach this machine
     with lineage_receiver() as receiver:
         (folder / "etltctl.toml").write_text(f'[lineage]\nurl = "{receiver.url}"\n')
-        assert run("runs", "lineage", "--send") == 0
+        assert exit_code_of("runs", "lineage", "--send") == 0
         assert "4 events of run 20261123-0200-mongodb-p3xa sent" in capsys.readouterr().out
         assert len(receiver.events) == 4
         receiver.status = 401
-        assert run("runs", "lineage", "--send") != 0
+        assert exit_code_of("runs", "lineage", "--send") != 0
     assert "4 of 4 lineage events were not sent: 401" in capsys.readouterr().err
 
 
@@ -77,10 +70,10 @@ def test_the_events_are_sent_to_the_receiver_of_the_settings(
 def test_without_a_receiver_or_the_package_nothing_is_sent(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("runs", "lineage", "--send") == 3
+    assert exit_code_of("runs", "lineage", "--send") == 3
     assert "no receiver of lineage events is named" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "openlineage", None)
-    assert run("runs", "lineage") == 3
+    assert exit_code_of("runs", "lineage") == 3
     assert "lineage events need the package openlineage-python" in capsys.readouterr().err
 
 

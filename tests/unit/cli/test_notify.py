@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.cli import main
+from support.commands import exit_code_of
 from support.receivers import receiving
-
-
-def run(*words: str) -> int:
-    """Return the exit code of a command."""
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +24,8 @@ def test_the_result_names_every_receiver_and_the_exit_code_the_first_error(
 ) -> None:
     with receiving() as office:
         monkeypatch.setenv("HOOK", office.url)
-        assert run("--env", "aws", "notify", "test", "hook") == 0
-        assert run("--env", "aws", "notify", "test", "-o", "json") == 3
+        assert exit_code_of("--env", "aws", "notify", "test", "hook") == 0
+        assert exit_code_of("--env", "aws", "notify", "test", "-o", "json") == 3
     shown = capsys.readouterr().out
     document = json.loads(shown[shown.index("{") :])
     assert document["schema"] == "etltctl.notify-test/1"
@@ -44,5 +37,5 @@ def test_the_result_names_every_receiver_and_the_exit_code_the_first_error(
 
 
 def test_an_unknown_receiver_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--env", "aws", "notify", "test", "chatt") == 2
+    assert exit_code_of("--env", "aws", "notify", "test", "chatt") == 2
     assert "did you mean chat?" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etltctl.cli import main
 from etltctl.ledger import DiskStore, Ledger
+from support.commands import exit_code_of
 
 
 @pytest.fixture
@@ -23,16 +23,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*words: str) -> int:
-    """Return the exit code of a command."""
-    with pytest.raises(SystemExit) as end:
-        main(list(words))
-    return int(end.value.code or 0)
-
-
 @pytest.mark.usefixtures("state")
 def test_the_newest_failed_run_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("why") == 0
+    assert exit_code_of("why") == 0
     shown = capsys.readouterr().out
     assert "G143" in shown
     assert "ships.py:10" in shown
@@ -40,7 +33,7 @@ def test_the_newest_failed_run_is_explained(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.usefixtures("state")
 def test_the_end_of_an_id_is_enough_and_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("why", "p3xa", "-o", "json", "--env", "local") == 0
+    assert exit_code_of("why", "p3xa", "-o", "json", "--env", "local") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "etltctl.why/1"
     assert document["cause"]["code"] == "G143"
@@ -48,22 +41,22 @@ def test_the_end_of_an_id_is_enough_and_json_is_one_document(capsys: pytest.Capt
 
 
 def test_a_code_is_explained_without_settings(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("why", "--code", "g117") == 0
+    assert exit_code_of("why", "--code", "g117") == 0
     shown = capsys.readouterr().out
     assert "G117  Executor out of memory" in shown
     assert "java.lang.OutOfMemoryError: Java heap space" in shown
-    assert run("why", "--code", "G117", "-o", "json") == 0
+    assert exit_code_of("why", "--code", "G117", "-o", "json") == 0
     assert json.loads(capsys.readouterr().out)["retry"] == "no"
 
 
 @pytest.mark.parametrize("words", [("--code", "X999"), ("a-run", "--code", "G117"), ("--code", "")])
 def test_a_wrong_command_line_is_a_usage_error(words: tuple[str, ...]) -> None:
-    assert run("why", *words) == 2
+    assert exit_code_of("why", *words) == 2
 
 
 @pytest.mark.usefixtures("state")
 def test_a_run_that_does_not_exist_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("why", "nothing") == 2
+    assert exit_code_of("why", "nothing") == 2
     assert "no run is called nothing" in capsys.readouterr().err
 
 
@@ -75,7 +68,7 @@ def test_a_mistake_in_the_settings_does_not_hide_what_is_on_record(
     state: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], mistake: str
 ) -> None:
     (state / "etltctl.toml").write_text(mistake)
-    assert run(*words) == 0
+    assert exit_code_of(*words) == 0
     shown = capsys.readouterr()
     (line,) = [line for line in shown.err.splitlines() if line.startswith("warning: ")]
     assert "etltctl.toml" in line
@@ -88,8 +81,8 @@ def test_the_embedded_server_is_ended_with_a_mistake_in_the_settings(
     state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (state / "etltctl.toml").write_text("[glue.jobs.x]\n")
-    assert run("local", "down") == 0
-    assert run("local", "status") == 0
+    assert exit_code_of("local", "down") == 0
+    assert exit_code_of("local", "status") == 0
     shown = capsys.readouterr()
     assert "No embedded server was running." in shown.out
     assert shown.err.count("warning: ") == 2
