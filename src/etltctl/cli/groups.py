@@ -7,6 +7,7 @@ exceptions, so they are reached through the names that every typer exports.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any, cast, get_type_hints
 
 import typer
@@ -17,6 +18,10 @@ CommandLineError: Any = typer.BadParameter.__mro__[2]  # click's ClickException
 Abort = typer.Abort
 
 HELP_NAMES = ["-h", "--help"]
+# typer before 0.20 makes no suggestions of its own, and has no argument to switch them off.
+CLICK_SUGGESTS = (
+    {"suggest_commands": False} if "suggest_commands" in signature(typer.Typer).parameters else {}
+)
 
 
 def group(says: str) -> typer.Typer:
@@ -31,7 +36,7 @@ def group(says: str) -> typer.Typer:
         invoke_without_command=True,
         subcommand_metavar="COMMAND [ARGS]...",
         rich_markup_mode=None,
-        suggest_commands=False,
+        **CLICK_SUGGESTS,
     )
 
 
