@@ -15,7 +15,7 @@ from etltctl.airflow.assets import tables
 from etltctl.airflow.callbacks import tell_failure
 from etltctl.airflow.operator import StepOperator, sentence
 from etltctl.airflow.versions import DAG, AirflowException
-from etltctl.errors import EtltctlError, UsageError, guess_text
+from etltctl.errors import EtltctlError, UsageError, command, guess_text
 
 if TYPE_CHECKING:
     from etltctl.settings.outline import StepOutline
@@ -174,6 +174,6 @@ def _usual_arguments(pipeline: str, outline: Sequence[StepOutline]) -> dict[str,
         "max_active_runs": 1,
         "dagrun_timeout": timedelta(hours=8),
         "tags": ["etltctl", pipeline],
-        "doc_md": f"The steps of `etltctl run {pipeline}`: {steps}.\n\nA retry adopts or reuses what an earlier try "
-        "started. Trigger with `fresh` to start every step again.",
+        "doc_md": f"The steps of `{command('run', pipeline)}`: {steps}.\n\nA retry adopts or reuses what an "
+        "earlier try started. Trigger with `fresh` to start every step again.",
     }

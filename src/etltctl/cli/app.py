@@ -44,6 +44,8 @@ from etltctl.errors import Command, DetachedError, EtltctlError, ExitCode, NextS
 from etltctl.values import LOCAL
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
+if hasattr(typer.core, "rich"):
+    typer.core.rich = None  # typer before 0.17 has imported it by now, and would escape brackets in the help
 
 app = typer.Typer(
     name="etltctl",

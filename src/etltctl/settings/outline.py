@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import ConfigurationError, unknown
+from etltctl.errors import ConfigurationError, UsageError, guess_text
 from etltctl.settings.files import FILE, find_file, project_file, read_text
 from etltctl.values import LOCAL
 
 GOLD = "gold."
 PREFIX = "ETLTCTL__"
+NO_FILE = (
+    "name another with the variable ETLTCTL_CONFIG or the argument config. Every process that parses or runs the DAG "
+    "reads the file at this path"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ class _Outline:
     def read(
         cls, config: Path | None, env: str | None, environ: Mapping[str, str], directory: Path
     ) -> _Outline:
-        file = find_file(config, environ, directory)
+        try:
+            file = find_file(config, environ, directory)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.message, hint=NO_FILE) from error
         own = _read(file) if file else {}
         shipped = _read(project_file(FILE))
         default = own.get("default_env")
@@ -110,24 +117,24 @@ class _Outline:
             return []
         return [table for table in written if isinstance(table, str) and table.startswith(GOLD)]
 
-    def lacks(self, pipeline: str) -> Exception:
+    def lacks(self, pipeline: str) -> UsageError:
         """Return the error for a pipeline that the settings do not have."""
-        known = dict.fromkeys(name for table in self.tables for name in _table(table, "pipelines"))
+        known = list(dict.fromkeys(name for table in self.tables for name in _table(table, "pipelines")))
         hint = f"known: {', '.join(known)}; add [pipelines.{pipeline}] to {self._place}"
         if self.file is None:
-            hint += f", or name the file in the variable ETLTCTL_CONFIG or with the argument config: no {FILE} was "
-            hint += f"found in {self.directory} or above, so the shipped settings were read"
-        error = unknown("pipeline", pipeline, known, hint=hint)
-        error.facts["settings"] = str(self._place)
-        return error
+            hint = (
+                f"no {FILE} was found in {self.directory} or above, so the shipped settings were read; name the file "
+                f"with the variable ETLTCTL_CONFIG or the argument config. {hint}"
+            )
+        return UsageError(f"{self._place} has no pipeline {pipeline}{guess_text(pipeline, known)}", hint=hint)
 
     @property
     def _place(self) -> Path | str:
-        return self.file or FILE
+        return self.file or f"the shipped {FILE}"
 
     @property
     def _check(self) -> str:
-        return f"correct it; etltctl --config {self._place} config validate lists every problem"
+        return "correct it; `etltctl config validate` lists every problem of the file"
 
     def _variable(self, path: tuple[str, ...]) -> Any:
         """Return the value of the variable that sets the key, as TOML; None if there is none."""

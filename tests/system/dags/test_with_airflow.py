@@ -6,16 +6,12 @@ Airflow is installed in separate environments by `make airflow-e2e`.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from support.installed import Installed, recorded_steps
 from support.quick import with_quick_jobs
 from support.spoilt import ROWS
 from support.workplace import Workplace
@@ -60,7 +56,6 @@ began = time.monotonic()
 assert asyncio.run(fire()) == [trigger.handle]
 print("RESULT", time.monotonic() - began)
 """
-SIDE_BY_SIDE = {"query.started", "cost.actual"}
 LIMITS = """
 import json
 from etltctl.airflow import StepOperator
@@ -69,30 +64,6 @@ operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
 params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
 print("RESULT " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
 """
-PASSING = {"step.progress", "cost.estimate"}  # the number of polls, and whether the price was known
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An environment with Airflow, whose home is the test's folder."""
-
-    programs: Path
-    home: Path
-
-    def run(self, program: str, *arguments: str, **environ: str) -> str:
-        """Return the program's output."""
-        mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-        done = subprocess.run(
-            [self.programs / program, *arguments],
-            env={
-                **kept, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore", **environ,
-            },
-            cwd=self.home, check=False, capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="session", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
@@ -163,12 +134,3 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
     versions = {row["table"]: row["version"] for row in lake.json("athena", "tables")["rows"]}
     assert versions["f1_driver_championship"] == of_the_dag.stem
     assert lake.query("select count(*) as n from pi_m3_gold.f1_driver_championship") == [{"n": ROWS}]
-
-
-def recorded_steps(file: Path) -> list[tuple[Any, ...]]:
-    """Return event, step, outcome and verb of the run's recorded events; parallel queries have no order."""
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    lasting = [event for event in events if event["type"] not in {*PASSING, "version"}]
-    rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in lasting]
-    runs = groupby(rows, key=lambda row: (row[0] in SIDE_BY_SIDE, row[1]))
-    return [row for (is_any, _), run in runs for row in (sorted(run, key=str) if is_any else run)]
