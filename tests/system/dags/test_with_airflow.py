@@ -43,6 +43,58 @@ facts = {
 }
 print("RESULT", json.dumps(facts))
 """
+FACTORY = """
+import sys
+sys.path.insert(0, dags_folder)
+import dag_api, dag_mongodb
+from etltctl.airflow import pipeline_dag
+
+def facts(dag):
+    return {
+        "id": dag.dag_id,
+        "tasks": [
+            (
+                task.task_id, sorted(task.upstream_task_ids), [outlet.uri for outlet in task.outlets], task.op_kwargs,
+                task.retries, task.execution_timeout.total_seconds(), task.deferrable, task.max_retry_delay.seconds,
+            )
+            for task in dag.tasks
+        ],
+        "runs": (dag.max_active_runs, dag.dagrun_timeout.total_seconds(), dag.catchup, dict(dag.params)),
+    }
+
+def task_of(module):
+    return next(value for value in vars(module).values() if hasattr(value, "task_id"))
+
+for module, name in ((dag_api, "api"), (dag_mongodb, "mongodb")):
+    assert facts(pipeline_dag(name)) == facts(task_of(module).dag), name
+own = pipeline_dag(
+    "api", dag_id="nightly", default_args={"retries": 9}, params={"max_usd": 5}, tags=["mine"], max_active_runs=3,
+    task_ids={"sync:api": "sync"}, aws_conn_id="a", airbyte_conn_id="b", max_usd=4, deferrable=True,
+)
+assert (own.dag_id, own.max_active_runs, set(own.tags)) == ("nightly", 3, {"mine"})
+assert dict(own.params) == {"fresh": False, "max_usd": 5}
+assert own.task_ids[0] == "sync"
+assert {(t.retries, t.aws_conn_id, t.airbyte_conn_id, t.max_usd, t.deferrable) for t in own.tasks} == {
+    (9, "a", "b", 4, True)
+}
+print("RESULT the same")
+"""
+NAMES = """
+import json
+from etltctl.airflow.pipeline_dag import task_names
+steps = ["sync:a", "sync:b", "glue:bronze_to_silver", "glue:silver_to_gold_a", "glue:clean", "sql:t", "tableau:x y"]
+more = ["glue:bronze_to_silver_a", "glue:bronze_to_silver_b", "athena:refresh", "sync:a"]
+print("RESULT", json.dumps([task_names(steps, {"sql:t": "totals"}), task_names(more, {})]))
+"""
+BROKEN = """
+from airflow.exceptions import AirflowException
+from etltctl.airflow import pipeline_dag
+for name, arguments in (("apo", {}), ("api", {"config": "/no/such.toml"}), ("api", {"task_ids": {"sync:apo": "x"}})):
+    try:
+        pipeline_dag(name, **arguments)
+    except AirflowException as error:
+        print("RESULT", error)
+"""
 FIRE = """
 import asyncio, time
 from etltctl.airflow.trigger import StepTrigger
@@ -87,6 +139,36 @@ def test_airflow_reads_both_dags_as_intended(airflow: Installed) -> None:
         assert set(dag["timeouts"]) == {True}
         assert min(dag["retries"]) > 0
     assert "x-etltctl://gold/weather_daily" in dags["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+
+
+def test_the_factory_makes_the_shipped_dags_and_takes_what_the_caller_names(airflow: Installed) -> None:
+    program = f"dags_folder = {str(airflow.dags)!r}\n{FACTORY}"
+    assert "RESULT the same" in airflow.run("python", "-c", program)
+
+
+def test_a_task_is_named_after_the_layer_that_its_job_reads_or_after_its_step(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", NAMES).splitlines() if x.startswith("RESULT "))
+    assert [list(names.values()) for names in json.loads(line.removeprefix("RESULT "))] == [
+        [
+            "trigger_airbyte_sync_a", "trigger_airbyte_sync_b", "run_glue_job_bronze", "run_glue_job_silver",
+            "run_glue_job_clean", "totals", "publish_tableau_x_y",
+        ],
+        [
+            "run_glue_job_bronze_to_silver_a", "run_glue_job_bronze_to_silver_b", "refresh_athena",
+            "trigger_airbyte_sync",
+        ],
+    ]  # fmt: skip
+
+
+def test_a_mistake_in_the_factory_s_arguments_is_an_import_error_with_the_fix(airflow: Installed) -> None:
+    lines = [x for x in airflow.run("python", "-c", BROKEN).splitlines() if x.startswith("RESULT ")]
+    assert len(lines) == 3
+    assert "has no pipeline apo, did you mean api?; next: " in lines[0]
+    assert "there is no settings file /no/such.toml; next: name another" in lines[1]
+    assert (
+        "task_ids names the step sync:apo, which pipeline api does not have, did you mean sync:api?"
+        in lines[2]
+    )
 
 
 def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
