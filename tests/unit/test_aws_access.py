@@ -13,7 +13,7 @@ from etltctl.settings.environment import AwsAccess
 
 
 def credentials_until(times: list[datetime]) -> RefreshableCredentials:
-    """Return credentials that are fetched anew when they are about to run out; each fetch takes the next time."""
+    """Return credentials that are fetched again when they are about to run out; each fetch takes the next time."""
 
     def fetched() -> dict[str, str]:
         until = times.pop(0).isoformat()
@@ -24,7 +24,7 @@ def credentials_until(times: list[datetime]) -> RefreshableCredentials:
 
 def settings_with(credentials: object, url: str | None = None) -> Settings:
     access = AwsAccess(credentials, lambda service: url if service == "glue" else None)
-    return load_settings(env="aws", environ={}, flags={"aws.profile": "nobody"}).overlaid(
+    return load_settings(env="aws", environ={}, flags={"aws.profile": "absent"}).overlaid(
         {"aws": {"region": "eu-north-1"}}, access
     )
 

@@ -22,7 +22,7 @@ Abort = typer.Abort
 HELP_NAMES = ["-h", "--help"]
 HAS_COPY_OF_CLICK = find_spec("typer._click") is not None
 CLICK_NAMES = {"str": "TEXT", "int": "INTEGER", "int range": "INTEGER RANGE"}
-# typer before 0.20 makes no suggestions of its own, and has no argument to switch them off.
+# typer before 0.20 makes no suggestions, and has no argument to switch them off.
 CLICK_SUGGESTS: dict[str, Any] = (
     {"suggest_commands": False} if "suggest_commands" in signature(typer.Typer).parameters else {}
 )

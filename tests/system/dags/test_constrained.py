@@ -53,8 +53,8 @@ def test_every_constrained_package_has_the_version_of_the_constraints(airflow: I
         PROJECT / "requirements" / "constraints" / CONSTRAINTS[airflow.programs.parent.name[8]]
     ).read_text()
     constrained = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
-    found = json.loads(airflow.run("python", "-c", VERSIONS).splitlines()[-1])
-    installed = {named(package): version for package, version in found.items()}
+    reported = json.loads(airflow.run("python", "-c", VERSIONS).splitlines()[-1])
+    installed = {named(package): version for package, version in reported.items()}
     assert {name: installed.get(name, constrained[name]) for name in constrained} == constrained
     assert installed["apache-airflow"] == constrained["apache-airflow"]
     assert "etltctl" in installed
