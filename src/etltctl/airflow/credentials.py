@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import ConfigurationError
+from etltctl.errors import ConfigurationError, ServiceError
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -88,8 +88,8 @@ def _aws_access(conn_id: str, region: str | None) -> tuple[AwsAccess, str | None
     # First, because the hook takes an unknown id for an empty connection, and so for the worker's own credentials.
     _connection(conn_id, "aws_conn_id")
     hook = AwsBaseHook(aws_conn_id=conn_id)
-    region = hook.conn_config.region_name or region
-    hook = AwsBaseHook(aws_conn_id=conn_id, region_name=region)
+    if region and not hook.conn_config.region_name:
+        hook = AwsBaseHook(aws_conn_id=conn_id, region_name=region)  # STS needs one for the role, too
     with translated("sts", connection=conn_id):
         credentials = hook.get_session().get_credentials()
     if credentials is None:
@@ -97,7 +97,7 @@ def _aws_access(conn_id: str, region: str | None) -> tuple[AwsAccess, str | None
             f"the Airflow connection {conn_id}, which aws_conn_id names, gives no credentials of AWS",
             hint="add an access key or a role to it, or give the worker credentials, such as an instance's role",
         )
-    return AwsAccess(credentials, hook.conn_config.get_service_endpoint_url), region
+    return AwsAccess(credentials, hook.conn_config.get_service_endpoint_url), hook.conn_config.region_name
 
 
 def _connection(conn_id: str, argument: str) -> Any:
@@ -109,6 +109,7 @@ def _connection(conn_id: str, argument: str) -> Any:
 
     Raises:
         ConfigurationError: Airflow has none with this id.
+        ServiceError: Airflow, or the backend that keeps its secrets, failed.
     """
     from airflow.exceptions import AirflowNotFoundException
 
@@ -124,4 +125,10 @@ def _connection(conn_id: str, argument: str) -> Any:
             f"Airflow has no connection {conn_id}, which {argument} names",
             hint=f"add one of the type {kind} in Airflow's UI (Admin, Connections), in the secrets backend, or as the "
             f"variable AIRFLOW_CONN_{conn_id.upper()}",
+        ) from error
+    # Each secrets backend has its errors, and a task that stops its remote run must not end with one of them.
+    except Exception as error:
+        raise ServiceError(
+            f"Airflow could not read the connection {conn_id}: {type(error).__name__}",
+            hint=f"check its value where it is kept, then: airflow connections get {conn_id}",
         ) from error

@@ -148,7 +148,7 @@ def _valid(name: str) -> str:
 def _outline(
     pipeline: str, config: str | PathLike[str] | None, env: str | None, task_ids: Mapping[str, str]
 ) -> tuple[StepOutline, ...]:
-    """Return the pipeline's steps; every error is one of Airflow's, whose text its page of import errors shows."""
+    """Return the pipeline's steps. Errors are AirflowExceptions whose text is whole: Airflow shows nothing else."""
     from etltctl.settings.outline import pipeline_outline
 
     try:

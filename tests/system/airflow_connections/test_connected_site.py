@@ -74,7 +74,7 @@ def test_worker_and_triggerer_ask_airflow_for_the_connections_and_no_secret_leav
     led = site.lake.json("local", "up")["environ"]
     with site.lake.slow_job(20.0):
         run = site.airflow.trigger("dag_small")
-        site.airflow.wait_for("dag_small", run, "run_glue_job_small", "deferred", seconds=300)
+        site.airflow.wait_for("dag_small", run, "run_glue_job_small", "deferred", seconds=600)
         site.airflow.wait_for_trigger("dag_small", run, "run_glue_job_small")
         assert site.airflow.wait_for_end("dag_small", run) == "success"
     tasks = site.airflow.tasks("dag_small", run)

@@ -19,6 +19,7 @@ from support.workplace import Workplace
 pytestmark = pytest.mark.airflow
 
 PROJECT = Path(__file__).parents[3]
+ROLE = "arn:aws:iam::123456789012:role/pi-m3-glue"  # the jobs' own, which every embedded lake has
 DAG_FILE = """
 from etltctl.airflow import pipeline_dag
 
@@ -38,6 +39,14 @@ for number, arguments in enumerate({every!r}):
     except AirflowFailException as error:
         texts.append(str(error))
 print("RESULT " + json.dumps(texts))
+"""
+WHO = """
+from etltctl.airflow.settings_source import SettingsSource
+from etltctl.aws import Aws
+
+settings = SettingsSource(aws_conn_id="as_a_role").connected()
+renews = hasattr(settings.endpoint.credentials, "refresh_needed")
+print("RESULT", Aws.from_settings(settings).identity().arn, settings.aws.region, renews)
 """
 FIRE = """
 import asyncio
@@ -139,6 +148,19 @@ def test_a_trigger_asks_for_the_connections_itself(
     assert job["remote_id"] in output
     assert "polls for itself" not in output
     assert not [secret for secret in secrets if secret in output]
+
+
+def test_the_role_of_a_connection_is_assumed_and_its_credentials_renew(
+    airflow: Installed, environ: dict[str, str]
+) -> None:
+    connection = json.loads(environ["AIRFLOW_CONN_LAKE_AWS"])
+    url = connection["extra"]["endpoint_url"]
+    # Airflow asks STS for a role at the endpoint of that service only.
+    connection["extra"] |= {"role_arn": ROLE, "service_config": {"sts": {"endpoint_url": url}}}
+    output = airflow.run("python", "-c", WHO, **environ, AIRFLOW_CONN_AS_A_ROLE=json.dumps(connection))
+    assert output.splitlines()[-1] == (
+        "RESULT arn:aws:sts::123456789012:assumed-role/pi-m3-glue/airflow_as_a_role us-east-1 True"
+    )
 
 
 def test_a_connection_that_cannot_serve_fails_the_task_before_a_start_and_is_named(

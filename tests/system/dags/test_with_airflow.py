@@ -95,6 +95,17 @@ for name, arguments in (("apo", {}), ("api", {"config": "/no/such.toml"}), ("api
     except AirflowException as error:
         print("RESULT", error)
 """
+NO_PACKAGE = """
+from airflow.exceptions import AirflowFailException
+from etltctl.airflow import StepOperator
+
+task = StepOperator(task_id="t", pipeline="api", step="sync:api", aws_conn_id="lake", deferrable=True)
+task.op_kwargs = {**task.op_kwargs, "run_id": "refused"}
+try:
+    task.execute({})
+except AirflowFailException as error:
+    print("RESULT", error)
+"""
 FIRE = """
 import asyncio, time
 from etltctl.airflow.trigger import StepTrigger
@@ -169,6 +180,14 @@ def test_a_mistake_in_the_factory_s_arguments_is_an_import_error_with_the_fix(ai
         "task_ids names the step sync:apo, which pipeline api does not have, did you mean sync:api?"
         in lines[2]
     )
+
+
+def test_a_connection_to_aws_without_airflow_s_package_for_it_is_an_error_that_names_it(
+    airflow: Installed,
+) -> None:
+    line = airflow.run("python", "-c", NO_PACKAGE).splitlines()[-1]
+    assert "RESULT aws_conn_id is lake, but Airflow has no package for connections to AWS" in line
+    assert "pip install apache-airflow-providers-amazon" in line
 
 
 def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
