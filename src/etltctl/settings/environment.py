@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etltctl.settings.section import Section
@@ -18,6 +19,26 @@ class AwsEndpoint:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     config_file: str  # the SDK's settings there, in place of the user's
+
+    def url_of(self, service: str) -> str:  # noqa: ARG002 - one server for all of them
+        """Return the URL of a service."""
+        return self.url
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """Credentials of AWS that a caller hands over, in place of those that the SDK finds in the process.
+
+    Attributes:
+        credentials: Credentials of botocore. They may renew themselves while a run goes on.
+        url_of: Returns the URL of a service by its name; None where AWS's own or a variable's applies.
+    """
+
+    credentials: Any = field(repr=False)
+    url_of: Callable[[str], str | None]
+
+
+AwsRoute = AwsEndpoint | AwsAccess
 
 
 @dataclass(frozen=True)

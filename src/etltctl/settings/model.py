@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.checks import Contracts, TableRules
-from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsEndpoint, Environment
+from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsRoute, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
@@ -98,7 +98,7 @@ class Settings(Section):
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
     _overlay: Callable[[Mapping[str, Any]], Settings] | None = PrivateAttr(default=None)
-    _endpoint: AwsEndpoint | None = PrivateAttr(default=None)
+    _endpoint: AwsRoute | None = PrivateAttr(default=None)
     _plot_problems: tuple[str, ...] = PrivateAttr(default=())
 
     def values(self) -> tuple[SettingValue, ...]:
@@ -114,12 +114,12 @@ class Settings(Section):
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
 
-    def overlaid(self, values: Mapping[str, Any], endpoint: AwsEndpoint | None = None) -> Settings:
+    def overlaid(self, values: Mapping[str, Any], endpoint: AwsRoute | None = None) -> Settings:
         """Return these settings with values that come next after the flags. Nothing is read again.
 
         Args:
             values: The values, as tables within tables.
-            endpoint: Where the AWS clients of the new settings go; None for where the process's variables lead.
+            endpoint: Where AWS clients go, or their credentials; None for where the process's variables lead.
 
         Raises:
             ConfigurationError: The values are invalid.
@@ -132,8 +132,8 @@ class Settings(Section):
         return settings
 
     @property
-    def endpoint(self) -> AwsEndpoint | None:
-        """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
+    def endpoint(self) -> AwsRoute | None:
+        """Where AWS clients go, or their credentials; None for where the process's variables lead."""
         return self._endpoint
 
     @property
