@@ -29,7 +29,8 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
 
     Args:
         settings: The settings, which say where the runs are kept.
-        run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
+        run_id: The run's id, or the end of it. If it is empty, the run of steps that failed last is meant;
+            without one, the command that failed last, such as a refresh.
 
     Raises:
         UsageError: There is no such run, or no run has failed.
@@ -42,7 +43,7 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     explanation = explanation_of(events, settings)
     if not other or explanation.diagnosis is None:
         return explanation
-    also = NextStep(command("why", other), "  # the newest failed run of steps")
+    also = NextStep(command("why", other), "  # a command that failed later")
     return replace(explanation, next_steps=(*explanation.next_steps, also))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -178,6 +179,24 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
         fix = fix_of(cause, step, run_id, then_retry=is_of_run, again=again)
         # The error's own next step says what became of the data, and ends with the retry.
         error.next_step = NextStep(*_safety(error.next_step), *fix.parts)
+
+
+@contextmanager
+def cause_named(settings: Settings, words: Sequence[str]) -> Iterator[None]:
+    """Name the cause of an error in the block, which is about a command without a run on record.
+
+    Args:
+        settings: The settings, which say which values are secrets.
+        words: The words of the command, which do its work again.
+    """
+    try:
+        yield
+    except EtltctlError as error:
+        hide_secrets(error, settings)
+        again = Command(tuple(words))
+        error.name_retry(again)
+        name_cause(error, step="", run_id="", again=again)
+        raise
 
 
 def _table_of(error: EtltctlError) -> str:

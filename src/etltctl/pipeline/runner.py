@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables
+from etltctl.pipeline.failure_cause import cause_named
 from etltctl.pipeline.failures import refusals_named
 from etltctl.pipeline.kinds import kind_of, published_tables, remote_run_of, steps
 from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
@@ -218,16 +219,28 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
 def rollback(table: str, settings: Settings, to: str = "", options: RunOptions | None = None) -> Published:
     """Make an earlier published version of a table current again, on record as a separate run.
 
+    A rollback that is refused, such as one to a version that does not exist, is no run: it changed nothing.
+
     Args:
         table: The table, `layer.table`.
         settings: The settings.
         to: The version; the one before the current one by default.
         options: The caller's options.
+
+    Raises:
+        UsageError: There is no such table.
+        EtltctlError: The errors of `checked_rollback`, and those of the catalog.
     """
-    lake = Services(settings).lake
+    services = Services(settings)
     known(dict.fromkeys(published_tables(settings)), table, "table with versions", TABLES_COMMAND)
     words = ("rollback", table, *(("--to", to) if to else ()))
-    with recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger):
-        published = lake.rollback(table, to, ledger.run_id)
+    with (
+        refusals_named("", services),
+        cause_named(settings, words),
+        services.lake.checked_rollback(table, to) as make_current,
+        # Only after the checks: a refusal changes nothing, and so it is no run that failed.
+        recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger),
+    ):
+        published = make_current(ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published
