@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import UsageError, command
+from etltctl.explanation.failed_step import UNSUCCESSFUL
 from etltctl.history import store_of
 from etltctl.ledger import Event, events_of_one
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 MOST_READ = 200
-UNSUCCESSFUL = frozenset({"failed", "unverified", "interrupted"})
 
 
 def failed_run(settings: Settings) -> tuple[list[dict[str, Any]], str]:
