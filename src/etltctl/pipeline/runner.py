@@ -18,7 +18,16 @@ from etltctl.pipeline.failure_cause import cause_named
 from etltctl.pipeline.failures import refusals_named
 from etltctl.pipeline.kinds import kind_of, published_tables, remote_run_of, steps
 from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, table_facts
+from etltctl.pipeline.model import (
+    PipelineResult,
+    Step,
+    StepHandle,
+    StepResult,
+    known,
+    now,
+    result_if_succeeded,
+    table_facts,
+)
 from etltctl.pipeline.options import Listener, RunOptions
 from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
 from etltctl.pipeline.run_record import (
@@ -133,6 +142,8 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
 def resume(events: Sequence[Event], settings: Settings, options: RunOptions | None = None) -> PipelineResult:
     """Resume the run of these events: adopt live work, reuse what succeeded, start again what failed.
 
+    A run of which every step has succeeded is left as it is, unless its work is to start fresh.
+
     Args:
         events: The run's events.
         settings: The settings.
@@ -148,8 +159,11 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
             f"run {events[0]['run_id']} {what}: it has no steps to resume",
             hint=command("runs", "list"),
         )
+    options = options or RunOptions()
+    if not options.fresh and (done := result_if_succeeded(events)):
+        return done
     options = replace(
-        options or RunOptions(),
+        options,
         run_id=str(events[0]["run_id"]),
         first=started["steps"][0],
         last=started["steps"][-1],
