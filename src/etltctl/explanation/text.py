@@ -86,7 +86,7 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
     yield "Next (safe):"
     yield from (f"  {spell(step)}" for step in explanation.next_steps)
     if explanation.settings:
-        yield f"To change: {', '.join(explanation.settings)}"
+        yield f"Settings to check in etltctl.toml: {', '.join(explanation.settings)}"
 
 
 def _head(explanation: Explanation, now: datetime) -> str:

@@ -68,7 +68,10 @@ LIKELY: Mapping[type[EtltctlError], str] = {
 # A call of etltctl, as the errors of the SDK are worded: the service, the operation, then the service's words.
 CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm|kms|cloudformation)\b")
 QUERY = re.compile(r"^(?:the )?query (?:[A-Z]+: |scanned )")
+# The end of the sentence about a script's exception.
+RAISED_AT = re.compile(r" at (?P<at>(?P<file>\S+\.py):(?P<line>\d{1,9}))\.$")
 LONGEST_EXCERPT = 8_000
+MOST_EVIDENCE = 3
 
 
 def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
@@ -97,6 +100,25 @@ def in_own_paths(diagnosis: Diagnosis, to_user_path: Callable[[str], str]) -> Di
     """
     evidence = tuple(replace(line, text=to_user_path(line.text)) for line in diagnosis.evidence)
     return replace(diagnosis, evidence=evidence, detail=to_user_path(diagnosis.detail))
+
+
+def with_code(diagnosis: Diagnosis, code_at: Callable[[str, int], str]) -> Diagnosis:
+    """Return the diagnosis with the line of code at which the script raised an exception, if it lacks one.
+
+    Args:
+        diagnosis: The diagnosis, in the user's own paths.
+        code_at: Returns a line of a script by path and number; empty if this machine does not have it.
+    """
+    place = RAISED_AT.search(diagnosis.detail)
+    if place is None or any(f"{place['at']}  " in line.text for line in diagnosis.evidence):
+        return diagnosis
+    code = code_at(place["file"], int(place["line"]))
+    if not code:
+        return diagnosis
+    frame = f'File "{place["file"]}", line {place["line"]}'
+    others = [line for line in diagnosis.evidence if not line.text.startswith(frame)]
+    shown = Line(f"{place['at']}  {code}", "script")
+    return replace(diagnosis, evidence=(*others[:1], shown, *others[1:])[:MOST_EVIDENCE])
 
 
 def _speaker(line: LogLine) -> str:

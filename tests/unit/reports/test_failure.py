@@ -73,7 +73,7 @@ def test_the_sentences_of_why_are_on_the_page(settings: Settings) -> None:
         "No publish of a table of this run is on record here.",
         "A plain retry would very likely fail the same way.",
         "No earlier run of mongodb is on record to compare with.",
-        "To change: glue.jobs.silver_to_gold.worker_type, glue.jobs.silver_to_gold.workers",
+        "Settings to check in etltctl.toml: glue.jobs.silver_to_gold.worker_type, glue.jobs.silver_to_gold.workers",
     ):
         assert sentence in text, sentence
 
