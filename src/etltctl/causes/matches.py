@@ -187,7 +187,7 @@ def _of_exception(entry: Entry, raised: ScriptException) -> Match:
 
 
 def _with_code(frame: Line, entry: Entry) -> Line:
-    """Return the line of a frame as `FILE:LINE  CODE`, with the code that stands below it; as it is without any."""
+    """Return the line of a frame as `FILE:LINE: CODE`, with the code that stands below it; as it is without any."""
     place = FRAME.search(frame.text)
     if place is None or frame not in entry.lines:
         return frame
@@ -196,7 +196,7 @@ def _with_code(frame: Line, entry: Entry) -> Line:
         return frame
     # By its name, as the sentence has it: the path is that of a copy.
     file = PurePosixPath(place["file"]).name
-    return replace(frame, text=f"{file}:{place['line']}  {below[0].text.strip()}")
+    return replace(frame, text=f"{file}:{place['line']}: {below[0].text.strip()}")
 
 
 def _weight(entry: Entry, service: str) -> float:

@@ -110,14 +110,14 @@ def with_code(diagnosis: Diagnosis, code_at: Callable[[str, int], str]) -> Diagn
         code_at: Returns a line of a script by path and number; empty if this machine does not have it.
     """
     place = RAISED_AT.search(diagnosis.detail)
-    if place is None or any(f"{place['at']}  " in line.text for line in diagnosis.evidence):
+    if place is None or any(f"{place['at']}: " in line.text for line in diagnosis.evidence):
         return diagnosis
     code = code_at(place["file"], int(place["line"]))
     if not code:
         return diagnosis
     frame = f'File "{place["file"]}", line {place["line"]}'
     others = [line for line in diagnosis.evidence if not line.text.startswith(frame)]
-    shown = Line(f"{place['at']}  {code}", "script")
+    shown = Line(f"{place['at']}: {code}", "script")
     return replace(diagnosis, evidence=(*others[:1], shown, *others[1:])[:MOST_EVIDENCE])
 
 

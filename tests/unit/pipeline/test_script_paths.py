@@ -65,7 +65,7 @@ def test_the_line_of_code_that_raised_an_exception_is_among_the_proofs(
     lines = (Line(reason), *((Line(f"{log}\nZeroDivisionError: division by zero", "driver"),) if log else ()))
     diagnosis = in_own_paths(diagnose(Failure(lines, "Glue", "FAILED")), own_paths("ships", settings))
     texts = [line.text for line in with_code(diagnosis, code_of(settings)).evidence]
-    assert [text for text in texts if text.startswith("jobs/ships.py:5  ")] == (
-        [f"jobs/ships.py:5  {proof}"] if proof else []
+    assert [text for text in texts if text.startswith("jobs/ships.py:5: ")] == (
+        [f"jobs/ships.py:5: {proof}"] if proof else []
     )
     assert not proof or not any(text.startswith("File ") for text in texts)
