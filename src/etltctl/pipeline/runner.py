@@ -233,7 +233,7 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
 def rollback(table: str, settings: Settings, to: str = "", options: RunOptions | None = None) -> Published:
     """Make an earlier published version of a table current again, on record as a separate run.
 
-    A rollback that is refused, such as one to a version that does not exist, is no run: it changed nothing.
+    A rollback that is refused, such as one to a version that does not exist, leaves no run on record: it changed nothing.
 
     Args:
         table: The table, `layer.table`.
@@ -252,7 +252,7 @@ def rollback(table: str, settings: Settings, to: str = "", options: RunOptions |
         refusals_named("", services),
         cause_named(settings, words),
         services.lake.checked_rollback(table, to) as make_current,
-        # Only after the checks: a refusal changes nothing, and so it is no run that failed.
+        # Only after the checks: a refusal changes nothing, and so it leaves no failed run.
         recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger),
     ):
         published = make_current(ledger.run_id)

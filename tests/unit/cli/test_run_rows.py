@@ -23,14 +23,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def listed(folder: Path, *options: str) -> str:
+def runs_list(folder: Path, *options: str) -> str:
     return forked.run(
         [ETLTCTL, "runs", "list", *options], cwd=folder, env=dict(os.environ), timeout=60
     ).stdout
 
 
 def test_the_column_of_the_step_says_stopped_because_a_detached_step_has_not_failed(folder: Path) -> None:
-    head, _, *rows = listed(folder).splitlines()
+    head, _, *rows = runs_list(folder).splitlines()
     assert head.split()[-2:] == ["stopped", "at"]
     assert {(row.split()[0], row.split()[-1]) for row in rows} == {
         ("detached", "glue:job"),
@@ -39,7 +39,7 @@ def test_the_column_of_the_step_says_stopped_because_a_detached_step_has_not_fai
 
 
 def test_a_document_has_a_failed_step_of_failed_runs_alone(folder: Path) -> None:
-    rows = json.loads(listed(folder, "-o", "json"))["rows"]
+    rows = json.loads(runs_list(folder, "-o", "json"))["rows"]
     assert {row["run"]: (row["failed at"], row["stopped at"]) for row in rows} == {
         "detached": ("", "glue:job"),
         "failed": ("glue:job", "glue:job"),

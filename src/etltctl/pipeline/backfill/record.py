@@ -84,7 +84,7 @@ class BackfillRecord:
                     hint=NextStep(
                         *follow.parts, "; after the end of that backfill run the same command again"
                     ),
-                    # Not the name of the lease, which is no run.
+                    # In place of the lease's name, which names a source.
                     **{**error.facts, "run": run_id},
                 ) from error
             yield is_lost
