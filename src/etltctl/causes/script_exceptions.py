@@ -28,8 +28,12 @@ WRAPPERS = frozenset({
     "CalledProcessError", "EndpointConnectionError",
 })  # fmt: skip
 # The system and the clients of a service raise these for what lies outside of the script.
-OUTSIDE = frozenset({"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "HTTPClientError"})
-OF_CLIENT = re.compile(r"\b(?:pyarrow|pyiceberg|pymongo|psycopg2?|pymysql|redshift_connector|requests|urllib3)\.[\w.]*$")
+OUTSIDE = frozenset(
+    {"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "HTTPClientError"}
+)
+OF_CLIENT = re.compile(
+    r"\b(?:pyarrow|pyiceberg|pymongo|psycopg2?|pymysql|redshift_connector|requests|urllib3)\.[\w.]*$"
+)
 # Python's own classes end with Error: a class that ends with Exception is one of Java, unless a traceback leads to it.
 LIKE_JAVA = re.compile(r"\w+Exception$")
 OF_PYTHON = re.compile(r"Traceback \(most recent call last\)|File \"|\.py\b|Failed Line Number")
