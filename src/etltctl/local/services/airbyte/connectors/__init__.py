@@ -1,0 +1,1 @@
+"""Real Airbyte connectors: each runs in an environment and a process of its own, and speaks the Airbyte protocol."""
