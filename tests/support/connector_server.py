@@ -16,13 +16,17 @@ class ConnectorServer(Server):
 
     def run(self, script: list[Any], streams: list[Any] | None = None, **source: Any) -> dict[str, Any]:
         """Sync a source whose connector acts by the script, and return the job."""
+        self.describe(script, streams, **source)
+        return self.sync("tiny")
+
+    def describe(self, script: list[Any], streams: list[Any] | None = None, **source: Any) -> None:
+        """Describe the source to the server."""
         catalog = streams or [stream("ships")]
         config = {"script": script, "streams": catalog, **source.pop("config", {})}
         names = source.pop("names", [each["name"] for each in catalog])
         self.configure(
             connection("tiny", kind="airbyte", package=PACKAGE, config=config, streams=names, **source)
         )
-        return self.sync("tiny")
 
     def read(self, prefix: str = "tiny/ships/") -> list[dict[str, Any]]:
         """Return the rows of a stream's files."""

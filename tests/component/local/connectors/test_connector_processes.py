@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 
 import pytest
@@ -18,12 +17,9 @@ SECRET = 'p4ss"w0rd/of-ships'
 
 def started(server: ConnectorServer, script: list[object]) -> tuple[int, int]:
     """Start a sync that prints the id of a child, and return the ids of the job and of the child."""
-    jobs: list[int] = []
-
-    def sync() -> None:
-        jobs.append(server.run(script)["jobId"])
-
-    threading.Thread(target=sync, daemon=True).start()
+    server.describe(script)
+    body = {"connectionId": server.ids["tiny"], "jobType": "sync"}
+    job = server.http.post("/jobs", json=body).json()["jobId"]
     child: list[int] = []
 
     def is_named() -> bool:
@@ -34,7 +30,7 @@ def started(server: ConnectorServer, script: list[object]) -> tuple[int, int]:
         return bool(child)
 
     assert wait_until(is_named, 30)
-    return server.http.get("/jobs").json()["data"][-1]["jobId"], child[0]
+    return job, child[0]
 
 
 def test_no_secret_is_in_arguments_environment_log_or_error(

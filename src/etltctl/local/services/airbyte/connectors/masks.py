@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from etltctl.local.services.airbyte.records import without_passwords
+from etltctl.settings.connector_config import marked_secrets
 from etltctl.values import sounds_secret
 
 STARS = "***"
@@ -59,7 +60,7 @@ def secret_values(config: Any, schema: Any) -> Iterator[str]:
         config: The configuration, or a part of it.
         schema: Its JSON schema, in which `airbyte_secret` marks a secret.
     """
-    secret_keys = frozenset(_secret_keys(schema))
+    secret_keys = frozenset(marked_secrets(schema))
     yield from _values(config, secret_keys, is_secret=False)
 
 
@@ -72,20 +73,6 @@ def _values(value: Any, secret_keys: Collection[str], *, is_secret: bool) -> Ite
             yield from _values(each, secret_keys, is_secret=is_secret)
     elif is_secret and value is not None and not isinstance(value, bool):
         yield str(value)
-
-
-def _secret_keys(schema: Any) -> Iterator[str]:
-    """Yield the name of every property that is marked, on any level and in any alternative."""
-    if isinstance(schema, Mapping):
-        properties = schema.get("properties")
-        for name, each in properties.items() if isinstance(properties, Mapping) else ():
-            if isinstance(each, Mapping) and each.get("airbyte_secret"):
-                yield name
-        for each in schema.values():
-            yield from _secret_keys(each)
-    elif isinstance(schema, list):
-        for each in schema:
-            yield from _secret_keys(each)
 
 
 def _forms(value: str) -> set[str]:
