@@ -19,7 +19,7 @@ def serve(rows: int) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             if self.headers.get("X-Key") != KEY:
                 self._send(401, {"error": "unknown key"})
                 return

@@ -22,6 +22,7 @@ AIRBYTE = ("_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_airbyt
 
 def manifest(url: str, **changes: Any) -> dict[str, Any]:
     """Return a manifest of one stream that pages through the API at the address."""
+    parameter = {"type": "RequestOption", "inject_into": "request_parameter"}
     stream = {
         "type": "DeclarativeStream", "name": "ships", "primary_key": ["id"],
         "retriever": {
@@ -38,8 +39,8 @@ def manifest(url: str, **changes: Any) -> dict[str, Any]:
             },
             "paginator": {
                 "type": "DefaultPaginator",
-                "page_token_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "offset"},
-                "page_size_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": "limit"},
+                "page_token_option": {**parameter, "field_name": "offset"},
+                "page_size_option": {**parameter, "field_name": "limit"},
                 "pagination_strategy": {"type": "OffsetIncrement", "page_size": 100},
             },
         },

@@ -66,6 +66,16 @@ def test_columns_have_the_types_that_airbyte_writes(server: ConnectorServer) -> 
     assert schema.field("whole").type == pa.int64()
 
 
+def test_a_union_may_be_null_wherever_it_is(server: ConnectorServer) -> None:
+    mixed = {"type": ["string", "integer", "null"]}
+    inner = {"type": "array", "items": {"type": "object", "properties": {"mixed": mixed}}}
+    script = [record("ships", id=1, list=[{"mixed": None}, None]), record("ships", id=2, mixed="x")]
+    assert server.run(script, [stream("ships", mixed=mixed, list=inner)])["status"] == "succeeded"
+    rows = server.read()
+    assert [row["mixed"] for row in rows] == [None, {"type": "string", "string": "x", "integer": None}]
+    assert [row["list"] for row in rows] == [[{"mixed": None}, None], None]
+
+
 def test_a_value_against_the_schema_is_null_and_named(server: ConnectorServer) -> None:
     properties = {
         "built": {"type": "string", "format": "date"},

@@ -128,7 +128,8 @@ def arrow_type(column: Column) -> pa.DataType:
     if isinstance(column, StructOf):
         return pa.struct([pa.field(column_name(name), arrow_type(each)) for name, each in column.fields])
     named = [pa.field(type_name(each), arrow_type(each)) for each in column.options]
-    return pa.struct([pa.field("type", pa.string(), nullable=False), *named])
+    # Airbyte requires the field `type` within a struct that may be null; Arrow's reader of JSON refuses that null.
+    return pa.struct([pa.field("type", pa.string()), *named])
 
 
 def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> bytes:

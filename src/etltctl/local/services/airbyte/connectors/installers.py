@@ -19,7 +19,7 @@ from etltctl.local.services.airbyte.connectors.process import ConnectorProcess, 
 from etltctl.local.services.airbyte.records import FailureKind, Pause, SyncError, without_passwords
 
 QUIET_S = 15 * 60.0  # a large package over a slow line
-SHOWN_LINES = 4
+SHOWN_LINES = 8
 NO_NETWORK = re.compile(
     r"dns error|Name or service not known|Temporary failure in name resolution|Connection refused|"
     r"No route to host|Network is unreachable|NewConnectionError|error sending request|client error \(Connect\)|"
