@@ -189,9 +189,13 @@ def _trace(trace: Mapping[str, Any]) -> Message:
 def _error(error: Mapping[str, Any]) -> ErrorTrace:
     named = str(error.get("failure_type") or FailureKind.SYSTEM)
     kind = FailureKind(named) if named in set(FailureKind) else FailureKind.SYSTEM
-    stream = error.get("stream_descriptor")
+    stream, text = error.get("stream_descriptor"), str(error["message"])
+    internal = str(error.get("internal_message") or "").strip().partition("\n")[0]
+    # The framework's words for an unforeseen error are always the same ones, and send the reader to the log.
+    if kind is FailureKind.SYSTEM and internal and internal not in text:
+        text = f"{text} ({internal})"
     details = "\n".join(str(error[part]) for part in ("internal_message", "stack_trace") if error.get(part))
-    return ErrorTrace(str(error["message"]), kind, _descriptor(stream) if stream else None, details)
+    return ErrorTrace(text, kind, _descriptor(stream) if stream else None, details)
 
 
 def _descriptor(descriptor: Mapping[str, Any]) -> StreamKey:
