@@ -1,6 +1,6 @@
 """The sync of a low-code connector on the embedded server: records a second, and the peak memory of all its processes.
 
-The API is on loopback in a process of its own, whose memory does not count. The environment is made before the clock
+The API is on loopback in a separate process, whose memory does not count. The environment is made before the clock
 starts; the first run of all takes a minute for it.
 """
 
@@ -150,9 +150,9 @@ def synced(service: AirbyteService, connections: list[dict[str, Any]]) -> tuple[
     connection = next(iter(service._connections.values()))
     started = time.perf_counter()
     job = service.start(connection)
-    while not (found := service._jobs.find(job.id)).status.is_final:  # type: ignore[union-attr]
+    while not (ended := service._jobs.find(job.id)).status.is_final:  # type: ignore[union-attr]
         time.sleep(0.02)
-    return found.answer(time.time()), time.perf_counter() - started  # type: ignore[union-attr]
+    return ended.answer(time.time()), time.perf_counter() - started  # type: ignore[union-attr]
 
 
 def main() -> int:
@@ -170,8 +170,11 @@ def main() -> int:
         service = AirbyteService(state, lake, lambda: "")
         environments = Environments(state / "airbyte" / "connectors" / "environments", os.environ)
         environments.of_file(project_file("requirements/cdk.txt"), time.sleep, print)
-        before, made = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        installed_s = made.ru_utime + made.ru_stime
+        before, installed = (
+            resource.getrusage(resource.RUSAGE_SELF),
+            resource.getrusage(resource.RUSAGE_CHILDREN),
+        )
+        installed_s = installed.ru_utime + installed.ru_stime
         streams = [f"ships{number}" for number in range(STREAMS)]
         source = {"kind": "airbyte", "manifest": str(file), "config": {}, "streams": streams}
         with peak() as highest:

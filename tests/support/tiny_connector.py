@@ -115,13 +115,13 @@ def record(stream: str, /, **data: Any) -> dict[str, Any]:
 
 def status(stream: str, word: str) -> dict[str, Any]:
     """Return a TRACE message with the status of a stream."""
-    told = {"stream_descriptor": {"name": stream}, "status": word}
-    return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": told}}
+    content = {"stream_descriptor": {"name": stream}, "status": word}
+    return {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "emitted_at": 1.0, "stream_status": content}}
 
 
 def error(text: str, kind: str = "config_error", stream: str = "") -> dict[str, Any]:
     """Return a TRACE message with an error."""
-    told = {"message": text, "failure_type": kind, "stack_trace": "Traceback"}
+    content = {"message": text, "failure_type": kind, "stack_trace": "Traceback"}
     if stream:
-        told["stream_descriptor"] = {"name": stream}  # type: ignore[assignment]
-    return {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": 1.0, "error": told}}
+        content["stream_descriptor"] = {"name": stream}  # type: ignore[assignment]
+    return {"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": 1.0, "error": content}}

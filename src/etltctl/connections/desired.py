@@ -154,7 +154,7 @@ def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
 
 
 def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
-    """Yield every value that is no table, with its path; a list is one value, as it is in Airbyte."""
+    """Yield every value that is not a table, with its path; a list is one value, as it is in Airbyte."""
     for name, value in table.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, (*path, name))

@@ -10,7 +10,7 @@ from etltctl.values import sounds_secret
 
 
 def config_values(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every value of a configuration that is no table or list, with its path.
+    """Yield every value of a configuration that is neither a table nor a list, with its path.
 
     Args:
         config: The configuration.

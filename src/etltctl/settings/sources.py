@@ -148,7 +148,7 @@ class AirbyteSource(Source):
     """Streams of any Airbyte source connector, `[sources.NAME]` with `kind = "airbyte"`.
 
     On AWS, `connection_id` and `streams` are enough. The embedded server runs the connector that `manifest` or
-    `package` names, in a Python environment of its own.
+    `package` names, in a separate Python environment.
     """
 
     kind: Literal["airbyte"] = Field(description="the kind of the source")

@@ -36,8 +36,8 @@ def settings(folder: Path, text: str) -> Settings:
 
 
 def problems(folder: Path, text: str) -> list[str]:
-    found = doubts(settings(folder, text), {})
-    return [doubt.text for doubt in found if "sources.ships" in doubt.text and doubt.is_error]
+    every = doubts(settings(folder, text), {})
+    return [doubt.text for doubt in every if "sources.ships" in doubt.text and doubt.is_error]
 
 
 def complaints(folder: Path, text: str) -> str:
@@ -118,8 +118,8 @@ def test_a_stream_that_the_manifest_lacks_is_guessed(tmp_path: Path) -> None:
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("type: Other\n")
-    found = problems(tmp_path, 'streams = ["a"]\nmanifest = "none.yaml"\nrequirements = "none.txt"\n')
-    assert [text.partition(": ")[2].split(":")[0] for text in found] == [
+    texts = problems(tmp_path, 'streams = ["a"]\nmanifest = "none.yaml"\nrequirements = "none.txt"\n')
+    assert [text.partition(": ")[2].split(":")[0] for text in texts] == [
         "sources.ships.manifest", "sources.ships.requirements"
     ]  # fmt: skip
     assert "is not a low-code manifest" in problems(tmp_path, 'streams = ["a"]\nmanifest = "bad.yaml"\n')[0]

@@ -65,18 +65,18 @@ def test_only_the_owner_can_read_the_configuration(server: ConnectorServer) -> N
 def test_a_cancelled_sync_ends_the_connector_and_what_it_started(server: ConnectorServer) -> None:
     job, child = started(server, [record("ships", id=1), {"spawn": 60}, {"sleep": 60}])
     assert is_alive(child)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     assert server.http.delete(f"/jobs/{job}").json()["status"] == "cancelled"
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started_at < 10
     assert wait_until(lambda: not is_alive(child), 5)
     assert not server.private
 
 
 def test_a_child_that_holds_the_pipe_open_does_not_hold_the_sync(server: ConnectorServer) -> None:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     job = server.run([record("ships", id=1), {"spawn": 60}])
     assert (job["status"], job["rowsSynced"]) == ("succeeded", 1)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - started_at < 20
     child = int(re.findall(r"child (\d+)", server.log)[0])
     assert wait_until(lambda: not is_alive(child), 5)
 

@@ -113,8 +113,8 @@ def test_lines_that_are_no_messages_are_lines_of_the_log(server: ConnectorServer
 
 
 def test_states_of_a_full_refresh_are_left_out(server: ConnectorServer) -> None:
-    told = {"stream_descriptor": {"name": "ships"}, "stream_state": {"id": 1}}
-    script = [record("ships", id=1), {"type": "STATE", "state": {"type": "STREAM", "stream": told}}]
+    content = {"stream_descriptor": {"name": "ships"}, "stream_state": {"id": 1}}
+    script = [record("ships", id=1), {"type": "STATE", "state": {"type": "STREAM", "stream": content}}]
     assert server.run(script)["rowsSynced"] == 1
 
 
@@ -169,8 +169,8 @@ def test_a_record_after_the_end_of_its_stream_fails_the_sync(server: ConnectorSe
 
 
 def test_a_failed_check_gives_the_reason(server: ConnectorServer) -> None:
-    told = {"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": "wrong key"}}
-    message, kind = failure(server.run([], config={"check": [told]}))
+    content = {"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": "wrong key"}}
+    message, kind = failure(server.run([], config={"check": [content]}))
     assert message.startswith("the connector's check failed: wrong key")
     assert kind == "config_error"
 
@@ -191,9 +191,9 @@ def test_a_namespace_must_be_the_one_that_bronze_is_read_from(server: ConnectorS
     of_public = [{**stream("ships"), "namespace": "public"}]
     message, _ = failure(server.run([{"records": ["ships", 1]}], of_public))
     assert message.endswith('set namespace = "public" for the source')
-    told = record("ships", id=1)
-    told["record"]["namespace"] = "public"
-    assert server.run([told], of_public, namespace="public")["status"] == "succeeded"
+    content = record("ships", id=1)
+    content["record"]["namespace"] = "public"
+    assert server.run([content], of_public, namespace="public")["status"] == "succeeded"
     assert server.files()[0].startswith("tiny/public/ships/")
 
 

@@ -1,4 +1,4 @@
-"""Environments of connectors: made once, with hashes, by uv or by pip, whatever is killed or starts at once."""
+"""Environments of connectors: installed once, with hashes, by uv or by pip, whatever is killed or starts at once."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def nothing(_: object) -> None:
 
 @pytest.mark.parametrize("uv", [True, False])
 def test_a_package_is_resolved_with_hashes_and_installed(tmp_path: Path, wheels: Path, *, uv: bool) -> None:
-    made = environments(tmp_path, wheels, uv=uv)
-    environment = made.of_package(PACKAGE, nothing, nothing)
-    lock = made.lock_file(PACKAGE).read_text()
+    environments_here = environments(tmp_path, wheels, uv=uv)
+    environment = environments_here.of_package(PACKAGE, nothing, nothing)
+    lock = environments_here.lock_file(PACKAGE).read_text()
     assert f"{PACKAGE} " in lock
     assert "--hash=sha256:" in lock
     assert list(environment.glob("lib/python*/site-packages/source_tiny.py"))
@@ -47,8 +47,8 @@ def test_a_package_is_resolved_with_hashes_and_installed(tmp_path: Path, wheels:
 
 def test_the_second_time_nothing_is_made(tmp_path: Path, wheels: Path) -> None:
     reports: list[str] = []
-    made = environments(tmp_path, wheels)
-    first = made.of_package(PACKAGE, nothing, reports.append)
+    environments_here = environments(tmp_path, wheels)
+    first = environments_here.of_package(PACKAGE, nothing, reports.append)
     assert "making the connector's environment: 1 packages, once; it takes a minute or more" in reports
     reports.clear()
     assert (
@@ -58,11 +58,11 @@ def test_the_second_time_nothing_is_made(tmp_path: Path, wheels: Path) -> None:
 
 
 def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, wheels: Path) -> None:
-    made = environments(tmp_path, wheels)
-    made.lock_file(PACKAGE).parent.mkdir(parents=True)
-    made.lock_file(PACKAGE).write_text(f"{PACKAGE} \\\n    --hash=sha256:{'0' * 64}\n")
+    environments_here = environments(tmp_path, wheels)
+    environments_here.lock_file(PACKAGE).parent.mkdir(parents=True)
+    environments_here.lock_file(PACKAGE).write_text(f"{PACKAGE} \\\n    --hash=sha256:{'0' * 64}\n")
     with pytest.raises(SyncError, match=r"cannot install the connector's packages: .*[Hh]ash"):
-        made.of_package(PACKAGE, nothing, nothing)
+        environments_here.of_package(PACKAGE, nothing, nothing)
     assert not [each for each in (tmp_path / "environments").iterdir() if each.name != "locks"]
 
 
@@ -108,12 +108,12 @@ def test_two_syncs_that_start_at_once_make_one_environment(tmp_path: Path, wheel
 
 
 def test_what_a_killed_process_left_half_made_is_made_again(tmp_path: Path, wheels: Path) -> None:
-    made = environments(tmp_path, wheels)
-    environment = made.of_package(PACKAGE, nothing, nothing)
+    environments_here = environments(tmp_path, wheels)
+    environment = environments_here.of_package(PACKAGE, nothing, nothing)
     (environment / READY).unlink()
     left = environment.with_name(f"{environment.name}.making-x")
     left.mkdir()
-    assert made.of_package(PACKAGE, nothing, nothing) == environment
+    assert environments_here.of_package(PACKAGE, nothing, nothing) == environment
     assert (environment / READY).is_file()
     assert not left.exists()
 

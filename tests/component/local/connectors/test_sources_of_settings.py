@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etltctl.local.client.stack import describe_stack
+from etltctl.local.kernel.processes import wait_until
 from etltctl.settings import load_settings
 from support.connector_server import ConnectorServer
 from support.tiny_connector import PACKAGE
@@ -37,6 +38,21 @@ def test_rows_land_where_the_settings_read_bronze(server: ConnectorServer, tmp_p
     (location,) = locations.values()
     assert list(locations) == ["ships_big_ships"]
     assert [row["id"] for row in server.read(location.removeprefix("s3://bronze/"))] == [0, 1]
+
+
+def test_the_progress_of_an_environment_is_shown_while_the_sync_runs(server: ConnectorServer) -> None:
+    server.describe([{"sleep": 3}, {"records": ["ships", 1]}])
+    body = {"connectionId": server.ids["tiny"], "jobType": "sync"}
+    job = server.http.post("/jobs", json=body).json()["jobId"]
+    notes: list[str] = []
+
+    def is_shown() -> bool:
+        notes.append(server.http.get(f"/jobs/{job}").json().get("etltctl_note", ""))
+        return bool(notes[-1])
+
+    assert wait_until(is_shown, 20)
+    assert notes[-1] == "reading ships"
+    assert "etltctl_note" not in server.wait(job)
 
 
 def test_a_secret_without_value_fails_the_sync_by_name(server: ConnectorServer, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Real Airbyte connectors: each runs in an environment and a process of its own, and speaks the Airbyte protocol."""
+"""Real Airbyte connectors: each runs in a separate environment and process, and speaks the Airbyte protocol."""

@@ -65,11 +65,11 @@ class UvInstaller:
 
     def resolve(self, package: str, folder: Path, pause: Pause) -> str:
         """Return the hashed requirements."""
-        wanted, locked = folder / "package.in", folder / "package.txt"
-        wanted.write_text(f"{package}\n")
+        package_file, locked = folder / "package.in", folder / "package.txt"
+        package_file.write_text(f"{package}\n")
         compile_ = (self.uv, "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate")
         options = ("--no-emit-index-url", "--no-emit-find-links", "--python", sys.executable)
-        run([*compile_, *options, str(wanted), "-o", str(locked)], folder, self.environ, pause)
+        run([*compile_, *options, str(package_file), "-o", str(locked)], folder, self.environ, pause)
         return locked.read_text()
 
 

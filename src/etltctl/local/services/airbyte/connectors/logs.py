@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 
 class ConnectorLog:
-    """One file, begun again by each sync. `note` gets what a person who waits should see."""
+    """One file, started again by each sync. `note` gets what a person who waits should see."""
 
     def __init__(self, file: Path, name: str, mask: Mask, note: Callable[[str], None]) -> None:
         self.file = file

@@ -33,7 +33,7 @@ class Launch:
 
 
 class ConnectorProcess:
-    """One process in a group of its own. `on_line` gets each line of standard error."""
+    """One process in a separate group. `on_line` gets each line of standard error."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ConnectorProcess:
             stderr=subprocess.PIPE,
             env=dict(launch.environ),
             cwd=launch.folder,
-            # A group of its own: whatever the connector starts itself ends with it.
+            # A separate group: whatever the connector starts itself ends with it.
             start_new_session=True,
         )
 
@@ -109,7 +109,7 @@ class ConnectorProcess:
                     if split:
                         heard = self._clock()
                     yield from split
-                    # The reader may have taken long for these lines, which is no silence of the connector.
+                    # The reader may have taken long for these lines, and the connector was not silent meanwhile.
                     heard = self._clock() if split else heard
                 if not ready and had_ended:
                     # A process that it started may hold the pipe open for ever.

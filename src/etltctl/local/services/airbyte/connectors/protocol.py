@@ -1,7 +1,7 @@
 """The Airbyte protocol as JSON lines: what a connector prints, and the catalog and state that it reads.
 
-The protocol is described at https://docs.airbyte.com/understanding-airbyte/airbyte-protocol. A line that is no message
-of it is a line of the log, as in Airbyte.
+The protocol is described at https://docs.airbyte.com/understanding-airbyte/airbyte-protocol. A line that is not a
+message of it is a line of the log, as in Airbyte.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class StateMessage:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of the log: a LOG message, or a line that is no message."""
+    """A line of the log: a LOG message, or a line that is not a message."""
 
     level: str
     text: str

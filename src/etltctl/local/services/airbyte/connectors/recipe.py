@@ -108,8 +108,8 @@ class ManifestRecipe:
         return {"AIRBYTE_ENABLE_UNSAFE_CODE": "true"} if self._components() else {}
 
     def _components(self) -> Path | None:
-        beside = self.file.with_name(COMPONENTS) if self.file else None
-        return beside if beside and beside.is_file() else None
+        neighbour = self.file.with_name(COMPONENTS) if self.file else None
+        return neighbour if neighbour and neighbour.is_file() else None
 
     def _manifest(self) -> Mapping[str, Any]:
         if self.file is None:

@@ -100,6 +100,7 @@ class ConnectorSource:
             self._start()
         key, count = (stream.name, stream.namespace), 0
         self._reading = stream.name
+        self._connector.log.report(f"reading {stream.name}")
         self._left.remove(key)
         self._read.add(key)
         for line in self._spool.take(key):
