@@ -114,7 +114,7 @@ test-more: clients-test connector-test tableau-test browser-test airflow-check a
 clients-test: $(VENV)/.dev .clients/.done .dbt/.done  ## the embedded lake through the clients that people use
 	$(BIN)/python -m pytest tests/system/clients
 
-connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
+connector-test: $(VENV)/.dev .venv-cdk/.done  ## run low-code and public connectors in Airbyte's own framework (fetches up to 1 GB)
 	$(BIN)/python -m pytest -m cdk tests/system/connectors
 
 tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
@@ -136,6 +136,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/jobs.py
+	$(BIN)/python benchmarks/connector.py
 	.tableau/bin/python benchmarks/extracts.py
 
 docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/

@@ -198,6 +198,8 @@ def progress_text(run: Run) -> str:
         return f"{STAGE} {stage.number}, {stage.done:,} of {stage.tasks:,} tasks"
     if moved := amount_text(getattr(run, "rows", None), getattr(run, "bytes", None)):
         return moved
+    if note := getattr(run, "note", ""):
+        return str(note)
     scanned = getattr(run, "scanned_bytes", 0)
     return f"{_size_text(scanned)} scanned" if scanned else ""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from etltctl.settings.connector_config import config_values
+
 if TYPE_CHECKING:
     from etltctl.settings.section import Section
     from etltctl.settings.services import Airbyte
@@ -71,7 +73,14 @@ class Environment:
         """
         if self.reads_sources_here:
             values = source.model_dump()
-            return {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
+            of_connector = values.pop("config", {})
+            return {
+                **{f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"},
+                **{
+                    f"sources.{name}.config.{'.'.join(path)}": each
+                    for path, each in config_values(of_connector)
+                },
+            }
         # Airbyte itself keeps the secrets of the source, and etltctl needs those of Airbyte's API.
         return {"airbyte.client_id": api.client_id, "airbyte.client_secret": api.client_secret}
 

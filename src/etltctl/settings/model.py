@@ -23,7 +23,7 @@ from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
-from etltctl.settings.sources import HttpSource, MongodbSource
+from etltctl.settings.sources import AirbyteSource, HttpSource, MongodbSource
 from etltctl.settings.sql_tables import SqlTable
 from etltctl.values import LOCAL, S3Location
 
@@ -68,7 +68,9 @@ class Settings(Section):
         ),
     )
     lake: Lake
-    sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
+    sources: dict[
+        str, Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]
+    ] = {}
     airbyte: Airbyte
     aws: Aws = Aws()
     glue: Glue = Glue()
@@ -173,10 +175,7 @@ class Settings(Section):
         """Return where a source's streams lie in bronze, by table name."""
         settings = self.sources[source]
         root = f"{self.lake.bronze}/{settings.prefix or source}"
-        if isinstance(settings, MongodbSource):
-            names = settings.collections
-            return {f"{source}_{name}": f"{root}/{settings.database}/{name}/" for name in names}
-        return {f"{source}_{name}": f"{root}/{name}/" for name in settings.streams}
+        return {f"{source}_{name}": f"{root}/{folder}/" for name, folder in settings.folders().items()}
 
     def stream_tables(self) -> dict[str, str]:
         """Return where the streams of all sources lie in bronze, by table as `layer.table`."""
@@ -243,8 +242,7 @@ class Settings(Section):
 
     def manifest_path(self, source: str) -> Path:
         """Return the manifest of a source's low-code connector: next to the settings file, or the shipped one."""
-        manifest = self.sources[source].manifest  # type: ignore[union-attr]
-        return self._own_or_shipped(manifest)
+        return self._own_or_shipped(self.sources[source].manifest)  # type: ignore[union-attr, arg-type]
 
     def _own_or_shipped(self, relative: str) -> Path:
         own, shipped = self._folder / relative, project_file(relative)
