@@ -27,7 +27,7 @@ WRAPPERS = frozenset({
     "BotoCoreError", "SparkRuntimeException", "CapturedException", "GlueException", "InvocationTargetException",
     "CalledProcessError", "EndpointConnectionError",
 })  # fmt: skip
-# The system and the clients of a service raise these for what lies outside of the script.
+# The system and the clients of a service raise these for what lies outside of the script, unless a frame is of it.
 OUTSIDE = frozenset(
     {"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "HTTPClientError"}
 )
@@ -79,7 +79,8 @@ def _is_of_script(raised: re.Match[str], text: str) -> bool:
     start = text.rfind("\n", 0, raised.start("name")) + 1
     before = text[start : raised.start("name")]
     is_java = OF_JAVA.search(before) or re.search(r"^\s*(?:at |Caused by)", before)
-    is_outside = raised["name"] in OUTSIDE or OF_CLIENT.search(before)
+    leads_to_script = any(not NOT_THE_SCRIPT.search(frame["file"]) for frame in FRAME.finditer(text))
+    is_outside = not leads_to_script and (raised["name"] in OUTSIDE or OF_CLIENT.search(before))
     seems_java = LIKE_JAVA.match(raised["name"]) and not OF_PYTHON.search(text)
     return raised["name"] not in WRAPPERS and not (is_java or is_outside or seems_java)
 

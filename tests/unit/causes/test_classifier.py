@@ -109,3 +109,14 @@ def test_lines_of_nothing_and_of_binary_data_are_read() -> None:
 def test_a_service_that_the_catalogue_does_not_know_is_read_by_its_words() -> None:
     failure = Failure((Line("No space left on device"),), "Frobnicator", "BROKEN")
     assert diagnose(failure).cause.code == "M101"
+
+
+@pytest.mark.parametrize(
+    "raised", ["OSError: unit is busy", "requests.exceptions.HTTPError: 400 Client Error: for url"]
+)
+def test_an_error_of_a_client_is_the_scripts_only_if_a_frame_leads_to_the_script(raised: str) -> None:
+    frame = 'Traceback (most recent call last):\n  File "/tmp/orders.py", line 7, in <module>\n'
+    bare, framed = (diagnose(Failure((Line(text),), "Glue", "FAILED")) for text in (raised, frame + raised))
+    assert bare.cause == UNKNOWN
+    assert framed.cause.code == "G143"
+    assert "orders.py:7" in framed.sentence
