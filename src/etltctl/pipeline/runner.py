@@ -233,7 +233,7 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
 def rollback(table: str, settings: Settings, to: str = "", options: RunOptions | None = None) -> Published:
     """Make an earlier published version of a table current again, on record as a separate run.
 
-    A rollback that is refused, such as one to a version that does not exist, changed nothing and leaves no run on record.
+    A rollback that is refused, such as one to an unknown version, changed nothing and leaves no run on record.
 
     Args:
         table: The table, `layer.table`.
