@@ -114,7 +114,7 @@ test-more: clients-test connector-test tableau-test browser-test airflow-check a
 clients-test: $(VENV)/.dev .clients/.done .dbt/.done  ## the embedded lake through the clients that people use
 	$(BIN)/python -m pytest tests/system/clients
 
-connector-test: $(VENV)/.dev .venv-cdk/.done  ## run the low-code Formula 1 connector in Airbyte's own framework (420 MB more)
+connector-test: $(VENV)/.dev .venv-cdk/.done  ## run low-code and public connectors in Airbyte's own framework (fetches up to 1 GB)
 	$(BIN)/python -m pytest -m cdk tests/system/connectors
 
 tableau-test: .tableau/.done  ## write Hyper extracts with Tableau's own engine (300 MB more)
@@ -136,6 +136,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/jobs.py
+	$(BIN)/python benchmarks/connector.py
 	.tableau/bin/python benchmarks/extracts.py
 
 docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/
@@ -181,18 +182,19 @@ format: $(VENV)/.dev  ## rewrite the code in the project's format
 	$(UV) pip install --quiet --python .airflow-check/bin/python --require-hashes -r requirements/airflow-check.txt
 	@touch $@
 
-airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
-	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/system/dags tests/system/airflow_e2e
+airflow-e2e: $(VENV)/.dev .airflow3/.done .airflow2/.done .airflow3-constrained/.done  ## both DAGs on a real Airflow 3 and 2.11 (takes a quarter of an hour)
+	ETLTCTL_AIRFLOW_E2E=1 $(BIN)/python -m pytest -v -m airflow tests/system/dags/test_with_airflow.py tests/system/dags/test_init_service.py tests/system/airflow_e2e tests/system/airflow_connections
 
 airflow-bench: .airflow-peers/.done  ## what parsing etltctl's DAG files costs, next to Airflow's own operators
 	.airflow-peers/bin/python benchmarks/dag_parse.py
 
-airflow-check: .airflow-check/.done  ## what can be known of deploy/airflow with no Docker engine
+airflow-check: .airflow-check/.done $(VENV)/.dev .airflow3-constrained/.done .airflow2-constrained/.done  ## deploy/airflow with no Docker engine; etltctl under the newest and oldest constraints of Airflow
 	.airflow-check/bin/hadolint deploy/airflow/Dockerfile
 	.airflow-check/bin/shellcheck deploy/airflow/new-env.sh deploy/airflow/start.sh .ci/run
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && mkdir -p "$$place/deploy" && cp -r deploy/airflow "$$place/deploy" && \
 	cd "$$place/deploy/airflow" && ./new-env.sh > airflow.env && \
 	"$(CURDIR)/.airflow-check/bin/docker-compose" --env-file airflow.env config --quiet && echo "compose.yaml is right"
+	$(BIN)/python -m pytest -m airflow tests/system/dags/test_constrained.py tests/system/dags/test_connections.py
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
@@ -206,6 +208,8 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) pyproject.toml --extra docs -c requirements/dev.txt -o requirements/docs.txt
 	$(LOCK) pyproject.toml requirements/airflow3.in -c requirements/build.txt -o requirements/airflow3.txt
 	$(LOCK) pyproject.toml requirements/airflow2.in -c requirements/build.txt -o requirements/airflow2.txt
+	$(LOCK) pyproject.toml requirements/airflow3-constrained.in -c requirements/constraints/airflow-3.3.1.txt -c requirements/build.txt -o requirements/airflow3-constrained.txt
+	$(LOCK) pyproject.toml requirements/airflow2-constrained.in -c requirements/constraints/airflow-2.11.0.txt -c requirements/build.txt -o requirements/airflow2-constrained.txt
 	$(LOCK) requirements/airflow-peers.in -c requirements/airflow3.txt -o requirements/airflow-peers.txt
 	$(LOCK) requirements/clients.in -o requirements/clients.txt
 	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
@@ -213,4 +217,4 @@ lock: $(filter .uv/%,$(UV))  ## renew the hashed requirement files
 	$(LOCK) requirements/airflow-check.in -o requirements/airflow-check.txt
 
 clean:  ## remove the environment and the embedded lake
-	rm -rf $(VENV) .venv-cdk .tableau .clients .dbt .browser .uv .etltctl site .airflow3 .airflow2 .airflow-peers .airflow-check
+	rm -rf $(VENV) .venv-cdk .tableau .clients .dbt .browser .uv .etltctl site .airflow3 .airflow2 .airflow3-constrained .airflow2-constrained .airflow-peers .airflow-check

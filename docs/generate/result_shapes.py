@@ -48,7 +48,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "cost": (
         {
             "env": "text", "billed": "count", "usd": "number", "basis": {"enum": ["actual", "estimated"]},
-            "pipeline?": "text", "step?": "text", "day?": "text",
+            "job runs": "count", "queries": "count", "pipeline?": "text", "step?": "text", "day?": "text",
         },
         {"total_usd": "number"},
     ),
@@ -75,7 +75,7 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "runs": (
         {
             "run": "text", "pipeline": "text", "started": "time or empty", "outcome": "text",
-            "seconds": "number or null", "failed at": "text",
+            "seconds": "number or null", "failed at": "text", "stopped at": "text",
         },
         {},
     ),

@@ -100,6 +100,7 @@ class SyncJob(Run):
     bytes: int | None = None
     duration_s: float | None = None
     created: datetime | None = None
+    note: str = ""  # what the embedded server does before rows come, such as making a connector's environment
 
     @property
     def began(self) -> datetime | None:

@@ -50,6 +50,27 @@ def open_session(
     return session
 
 
+def sign_with(session: Any, credentials: Any) -> None:
+    """Make the session sign with these credentials, in place of those that it would find.
+
+    Args:
+        session: A session as `open_session` returns it, before its first client.
+        credentials: Credentials of botocore. They may renew themselves, unlike three texts.
+    """
+    session.register_component("credential_provider", _Held(credentials))
+
+
+class _Held:
+    """The credentials of a caller, in the place where botocore keeps the chain that looks for some."""
+
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
+
+    def load_credentials(self) -> Any:
+        """Return the credentials."""
+        return self._credentials
+
+
 class _Services:
     """The names of the services that the SDK describes, each looked up alone; listing them all reads 400 folders."""
 

@@ -15,6 +15,11 @@ from etltctl.errors import ConfigurationError, UsageError
 OVERWRITE: Final = "full_refresh_overwrite"
 LOCAL = "local"  # the environment that the embedded server serves
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
+# A key whose last word is one of these names a secret, unless the word before says that it is part of a table.
+SECRET_KEY = re.compile(
+    r"(^|.*_)(password|passwd|passphrase|secret|token|key|credentials?|api_?key|access_?key|private_?key)s?$"
+)
+PLAIN_KEY = re.compile(r"(^|.*_)(primary|public|foreign|cursor|sort|partition)_keys?$")
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
 
 
@@ -159,3 +164,13 @@ def quoted_text(text: str) -> str:
     """
     # A backslash escapes nothing in Trino, so quotes are the only character that can end the literal.
     return "'" + text.replace("'", "''") + "'"
+
+
+def sounds_secret(key: str) -> bool:
+    """Return whether a key of a configuration names a secret, such as `apiKey` or `client_secret`.
+
+    Args:
+        key: The key, without those of the tables around it.
+    """
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key).lower()
+    return bool(SECRET_KEY.fullmatch(snake)) and not PLAIN_KEY.fullmatch(snake)

@@ -35,6 +35,8 @@ class Airflow:
     dags: Path
     database: str
     extra: Mapping[str, str]
+    awaited: frozenset[str] = frozenset({"dag_mongodb", "dag_api", "dag_small", "dag_held"})
+    """The DAGs that Airflow knows once it is up."""
     port: int = field(default_factory=free_port)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _secret: str = field(default_factory=lambda: secrets.token_hex(40), repr=False)
@@ -243,7 +245,7 @@ class Airflow:
             known = {dag["dag_id"] for dag in self.ask("GET", "/dags")["dags"]}
         except (HTTPError, OSError, ValueError):
             return False
-        return known >= {"dag_mongodb", "dag_api", "dag_small", "dag_held"}
+        return known >= self.awaited
 
 
 def parents() -> dict[int, int]:

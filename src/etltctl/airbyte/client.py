@@ -269,6 +269,7 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         bytes=_count(answer, "bytesSynced", call),
         duration_s=duration_seconds(str(answer.get("duration") or "")),
         created=created,
+        note=bounded(str(answer.get("etltctl_note") or "")),
     )
 
 

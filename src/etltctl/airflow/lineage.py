@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from etltctl.settings import Settings
+from typing import Any
 
 LOG = logging.getLogger("airflow.task")
 
@@ -29,17 +26,3 @@ def lineage_root(context: Any) -> str:
     except Exception as error:  # noqa: BLE001
         LOG.warning("the lineage of this task names no DAG run: %s", error)
         return ""
-
-
-def settings_below(root: str) -> Settings | None:
-    """Return the settings of a step that is reported below this run; None, for the usual ones, without a run.
-
-    Args:
-        root: The run as `lineage_root` returns it.
-    """
-    if not root:
-        return None
-    from etltctl.settings import load_settings
-
-    # The whole run and not the task: an etltctl run has one parent, and its steps are in several tasks.
-    return load_settings(flags={"lineage.parent": root, "lineage.root": root})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from etltctl.airflow.assets import note_published
-from etltctl.airflow.lineage import lineage_root, settings_below
+from etltctl.airflow.lineage import lineage_root
+from etltctl.airflow.settings_source import SettingsSource
 from etltctl.airflow.versions import TRIGGER_ERRORS, AirflowFailException, PythonOperator
 from etltctl.errors import (
     BlockedError,
@@ -33,6 +35,7 @@ def run_step(
     fresh_for: str = "",
     max_usd: float | None = None,
     lineage: str = "",
+    source: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run the step in one process. `etltctl.pipeline` is imported in the worker, not by the DAG file."""
     from etltctl import pipeline as library
@@ -44,7 +47,7 @@ def run_step(
         fresh=fresh,
         fresh_for=fresh_for,
         max_usd=max_usd,
-        settings=settings_below(lineage),
+        settings=SettingsSource(**source or {}).connected(lineage),
     )
 
 
@@ -59,10 +62,17 @@ class StepOperator(PythonOperator):
         step: One of its steps, `kind:name`.
         deferrable: Whether a triggerer waits; overrides the setting `airflow.deferrable`.
         max_usd: The most that the whole run may cost, in US dollars. The DAG run's parameter `max_usd` overrides it.
+        aws_conn_id: The Airflow connection of the type `aws` with the credentials, the role and the region; without
+            one, the SDK finds them. It may be a template.
+        airbyte_conn_id: The Airflow connection of the type `airbyte` with the address, the client id and the client
+            secret; without one, those of the settings apply. It may be a template.
+        config: The settings file; without one, that of ETLTCTL_CONFIG, or the nearest one. A triggerer reads it too.
+        env: The environment; without one, that of ETLTCTL_ENV, or the file's default.
         kwargs: The arguments of every operator.
     """
 
     ui_color = "#e3f1ec"
+    template_fields = (*PythonOperator.template_fields, "aws_conn_id", "airbyte_conn_id")
     op_kwargs: dict[str, Any]
 
     def __init__(
@@ -72,6 +82,10 @@ class StepOperator(PythonOperator):
         step: str,
         deferrable: bool | None = None,
         max_usd: float | None = None,
+        aws_conn_id: str | None = None,
+        airbyte_conn_id: str | None = None,
+        config: str | PathLike[str] | None = None,
+        env: str | None = None,
         **kwargs: Any,
     ) -> None:
         # A template, filled in by Airflow: the run id is known only when the task runs.
@@ -79,6 +93,10 @@ class StepOperator(PythonOperator):
         super().__init__(python_callable=run_step, op_kwargs=arguments, **kwargs)
         self.deferrable = deferrable
         self.max_usd = max_usd
+        self.aws_conn_id = aws_conn_id
+        self.airbyte_conn_id = airbyte_conn_id
+        self.config = None if config is None else fspath(config)
+        self.env = env
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the step here, or start it and hand the wait to a trigger."""
@@ -89,9 +107,9 @@ class StepOperator(PythonOperator):
         with _final_errors_fail_the_task():
             root = lineage_root(context)
             if not self._defers():
-                self.op_kwargs = {**self.op_kwargs, "lineage": root}
+                self.op_kwargs = {**self.op_kwargs, "lineage": root, "source": self._source.as_dict()}
                 return self._reported(super().execute(context), context)
-            handle = start_step(**self.op_kwargs, settings=settings_below(root))
+            handle = start_step(**self.op_kwargs, settings=self._source.connected(root))
         # A run that has ended already needs no trigger, which would cost two more processes their turn.
         if handle.is_running:
             self._hand_over(handle)
@@ -102,7 +120,7 @@ class StepOperator(PythonOperator):
         from etltctl.pipeline import StepHandle, finish_step
 
         with _final_errors_fail_the_task():
-            return self._reported(finish_step(StepHandle(**event)), context)
+            return self._reported(finish_step(StepHandle(**event), self._source.connected()), context)
 
     def resume_execution(self, next_method: str, next_kwargs: Any, context: Any) -> Any:
         """Continue after the trigger. A timeout follows the stop policy; if the trigger broke, wait here."""
@@ -121,20 +139,25 @@ class StepOperator(PythonOperator):
         """Apply the stop policy: the task was marked failed, cleared or timed out, or the worker shuts down."""
         from etltctl.airflow.callbacks import stop
 
-        stop(self.op_kwargs["step"], self.op_kwargs["run_id"])
+        stop(self.op_kwargs["step"], self.op_kwargs["run_id"], self._source)
+
+    @property
+    def _source(self) -> SettingsSource:
+        """Where the settings come from; the ids of connections are templates until the task runs."""
+        return SettingsSource.of_task(self)
 
     def _hand_over(self, handle: StepHandle) -> None:
         """Leave the worker, by one of Airflow's exceptions. Airflow calls `finish` when the trigger fires."""
         from etltctl.airflow.trigger import StepTrigger
 
         self.log.info("%s %s: the wait is handed to the triggerer", handle.verb, handle.remote_id)
-        trigger = StepTrigger(**handle.as_dict())
+        trigger = StepTrigger(source=self._source.as_dict(), **handle.as_dict())
         self.defer(trigger=trigger, method_name="finish", timeout=self.execution_timeout)
 
     def _defers(self) -> bool:
         from etltctl.airflow.trigger import is_deferrable
 
-        return is_deferrable() if self.deferrable is None else self.deferrable
+        return is_deferrable(self._source) if self.deferrable is None else self.deferrable
 
     def _reported(self, result: dict[str, Any], context: Any) -> dict[str, Any]:
         """Return the result, after it is added to the assets' events; warn if nothing was started."""
@@ -171,9 +194,10 @@ def _final_errors_fail_the_task() -> Iterator[None]:
     try:
         yield
     except FINAL as error:
-        raise AirflowFailException(_sentence(error)) from error
+        raise AirflowFailException(sentence(error)) from error
 
 
-def _sentence(error: EtltctlError) -> str:
+def sentence(error: EtltctlError) -> str:
+    """Return the error as one text, for a place that shows only the text of an exception."""
     problems = getattr(error, "problems", ())
     return "; ".join([error.message, *problems, *([f"next: {error.hint}"] if error.hint else [])])

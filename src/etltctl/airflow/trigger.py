@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib import import_module
 from typing import Any
 from urllib.error import URLError
@@ -13,7 +13,9 @@ from urllib.request import urlopen
 
 from airflow.configuration import conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
+from etltctl.airflow.settings_source import SettingsSource
 from etltctl.errors import EtltctlError
 
 ANSWERS_WITHIN_S = 5.0
@@ -22,16 +24,24 @@ ANSWERS_WITHIN_S = 5.0
 class StepTrigger(BaseTrigger):
     """Fires when a started step has ended, or cannot be watched. The task then polls for itself.
 
-    Its arguments are those of `etltctl.pipeline.StepHandle`: ids, no secrets.
+    Its arguments hold ids and no secrets, because Airflow keeps them in its database.
+
+    Args:
+        source: Where the settings come from, as `SettingsSource.as_dict` returns it.
+        handle: The arguments of `etltctl.pipeline.StepHandle`.
     """
 
-    def __init__(self, **handle: Any) -> None:
+    def __init__(self, *, source: Mapping[str, str] | None = None, **handle: Any) -> None:
         super().__init__()
+        self.source = SettingsSource(**source or {})
         self.handle = handle
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return its class and arguments, from which any triggerer can build it again."""
-        return f"{type(self).__module__}.{type(self).__name__}", self.handle
+        return f"{type(self).__module__}.{type(self).__name__}", {
+            **self.handle,
+            "source": self.source.as_dict(),
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event at the end, and no sooner than the scheduler knows that the task has left its worker."""
@@ -49,13 +59,17 @@ class StepTrigger(BaseTrigger):
         """Stop the remote work of a waiting task that was marked or cleared; Airflow calls this from 3.3 on."""
         from etltctl.airflow.callbacks import stop
 
-        await asyncio.to_thread(stop, self.handle["step"], self.handle["run_id"])
+        await sync_to_async(stop, thread_sensitive=False)(
+            self.handle["step"], self.handle["run_id"], self.source
+        )
 
     async def _watch(self) -> None:
         # The import takes long enough to delay every other trigger of this loop.
         pipeline = await asyncio.to_thread(import_module, "etltctl.pipeline")
         try:
-            await pipeline.wait_for_step(pipeline.StepHandle(**self.handle))
+            # Not `asyncio.to_thread`: a triggerer asks its parent for connections in a way that asgiref bridges only.
+            settings = await sync_to_async(self.source.connected, thread_sensitive=False)()
+            await pipeline.wait_for_step(pipeline.StepHandle(**self.handle), settings)
         except EtltctlError as error:
             self.log.warning("the task polls for itself: %s", error.message)
 
@@ -86,11 +100,13 @@ def _let_go_within_s() -> float:
     return 2 * float(conf.getfloat("workers", "min_heartbeat_interval", fallback=0.0))
 
 
-def is_deferrable() -> bool:
-    """Return what the setting `airflow.deferrable` says; for `auto`, whether a triggerer serves now."""
-    from etltctl.settings import load_settings
+def is_deferrable(source: SettingsSource) -> bool:
+    """Return what the setting `airflow.deferrable` says; for `auto`, whether a triggerer serves now.
 
-    deferrable = load_settings().airflow.deferrable
+    Args:
+        source: Where the settings come from.
+    """
+    deferrable = source.load().airflow.deferrable
     return _has_triggerer() if deferrable == "auto" else bool(deferrable)
 
 

@@ -22,10 +22,10 @@ except ImportError:  # Airflow 2 without the standard provider
 
 try:
     from airflow.sdk import exceptions
-    from airflow.sdk.exceptions import AirflowFailException, TaskDeferralError
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralError
 except ImportError:
     from airflow import exceptions
-    from airflow.exceptions import AirflowFailException, TaskDeferralError
+    from airflow.exceptions import AirflowException, AirflowFailException, TaskDeferralError
 
 # Airflow 2 raises one error for a trigger that broke and for a timeout, Airflow 3 two.
 TRIGGER_ERRORS: tuple[type[Exception], ...] = (
@@ -33,4 +33,4 @@ TRIGGER_ERRORS: tuple[type[Exception], ...] = (
     getattr(exceptions, "TaskDeferralTimeout", TaskDeferralError),
 )
 
-__all__ = ["DAG", "TRIGGER_ERRORS", "AirflowFailException", "Asset", "PythonOperator"]
+__all__ = ["DAG", "TRIGGER_ERRORS", "AirflowException", "AirflowFailException", "Asset", "PythonOperator"]

@@ -20,7 +20,7 @@ from etltctl.retrying import RetryPolicy
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.environment import AwsEndpoint
+    from etltctl.settings.environment import AwsRoute
 
 # At DEBUG they print session tokens, the bodies of secrets, arguments of jobs and signed addresses.
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
@@ -40,15 +40,15 @@ class _Use(Enum):
 class Aws:
     """Clients of one account and region.
 
-    botocore itself follows `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SERVICE`. With an `endpoint` no variable and no
-    profile of the user leads a client elsewhere.
+    botocore itself follows `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SERVICE`. With an `AwsEndpoint` no variable and no
+    profile of the user leads a client elsewhere. With an `AwsAccess` the credentials are those of the caller.
     """
 
     profile: str | None = None
     region: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
-    endpoint: AwsEndpoint | None = None
+    endpoint: AwsRoute | None = None
     profile_place: str = ""  # where the settings name the profile
     _clients: dict[tuple[str, _Use], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -175,7 +175,7 @@ class Aws:
         """
         from botocore.config import Config
 
-        url = self.endpoint.url if self.endpoint else None
+        url = self.endpoint.url_of(service) if self.endpoint else None
         direct = config.merge(Config(proxies={}))
         if url is not None and is_loopback(url):
             return self._session.create_client(service, config=direct, endpoint_url=url)
@@ -189,11 +189,18 @@ class Aws:
 
     @cached_property
     def _session(self) -> Any:
-        from etltctl.sdk import open_session
+        from etltctl.sdk import open_session, sign_with
+        from etltctl.settings.environment import AwsAccess
 
         keep_quiet(*TALKATIVE)
         if self.endpoint is None:
             return open_session(self.profile or None, self.region, self.credentials)
+        if isinstance(self.endpoint, AwsAccess):
+            session = open_session(None, self.region, self.credentials)
+            # Those of a role that was assumed with them are the nearer ones.
+            if self.credentials is None:
+                sign_with(session, self.endpoint.credentials)
+            return session
         # With an endpoint the user's own credentials are never sent: they may be those of a real account.
         credentials = self.credentials or (self.endpoint.access_key_id, self.endpoint.secret_access_key, "")
         return open_session(None, self.region, credentials, self.endpoint.config_file)

@@ -42,7 +42,9 @@ def note_stranger(operation_model: Any, response_dict: dict[str, Any], **_: Any)
 def _is_own(operation_model: Any, body: bytes) -> bool:
     """Return whether a body begins as those of the service do."""
     start = body.lstrip()[:100].lower()
-    if "json" in operation_model.service_model.resolved_protocol:
+    model = operation_model.service_model
+    # botocore before 1.38 knows one protocol of a service only.
+    if "json" in getattr(model, "resolved_protocol", model.protocol):
         return start.startswith(b"{")
     return start.startswith(b"<") and b"html" not in start
 

@@ -43,6 +43,7 @@ SIGNS = (
         "Athena",
         re.compile(
             r"\b(?:HIVE|ICEBERG)_[A-Z_]+|\b(?:TABLE|COLUMN|SCHEMA|FUNCTION)_NOT_FOUND|TYPE_MISMATCH|\bAthena\b"
+            r"|\bINVALID_(?:TABLE_|COLUMN_)?PROPERTY\b|\bNOT_SUPPORTED: |\bSYNTAX_ERROR: line"
             r"|\bquery (?:FAILED|CANCELLED)|exhausted resources at this scale factor"
         ),
     ),

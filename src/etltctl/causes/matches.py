@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import PurePosixPath
 
 from etltctl.causes.catalogue import catalogue
 from etltctl.causes.entries import Entry
 from etltctl.causes.masked_words import masked
 from etltctl.causes.model import REASON, Cause, Line, Rule
-from etltctl.causes.script_exceptions import ScriptException, script_exception
+from etltctl.causes.script_exceptions import FRAME, ScriptException, script_exception
 
 SCRIPT_EXCEPTION = "G143"
 OF_ETLTCTL = ("C", "M", "T")
@@ -179,10 +180,23 @@ def _below_lead(lead: Match, named: Sequence[Match]) -> list[Match]:
 
 def _of_exception(entry: Entry, raised: ScriptException) -> Match:
     cause = catalogue()[SCRIPT_EXCEPTION]
-    frame = entry.line_at(raised.frame_at) if raised.frame_at >= 0 else None
+    frame = _with_code(entry.line_at(raised.frame_at), entry) if raised.frame_at >= 0 else None
     rank = EXIT_RANK if raised.name == "SystemExit" else cause.rank
     line = entry.line_at(raised.position)
     return Match(cause, rank * entry.weight, line, entry.is_reason, raised, frame)
+
+
+def _with_code(frame: Line, entry: Entry) -> Line:
+    """Return the line of a frame as `FILE:LINE: CODE`, with the code that stands below it; as it is without any."""
+    place = FRAME.search(frame.text)
+    if place is None or frame not in entry.lines:
+        return frame
+    below = entry.lines[entry.lines.index(frame) + 1 :][:1]
+    if not below or FRAME.search(below[0].text) or not CODE_LINE.match(below[0].text):
+        return frame
+    # By its name, as the sentence has it: the path is that of a copy.
+    file = PurePosixPath(place["file"]).name
+    return replace(frame, text=f"{file}:{place['line']}: {below[0].text.strip()}")
 
 
 def _weight(entry: Entry, service: str) -> float:

@@ -27,6 +27,16 @@ WRAPPERS = frozenset({
     "BotoCoreError", "SparkRuntimeException", "CapturedException", "GlueException", "InvocationTargetException",
     "CalledProcessError", "EndpointConnectionError",
 })  # fmt: skip
+# The system and the clients of a service raise these for what lies outside of the script.
+OUTSIDE = frozenset(
+    {"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "HTTPClientError"}
+)
+OF_CLIENT = re.compile(
+    r"\b(?:pyarrow|pyiceberg|pymongo|psycopg2?|pymysql|redshift_connector|requests|urllib3)\.[\w.]*$"
+)
+# Python's own classes end with Error: a class that ends with Exception is one of Java, unless a traceback leads to it.
+LIKE_JAVA = re.compile(r"\w+Exception$")
+OF_PYTHON = re.compile(r"Traceback \(most recent call last\)|File \"|\.py\b|Failed Line Number")
 OF_JAVA = re.compile(r"\b(?:java|javax|org|com|scala|io|software|sun|py4j|net)\.[\w.$]*$")
 
 
@@ -69,7 +79,9 @@ def _is_of_script(raised: re.Match[str], text: str) -> bool:
     start = text.rfind("\n", 0, raised.start("name")) + 1
     before = text[start : raised.start("name")]
     is_java = OF_JAVA.search(before) or re.search(r"^\s*(?:at |Caused by)", before)
-    return raised["name"] not in WRAPPERS and not is_java
+    is_outside = raised["name"] in OUTSIDE or OF_CLIENT.search(before)
+    seems_java = LIKE_JAVA.match(raised["name"]) and not OF_PYTHON.search(text)
+    return raised["name"] not in WRAPPERS and not (is_java or is_outside or seems_java)
 
 
 def _place(before: str, text: str) -> tuple[str, int, int]:

@@ -35,7 +35,7 @@ from etltctl.cli import retry as retry_command
 from etltctl.cli.arguments import hoisted, named_output, require_command, require_values, words_of
 from etltctl.cli.completion import Shell, install, script
 from etltctl.cli.corrections import correct
-from etltctl.cli.groups import HELP_NAMES, Abort, CommandLineError, built, show_help
+from etltctl.cli.groups import CLICK_SUGGESTS, HELP_NAMES, Abort, CommandLineError, built, show_help
 from etltctl.cli.groups import UsageError as WrongCommandLine
 from etltctl.cli.hints import Hints
 from etltctl.cli.progress import STDOUT
@@ -45,6 +45,8 @@ from etltctl.errors import Command, DetachedError, EtltctlError, ExitCode, NextS
 from etltctl.values import LOCAL
 
 typer.core.HAS_RICH = False  # plain help: importing rich would triple the time to show it
+if hasattr(typer.core, "rich"):
+    typer.core.rich = None  # typer before 0.17 has imported it by now, and would escape brackets in the help
 
 app = typer.Typer(
     name="etltctl",
@@ -54,9 +56,9 @@ app = typer.Typer(
     subcommand_metavar="COMMAND [ARGS]...",
     add_completion=False,  # etltctl.cli.completion answers the shells
     rich_markup_mode=None,
-    suggest_commands=False,  # click suggests by itself
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": HELP_NAMES, "max_content_width": 100},
+    **CLICK_SUGGESTS,
 )
 # The order is the order in `--help`: running first, then looking, then setting up.
 run.add_to(app)

@@ -7,6 +7,9 @@ exceptions, so they are reached through the names that every typer exports.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
+from inspect import signature
 from typing import Any, cast, get_type_hints
 
 import typer
@@ -17,6 +20,12 @@ CommandLineError: Any = typer.BadParameter.__mro__[2]  # click's ClickException
 Abort = typer.Abort
 
 HELP_NAMES = ["-h", "--help"]
+HAS_COPY_OF_CLICK = find_spec("typer._click") is not None
+CLICK_NAMES = {"str": "TEXT", "int": "INTEGER", "int range": "INTEGER RANGE"}
+# typer before 0.20 makes no suggestions, and has no argument to switch them off.
+CLICK_SUGGESTS: dict[str, Any] = (
+    {"suggest_commands": False} if "suggest_commands" in signature(typer.Typer).parameters else {}
+)
 
 
 def group(says: str) -> typer.Typer:
@@ -31,7 +40,7 @@ def group(says: str) -> typer.Typer:
         invoke_without_command=True,
         subcommand_metavar="COMMAND [ARGS]...",
         rich_markup_mode=None,
-        suggest_commands=False,
+        **CLICK_SUGGESTS,
     )
 
 
@@ -51,6 +60,9 @@ def built(app: typer.Typer) -> Any:
             if param.param_type_name == "argument" and not param.help:
                 param.help = _declared_help(each.callback, param.name)
                 each.format_arguments = _write_nothing  # click's own list of arguments; typer writes one too
+            if HAS_COPY_OF_CLICK or param.param_type_name == "argument":
+                name = _click_metavar(param, typer.Context(each))
+                param.make_metavar = partial(_constant, name)
             # Only the newest typer has it; the others need no help.
             if hasattr(param, "_runtime_param"):
                 param._runtime_param = _AsGiven()
@@ -67,6 +79,23 @@ def _declared_help(function: Any, name: str) -> str:
     """Return the help text of an argument. A typer without its own copy of click loses the text with click 8.5."""
     declared = get_type_hints(getattr(function, "__wrapped__", function), include_extras=True)[name]
     return next((each.help for each in declared.__metadata__ if getattr(each, "help", None)), "")
+
+
+def _click_metavar(param: Any, context: Any) -> str:
+    """Return the name of a parameter's value as click 8.3 writes it. A typer with its own copy writes `<str>`."""
+    if param.param_type_name == "argument":
+        name = param.metavar or param.name.upper()
+        name = name if param.required or name.startswith("[") else f"[{name}]"
+        return name if param.metavar or param.nargs == 1 else f"{name}..."
+    if param.metavar:
+        return str(param.metavar)
+    names = param.make_metavar(context).strip("<>")
+    return f"[{names}]" if "|" in names else CLICK_NAMES.get(names, names.upper())
+
+
+def _constant(text: str, *_: Any, **__: Any) -> str:
+    """Return the text, whatever else is given."""
+    return text
 
 
 def _write_nothing(context: Any, formatter: Any) -> None:

@@ -10,6 +10,8 @@ from etltctl.errors import Command, NextStep, Parameter
 
 # Options that choose an environment or a settings file: a text or command that has one leads somewhere already.
 PLACES = ("--env", "--aws", "--local", "--config")
+# Their short forms, which stand in a command that is the invocation itself with more words.
+SHORT_PLACES = ("-e", "-c")
 # The flags that are not the argument's name with hyphens.
 FLAGS = {"last": "--to", "principal": "--as"}
 NAMES_A_PLACE = re.compile(rf"({'|'.join(PLACES)})\b")
@@ -55,4 +57,4 @@ def _names_a_place(part: str | Command | Parameter) -> bool:
         return NAMES_A_PLACE.search(part) is not None
     if isinstance(part, Parameter):
         return flag_of(part) in PLACES
-    return any(word.split("=")[0] in PLACES for word in part.words)
+    return any(word in SHORT_PLACES or word.split("=")[0] in PLACES for word in part.words)

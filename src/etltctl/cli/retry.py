@@ -10,6 +10,7 @@ from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
+from etltctl.errors import NextStep, command
 from etltctl.tabulating import local_time
 from etltctl.worker_sizes import FEWEST, WorkerType
 
@@ -54,10 +55,16 @@ def retry(
 ) -> None:
     """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
     from etltctl.history import run_to_retry
-    from etltctl.pipeline import RunOptions, Step, resume
+    from etltctl.pipeline import RunOptions, Step, result_if_succeeded, resume
 
     session: Session = context.obj
-    events = run_to_retry(session.load(), run_id)
+    settings = session.load()
+    events = run_to_retry(settings, run_id)
+    if not fresh and (done := result_if_succeeded(events)):
+        show_result(session, settings, done)
+        again = command("retry", done.run_id, "--fresh")
+        session.console.say(NextStep("to start every step again: ", again))
+        return
     name = str(events[0].get("pipeline", ""))
     if not run_id:
         at = local_time(events[0]["ts"])

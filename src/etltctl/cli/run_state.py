@@ -198,6 +198,8 @@ def progress_text(run: Run) -> str:
         return f"{STAGE} {stage.number}, {stage.done:,} of {stage.tasks:,} tasks"
     if moved := amount_text(getattr(run, "rows", None), getattr(run, "bytes", None)):
         return moved
+    if note := getattr(run, "note", ""):
+        return str(note)
     scanned = getattr(run, "scanned_bytes", 0)
     return f"{_size_text(scanned)} scanned" if scanned else ""
 
@@ -221,7 +223,7 @@ def shortened(text: str, longest: int = LONGEST_ID) -> str:
 
 
 def facts_line(event: Mapping[str, Any]) -> str:
-    """Return the facts of an event on one line; of published tables their names.
+    """Return the facts of an event on one line; of published tables their names, and no price of unbilled work.
 
     Args:
         event: The event as the ledger has it.
@@ -231,6 +233,8 @@ def facts_line(event: Mapping[str, Any]) -> str:
     if event["type"] != "publish.switched":
         common.add("tables")
     facts = {name: value for name, value in event.items() if name not in common}
+    if not is_billed(str(event.get("env", ""))):
+        facts.pop("usd", None)  # a budget counts the work of this machine, which costs nothing
     return " ".join(
         f"{name}={_fact(name, value)}" for name, value in facts.items() if value not in ("", [], {}, None)
     )
@@ -239,4 +243,6 @@ def facts_line(event: Mapping[str, Any]) -> str:
 def _fact(name: str, value: object) -> str:
     if name == "usd":
         return f"{value:.6f}"
+    if isinstance(value, dict) and name != "tables":
+        return ",".join(f"{key}:{_fact(key, each)}" for key, each in value.items())
     return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,19 @@ from etltctl.cli.run_state import facts_line
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
-from etltctl.tabulating import folded, local_time
+from etltctl.tabulating import Cells, folded, local_time
 
 if TYPE_CHECKING:
-    pass
+    from etltctl.history import Cost, RunSummary
 
 RunName = Annotated[str, typer.Argument(help="the run, or the end of its id; the newest if none is named")]
+
+OfPipeline = Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")]
+Since = Annotated[
+    str, typer.Option("--since", help="Only runs started since: 90m, 12h, 7d or 2w ago, or a date.")
+]
+Until = Annotated[str, typer.Option("--until", help="Only runs started before, as for --since.")]
+NO_COST = "No run has cost anything yet."
 
 
 class Sum(StrEnum):
@@ -43,11 +51,9 @@ def list_runs(
         list[Outcome] | None,
         typer.Option("--status", help="Only this outcome. May be given again.", show_default=False),
     ] = None,
-    pipeline: Annotated[str, typer.Option("--pipeline", help="Only runs of this pipeline.")] = "",
-    since: Annotated[
-        str, typer.Option("--since", help="Only runs started since: 90m, 12h, 7d or 2w ago, or a date.")
-    ] = "",
-    until: Annotated[str, typer.Option("--until", help="Only runs started before, as for --since.")] = "",
+    pipeline: OfPipeline = "",
+    since: Since = "",
+    until: Until = "",
 ) -> None:
     """List the newest runs, and how they ended or stand. Calls no service."""
     from etltctl.history import RunFilter, summaries
@@ -62,16 +68,24 @@ def list_runs(
             datetime.fromisoformat(run.started) if run.started else "",
             run.outcome,
             run.seconds,
-            run.stopped_at,
+            *_places(run, is_for_people=session.console.is_for_people),
         )
         for run in run_list
     ]
-    columns = ("run", "pipeline", "started", "outcome", "seconds", "failed at")
+    # The documents keep their fields' names: docs/stability.md.
+    places = ("stopped at",) if session.console.is_for_people else ("failed at", "stopped at")
+    columns = ("run", "pipeline", "started", "outcome", "seconds", *places)
     none = NextStep("No runs yet: ", command("run", "mongodb"), ".")
     none = NextStep("No run matches the filter.") if run_filter.has_filter else none
     session.console.rows("etltctl.runs/1", columns, rows, none=none)
     if run_list.unread:
         session.console.say(f"{run_list.unread:,} older runs were not read; --since narrows the search")
+
+
+def _places(run: RunSummary, *, is_for_people: bool) -> Sequence[str]:
+    """Return the step at which a run stopped; in a document also the one that failed: a detached step did not."""
+    failed_at = "" if run.outcome == Outcome.DETACHED else run.stopped_at
+    return (run.stopped_at,) if is_for_people else (failed_at, run.stopped_at)
 
 
 @app.command("show")
@@ -213,27 +227,36 @@ def logs(
 def cost(
     context: typer.Context,
     by: Annotated[Sum, typer.Option("--by", help="Group the sums by this.")] = Sum.PIPELINE,
+    pipeline: OfPipeline = "",
+    since: Since = "",
+    until: Until = "",
 ) -> None:
     """Sum what the runs cost: actual as reported, or estimated. Work on this machine (env local) costs 0.00."""
-    from etltctl.history import costs
+    from etltctl.history import RunFilter, costs
 
     session: Session = context.obj
     is_table = session.console.is_for_people
-    every = costs(session.load_for_record(), by)
-    rows = [
-        (cost.key, cost.env, cost.number, _dollars(cost.usd) if is_table else cost.usd, cost.basis)
-        for cost in every
-    ]
-    total, number = round(sum(cost.usd for cost in every), 4), sum(cost.number for cost in every)
+    run_filter = RunFilter((), pipeline, since, until)
+    every = costs(session.load_for_record(), by, run_filter)
+    total = round(sum(cost.usd for cost in every), 4)
+    rows = list(map(_shown_cost if is_table else _cost_fields, every))
     if is_table and every:
         bases = dict.fromkeys(cost.basis for cost in every)
-        rows.append(("total", "", number, _dollars(total), " and ".join(bases)))
+        counts = sum(cost.job_runs for cost in every), sum(cost.queries for cost in every)
+        rows.append(("total", "", *counts, _dollars(total), " and ".join(bases)))
     # The documents keep their fields' names: docs/stability.md.
-    count, amount = ("remote runs", "USD") if is_table else ("billed", "usd")
-    columns = (str(by), "env", count, amount, "basis")
-    session.console.rows(
-        "etltctl.cost/1", columns, rows, none="No run has cost anything yet.", total_usd=total
-    )
+    names = ("job runs", "queries", "USD", "basis")
+    columns = names if is_table else ("billed", "usd", "basis", "job runs", "queries")
+    none = "No run that matches the filter has cost anything." if run_filter.has_filter else NO_COST
+    session.console.rows("etltctl.cost/1", (str(by), "env", *columns), rows, none=none, total_usd=total)
+
+
+def _shown_cost(cost: Cost) -> Cells:
+    return cost.key, cost.env, cost.job_runs, cost.queries, _dollars(cost.usd), cost.basis
+
+
+def _cost_fields(cost: Cost) -> Cells:
+    return cost.key, cost.env, cost.number, cost.usd, cost.basis, cost.job_runs, cost.queries
 
 
 def _dollars(usd: float) -> str:

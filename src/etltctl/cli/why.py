@@ -13,7 +13,10 @@ from etltctl.errors import UsageError, command
 def why(
     context: typer.Context,
     run_id: Annotated[
-        str, typer.Argument(help="the run, or the end of its id; the newest run that failed if none is named")
+        str,
+        typer.Argument(
+            help="the run, or the end of its id; the run of steps that failed last if none is named"
+        ),
     ] = "",
     code: Annotated[
         str, typer.Option("--code", help="Explain this code, such as G117, instead of a run.")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
-from etltctl.values import S3Location
+from etltctl.settings.connector_config import marked_secrets
+from etltctl.settings.connector_problems import read_manifest, specification_of
+from etltctl.settings.secrets import REFERENCES
+from etltctl.values import S3Location, sounds_secret
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+    from etltctl.settings.sources import AirbyteSource
 
 Reveal = Callable[[str, str], str]
 Path_ = tuple[str, ...]
@@ -35,7 +38,7 @@ class Desired:
     type: str
     fields: Mapping[Path_, Any]
     unseen: Mapping[Path_, Any] = field(default_factory=dict)
-    secrets: Mapping[Path_, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[Path_, Any] = field(default_factory=dict, repr=False)
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,15 +50,31 @@ def desired_resources(settings: Settings, reveal: Reveal) -> list[Desired]:
     """
     resources: list[Desired] = []
     for name, source in settings.sources.items():
-        if source.kind == "http":
+        if source.kind == "airbyte" and source.manifest is None:
+            _require_connection(name, source)
+            continue  # the connection was made in Airbyte, and stays as it is there
+        if source.kind != "mongodb":
             resources.append(_definition(name, settings))
-        make = _mongodb_source if source.kind == "mongodb" else _http_source
+        make = MAKERS[source.kind]
         resources += [
             make(name, settings, reveal),
             _destination(name, settings, reveal),
             _connection(name, settings),
         ]
     return sorted(resources, key=lambda resource: list(Kind).index(resource.kind))
+
+
+def _require_connection(name: str, source: AirbyteSource) -> None:
+    """Raise ConfigurationError unless the settings name the connection of a source that has no manifest."""
+    if source.connection_id:
+        return
+    what = (
+        f"runs the package {source.package}" if source.package else "names neither a manifest nor a package"
+    )
+    raise ConfigurationError(
+        f"sources.{name} {what}, and only a manifest can be made into a source of Airbyte; nothing was changed",
+        hint=f"make the connection in Airbyte, with the streams of the settings, and set sources.{name}.connection_id",
+    )
 
 
 def named(source: str, settings: Settings) -> str:
@@ -116,6 +135,49 @@ def _http_source(name: str, settings: Settings, reveal: Reveal) -> Desired:  # n
     return Desired(f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, links=links)
 
 
+def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
+    """Return the source of a low-code connector: what is a reference or marked as a secret is compared by its hash."""
+    source = settings.sources[name]
+    manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
+    marked = frozenset(marked_secrets(specification_of(manifest)))
+    fields: dict[Path_, Any] = {}
+    secrets: dict[Path_, Any] = {}
+    for path, value in _leaves(source.config, ("configuration",)):  # type: ignore[union-attr]
+        setting = ".".join(("sources", name, "config", *path[1:]))
+        revealed = _revealed(value, setting, reveal)
+        is_hidden = revealed != value or path[-1] in marked or sounds_secret(path[-1])
+        (secrets if is_hidden else fields)[path] = revealed
+    links = {"definitionId": f"definition:{name}"}
+    return Desired(
+        f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, secrets=secrets, links=links
+    )
+
+
+def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
+    """Yield every value that is not a table, with its path; a list is one value, as it is in Airbyte."""
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _revealed(value: Any, setting: str, reveal: Reveal) -> Any:
+    if isinstance(value, list):
+        return [_revealed(each, setting, reveal) for each in value]
+    if isinstance(value, Mapping):
+        return {name: _revealed(each, f"{setting}.{name}", reveal) for name, each in value.items()}
+    is_kept = isinstance(value, str) and value.startswith(REFERENCES)
+    return reveal(value, setting) if is_kept else value
+
+
+MAKERS: Mapping[str, Callable[[str, Settings, Reveal], Desired]] = {
+    "mongodb": _mongodb_source,
+    "http": _http_source,
+    "airbyte": _connector_source,
+}
+
+
 def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
     """Return the destination of one source: it has one path, and every source has its own folder in bronze."""
     target = settings.airbyte.destination
@@ -152,28 +214,13 @@ def _connection(name: str, settings: Settings) -> Desired:
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
         **{("streams", stream): source.sync_mode for stream in names},
     }
+    if source.kind == "airbyte" and source.namespace:
+        fields |= {("namespace", stream): source.namespace for stream in names}
     # Airbyte keeps the database with each stream, and does not follow the source.
     if source.kind == "mongodb":
         fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
     return Desired(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
-
-
-def read_manifest(file: Path, setting: str) -> dict[str, Any]:
-    """Return the manifest as an object; raise ConfigurationError with the setting's name if it is not a manifest."""
-    import yaml
-
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
-        manifest = yaml.load(file.read_text("utf-8"), loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{setting}: cannot read {file}: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
-        raise ConfigurationError(
-            f"{setting}: {file} is not a low-code manifest: its type is not DeclarativeSource",
-            hint="write one as connectors/source-f1/manifest.yaml is written",
-        )
-    return manifest
 
 
 def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:

@@ -22,6 +22,11 @@ from etltctl.values import OVERWRITE
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
+# The streams of the shipped connector for Ergast-compatible APIs.
+FORMULA_1 = (
+    "seasons", "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
+    "driver_standings", "constructor_standings", "laps",
+)  # fmt: skip
 SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append", "incremental_append")
 
 
@@ -65,8 +70,9 @@ def _trouble(source: Resource | None, target: Resource | None) -> str:
     if target.type != "s3":
         return f"its destination is of type {target.type}, not s3"
     configuration = configuration_of(source)
-    if not isinstance(configuration.get("database_config"), Mapping) and not configuration.get("base_url"):
-        return f"its source is of type {source.type}; etltctl knows mongodb-v2 and Ergast-compatible ones"
+    is_mongodb = source.type == "mongodb-v2" or "database_config" in configuration
+    if is_mongodb and not isinstance(configuration.get("database_config"), Mapping):
+        return f"its source of type {source.type} shows no database_config"
     return ""
 
 
@@ -91,6 +97,11 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
             "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
             "collections": names, "schema_enforced": database.get("schema_enforced", True), **common,
         }  # fmt: skip
+    if not configuration.get("base_url") or not set(names) <= set(FORMULA_1):
+        # The connection is all that is needed to sync it; what its connector is configured with stays in Airbyte.
+        namespaces = {str(stream.get("namespace") or "") for stream in streams}
+        namespace = {"namespace": namespaces.pop()} if len(namespaces) == 1 and namespaces != {""} else {}
+        return {"kind": "airbyte", "streams": names, **namespace, **common}
     seasons = configuration.get("seasons") or "all"
     return {
         "kind": "http",

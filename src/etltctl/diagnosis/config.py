@@ -117,7 +117,7 @@ def _revealed(probe: Probe, key: str, reference: str) -> Finding:
     try:
         probe.reveal(reference, key)
     except EtltctlError as error:
-        if key.endswith(".uri"):  # a run on AWS leaves the source to Airbyte
+        if key.startswith("sources."):  # a run on AWS leaves the source to Airbyte
             return warn(
                 key,
                 shortened(error.message),
@@ -133,8 +133,9 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     The ids of connections are left to the check of Airbyte: where a setting has no value, the connection that
     `connections apply` made counts.
     """
+    from etltctl.settings.connector_config import config_values, is_literal_secret
     from etltctl.settings.notify import holds_token
-    from etltctl.settings.secrets import is_reference
+    from etltctl.settings.secrets import REFERENCES, is_reference
 
     yield "airbyte.client_id", settings.airbyte.client_id
     yield "airbyte.client_secret", settings.airbyte.client_secret
@@ -143,6 +144,12 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, source in settings.sources.items():
         if source.kind == "mongodb":
             yield f"sources.{name}.uri", source.uri
+        if source.kind == "airbyte":
+            yield from (
+                (f"sources.{name}.config.{'.'.join(path)}", str(value))
+                for path, value in config_values(source.config)
+                if is_literal_secret(path, value) or (isinstance(value, str) and value.startswith(REFERENCES))
+            )
     for name, receiver in settings.notify.items():
         # An address without a token may stand in the file.
         if receiver.kind != "sns" and (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from etltctl.causes import UNKNOWN, Confidence, Diagnosis, Failure, Line, catalogue, diagnose
-from etltctl.ledger import Event, failed_event
+from etltctl.ledger import Event, failed_event, newest_event
 
 # How the error of a remote run is worded: service, run, name, status and reason.
 OF_A_RUN = re.compile(
@@ -16,6 +16,7 @@ OF_A_RUN = re.compile(
 )
 # How the publisher words an error about the files of a version. Only older records need it: they lack the table.
 OF_A_TABLE = re.compile(r"\bof version \S+ of (?P<table>\w+\.\w+)\b")
+UNSUCCESSFUL = frozenset({"failed", "unverified", "interrupted"})  # outcomes of a try
 LEAST_CODE = re.compile(r"[A-Z]\d{3}")
 
 
@@ -81,6 +82,34 @@ def failed_step(events: Sequence[Event]) -> FailedStep | None:
     """Return the step that ended the run, or the run itself if it failed outside a step; None if nothing failed."""
     event = failed_event(events)
     return FailedStep(event) if event is not None else None
+
+
+def failed_try(events: Sequence[Event]) -> Sequence[Event]:
+    """Return the events up to the end of the newest try that failed, if a later try ended the run with success.
+
+    Args:
+        events: The events of the run, oldest first; at least one.
+
+    Returns:
+        The events; none if the run did not succeed at last, or none of its tries failed.
+    """
+    if events[-1]["type"] != "run.finished" or events[-1].get("outcome") != "succeeded":
+        return ()
+    for end in reversed(range(len(events))):
+        if events[end]["type"] == "run.finished" and events[end].get("outcome") in UNSUCCESSFUL:
+            return events[: end + 1]
+    return ()
+
+
+def is_repaired(failure: FailedStep, events: Sequence[Event]) -> bool:
+    """Return whether the work that failed has succeeded since: a later try may have run other steps alone.
+
+    Args:
+        failure: The step, or the run itself.
+        events: All events of the run, oldest first. The last one is the end of a try that succeeded.
+    """
+    newest = newest_event(events, failure.name, "step.finished") if failure.name else events[-1]
+    return newest is not None and newest.get("outcome") == "succeeded"
 
 
 def _line(kept: object) -> Line:

@@ -62,7 +62,7 @@ class Ender(StrEnum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is known of a run that failed, or the state of one that did not.
+    """What is known of a run that failed, of a failed try of a run that has succeeded since, or the state of any other.
 
     Attributes:
         run_id: The run's id.
@@ -74,9 +74,10 @@ class Explanation:
         command: The words of the command that a run without steps is of; empty if they are not on record.
         step: The step that failed; empty if the run failed before its first step, or did not fail.
         failed_at: When it failed, in UTC; empty if it did not.
+        recovered_at: When a later try of the run succeeded, in UTC; empty if none did.
         seconds: How long the step, or the run, took.
         error: The error's words.
-        diagnosis: The cause; None if the run did not fail.
+        diagnosis: The cause; None if no try of the run failed.
         broken: The checks that stopped the publish.
         stopped_by: Who ended the run, in words: "stopped by …" if it was a caller, else a noun.
         ended_by: The same, to decide by; None if the run did not fail.
@@ -101,6 +102,7 @@ class Explanation:
     command: tuple[str, ...] = ()
     step: str = ""
     failed_at: str = ""
+    recovered_at: str = ""
     seconds: float | None = None
     error: str = ""
     diagnosis: Diagnosis | None = None

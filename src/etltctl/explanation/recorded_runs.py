@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import UsageError, command
+from etltctl.explanation.failed_step import UNSUCCESSFUL
 from etltctl.history import store_of
 from etltctl.ledger import Event, events_of_one
 
@@ -14,37 +15,34 @@ if TYPE_CHECKING:
     from etltctl.settings import Settings
 
 MOST_READ = 200
-UNSUCCESSFUL = frozenset({"failed", "unverified", "interrupted"})
 
 
 def failed_run(settings: Settings) -> tuple[list[dict[str, Any]], str]:
-    """Return the newest failure: the events of the run that failed last, a rollback or a refresh included.
+    """Return the failure that is meant if no run is named: the run of steps that failed last.
+
+    The failure of a command without steps, such as a refresh, hides no failed run of a pipeline.
 
     Args:
         settings: The settings, which say where the runs are kept.
 
     Returns:
-        The events. If the run has no steps, also the id of the run with steps that failed last, which may be the one
-        that the caller means; else an empty text.
+        The events of the run of steps that failed last; without one, of the command that failed last. Of a run of steps
+        also the id of a newer command that failed, which may be the one that the caller means; else an empty text.
 
     Raises:
         UsageError: No run has failed.
     """
-    newest: list[dict[str, Any]] = []
+    newer: list[dict[str, Any]] = []
     for number, events in enumerate(newest_runs(settings)):
-        if newest and number >= MOST_READ:
-            break  # it is a hint alone, and each run is a read
+        if newer and number >= MOST_READ:
+            break  # each run is a read, and there is something to explain
         if events[-1]["type"] != "run.finished" or events[-1].get("outcome") not in UNSUCCESSFUL:
             continue
-        has_steps = any(event.get("steps") for event in events)
-        if newest and has_steps:
-            return newest, str(events[0]["run_id"])
-        if not newest:
-            newest = [dict(event) for event in events]
-            if has_steps:
-                return newest, ""
-    if newest:
-        return newest, ""
+        if any(event.get("steps") for event in events):
+            return [dict(event) for event in events], str(newer[0]["run_id"]) if newer else ""
+        newer = newer or [dict(event) for event in events]
+    if newer:
+        return newer, ""
     raise UsageError("no run has failed, so there is nothing to explain", hint=command("runs", "list"))
 
 

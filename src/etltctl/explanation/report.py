@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from etltctl.causes import Diagnosis, names_of
 from etltctl.errors import NextStep, command
 from etltctl.explanation.earlier_runs import EarlierRuns
-from etltctl.explanation.failed_step import FailedStep, failed_step
+from etltctl.explanation.failed_step import FailedStep, failed_step, failed_try, is_repaired
 from etltctl.explanation.model import BrokenRule, Ender, Explanation
 from etltctl.explanation.next_steps import NextSteps
 from etltctl.explanation.recorded_runs import failed_run, newest_runs
@@ -29,7 +29,8 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
 
     Args:
         settings: The settings, which say where the runs are kept.
-        run_id: The run's id, or the end of it. If it is empty, the newest run that failed is meant.
+        run_id: The run's id, or the end of it. If it is empty, the run of steps that failed last is meant;
+            without one, the command that failed last, such as a refresh.
 
     Raises:
         UsageError: There is no such run, or no run has failed.
@@ -42,7 +43,7 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     explanation = explanation_of(events, settings)
     if not other or explanation.diagnosis is None:
         return explanation
-    also = NextStep(command("why", other), "  # the newest failed run of steps")
+    also = NextStep(command("why", other), "  # a command that failed later")
     return replace(explanation, next_steps=(*explanation.next_steps, also))
 
 
@@ -66,9 +67,38 @@ def explanation_of(events: Sequence[Event], settings: Settings) -> Explanation:
         has_gaps=any(_gaps(events)),
     )
     failure = failed_step(events)
-    if failure is None:
-        return replace(state, next_steps=tuple(_steps_of_healthy(state)))
-    return _explained(state, failure, events, settings, is_billed=is_billed(state.env))
+    if failure is not None:
+        return _explained(state, failure, events, settings, is_billed=is_billed(state.env))
+    if before := failed_try(events):
+        return _recovered(state, before, events, settings)
+    return replace(state, next_steps=tuple(_steps_of_healthy(state)))
+
+
+def _recovered(
+    state: Explanation, before: Sequence[Event], events: Sequence[Event], settings: Settings
+) -> Explanation:
+    """Explain the newest failed try of a run whose last try succeeded.
+
+    Args:
+        state: What is known of the run.
+        before: The events up to the end of the failed try.
+        events: All events of the run.
+        settings: The settings.
+    """
+    failure = failed_step(before)
+    assert failure is not None  # the try has an end that is not a success
+    explained = _explained(state, failure, before, settings, is_billed=is_billed(state.env))
+    if not is_repaired(failure, events):
+        return replace(explained, outcome=_outcome(before))
+    return replace(
+        explained,
+        recovered_at=str(events[-1]["ts"]),
+        published=_published(events),
+        may_be_half_published=False,
+        spent_usd=spent_usd_of(events) if is_billed(state.env) else None,
+        retry_usd=None,
+        next_steps=tuple(_steps_of_healthy(state)),
+    )
 
 
 def _explained(
@@ -80,7 +110,6 @@ def _explained(
         earlier.add(run)
     seconds = failure.event.get("seconds")
     names = names_of(failure.name, state.run_id)
-    published = [e for e in events if is_publish(e)]
     ended_by, stopped_by = _ended_by(failure, events)
     notes = list(state.notes)
     if not failure.is_recorded_whole:
@@ -96,7 +125,7 @@ def _explained(
         ended_by=ended_by,
         broken=tuple(_broken(failure, events)),
         tables=earlier.states(state.steps),
-        published=tuple(table for event in published for table in event["tables"]),
+        published=_published(events),
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=spent_usd_of(events) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
@@ -203,6 +232,10 @@ def _ended_by(failure: FailedStep, events: Sequence[Event]) -> tuple[Ender, str]
     if has_run:
         return Ender.SERVICE, f"{failure.service} itself (not a person, not etltctl)"
     return Ender.ETLTCTL, f"etltctl, before or after the work of {failure.service or 'the services'}"
+
+
+def _published(events: Sequence[Event]) -> tuple[str, ...]:
+    return tuple(table for event in events if is_publish(event) for table in event["tables"])
 
 
 def _steps_of_healthy(state: Explanation) -> Iterator[NextStep]:

@@ -86,7 +86,7 @@ def _lines(explanation: Explanation, spell: Callable[[NextStep], str], now: date
     yield "Next (safe):"
     yield from (f"  {spell(step)}" for step in explanation.next_steps)
     if explanation.settings:
-        yield f"To change: {', '.join(explanation.settings)}"
+        yield f"Settings to check in etltctl.toml: {', '.join(explanation.settings)}"
 
 
 def _head(explanation: Explanation, now: datetime) -> str:
@@ -95,8 +95,10 @@ def _head(explanation: Explanation, now: datetime) -> str:
         return f"{run}  {HEALTHY.get(explanation.outcome, explanation.outcome)}."
     ago = max((now - datetime.fromisoformat(explanation.failed_at)).total_seconds(), 0.0)
     after = f", {duration_text(explanation.seconds)} in" if explanation.seconds else ""
-    outcome = explanation.outcome if explanation.outcome != "unfinished" else "failed"
+    outcome = explanation.outcome if explanation.outcome not in ("unfinished", "succeeded") else "failed"
     how = " ".join(filter(None, (outcome.upper(), place_of(explanation))))
+    if explanation.recovered_at:
+        how = f"SUCCEEDED at {local_time(explanation.recovered_at)}. An earlier try {how}"
     return f"{run}  {how}  ({duration_text(ago)} ago{after})"
 
 
@@ -173,7 +175,10 @@ def data_safety(explanation: Explanation) -> tuple[str, list[str]]:
     """
     assert explanation.diagnosis is not None
     details: list[str] = []
-    if explanation.diagnosis.cause.is_data_changed:
+    if explanation.recovered_at:
+        done = f"published {_names(explanation.published)}" if explanation.published else "succeeded"
+        sentence = f"Your data is up to date: the run has {done} since."
+    elif explanation.diagnosis.cause.is_data_changed:
         sentence = f"Your data may not be as it was published. {explanation.diagnosis.cause.data}"
     elif explanation.has_gaps:
         sentence = (
@@ -222,6 +227,8 @@ def _names(tables: tuple[str, ...] | list[str]) -> str:
 def cost_line(explanation: Explanation) -> str:
     """Return what the run cost, and whether a retry can help."""
     assert explanation.diagnosis is not None
+    if explanation.recovered_at:
+        return f"Spent {money_text(explanation.spent_usd)}. The run needs no retry."
     advice = ADVICE[explanation.diagnosis.cause.retry]
     price = f", and cost about {money_text(explanation.retry_usd)} (est.)" if explanation.retry_usd else ""
     return f"Spent {money_text(explanation.spent_usd)}. {capitalized(advice)}{price}."

@@ -29,11 +29,15 @@ class Having(StrEnum):
     EVENTS = "events"
     STEPS = "steps"
     REMOTE_RUNS = "remote runs"
+    STORY = "steps, a changed table or an error"
 
 
 HAS: dict[Having, Callable[[Event], object]] = {
     Having.EVENTS: lambda event: event,
     Having.STEPS: lambda event: event["type"] == "run.started" and event.get("steps"),
+    Having.STORY: lambda event: (
+        HAS[Having.STEPS](event) or event["type"] == "publish.switched" or event.get("error")
+    ),
     Having.REMOTE_RUNS: lambda event: event["type"].startswith("remote.") and event.get("remote_id"),
 }
 

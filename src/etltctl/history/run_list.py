@@ -68,6 +68,18 @@ class RunFilter:
         """Whether a run may be left out."""
         return bool(self.outcomes or self.pipeline or self.since or self.until)
 
+    def span(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return the earliest and the latest start; None for any.
+
+        Args:
+            now: The present time.
+
+        Raises:
+            UsageError: One of them is not a valid time.
+        """
+        since = moment_of(self.since, now, "since") if self.since else None
+        return since, moment_of(self.until, now, "until") if self.until else None
+
 
 @dataclass(frozen=True)
 class RunList:
@@ -98,8 +110,7 @@ def list_runs(store: Store, limit: int, run_filter: RunFilter, now: datetime) ->
     Raises:
         UsageError: A time of `run_filter` is not valid.
     """
-    since = moment_of(run_filter.since, now, "since") if run_filter.since else None
-    until = moment_of(run_filter.until, now, "until") if run_filter.until else None
+    since, until = run_filter.span(now)
     # A short listing reads its streams sooner than the file of all summaries.
     summaries = _Summaries(store, is_long=limit > WORTH_KEEPING or run_filter.has_filter)
     chosen: list[RunSummary] = []
@@ -112,7 +123,7 @@ def list_runs(store: Store, limit: int, run_filter: RunFilter, now: datetime) ->
         if summaries.read == MOST_READ and store.index is None:
             return RunList(_newest_first(chosen), unread=position + 1)
         summary = summaries.of(run)
-        if summary is not None and _passes(summary, run_filter, since, until):
+        if summary is not None and passes(summary, run_filter, since, until):
             chosen.append(summary)
     summaries.keep(stored)
     return RunList(_newest_first(chosen))
@@ -150,9 +161,17 @@ def _standing(events: Sequence[Event]) -> Outcome:
     return Outcome.UNATTENDED if any(live.values()) else Outcome.UNFINISHED
 
 
-def _passes(
+def passes(
     summary: RunSummary, run_filter: RunFilter, since: datetime | None, until: datetime | None
 ) -> bool:
+    """Return whether a run is one of those that the filter leaves.
+
+    Args:
+        summary: The run.
+        run_filter: Which runs.
+        since: The earliest start that the filter means; None for any.
+        until: The latest start.
+    """
     if run_filter.outcomes and summary.outcome not in run_filter.outcomes:
         return False
     if run_filter.pipeline and summary.pipeline != run_filter.pipeline:

@@ -132,19 +132,28 @@ def _send(spans: Sequence[ReadableSpan], endpoint: str) -> None:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     require_usable(endpoint, "pip install 'requests[socks]'")
+    refusals: list[str] = []
     with _words_of_the_exporter() as words:
-        exporter = OTLPSpanExporter(timeout=EXPORT_S, session=_session(endpoint))
+        exporter = OTLPSpanExporter(timeout=EXPORT_S, session=_session(endpoint, refusals))
         is_sent = exporter.export(spans) is SpanExportResult.SUCCESS
         exporter.shutdown()  # type: ignore[no-untyped-call]
     if not is_sent:
         # The first line has the cause; the later ones are about the retries.
         address = Address("the endpoint", endpoint)
         said = _cause(words[0], address) if words else "it gave no reason"
+        # After an answer for which it sends again, such as 429, the exporter does not log the status.
+        if refusals and refusals[-1].split()[0] not in said:
+            said = f"it answered {refusals[-1]}"
         raise ServiceError(f"the receiver of traces at {address.place} did not take the spans: {said}")
 
 
-def _session(endpoint: str) -> Any:
-    """Return a session of the exporter's HTTP library that judges answers as the exporter does not."""
+def _session(endpoint: str, refusals: list[str]) -> Any:
+    """Return a session of the exporter's HTTP library that judges answers as the exporter does not.
+
+    Args:
+        endpoint: The receiver.
+        refusals: Gets the status of each answer that is an error, with its name.
+    """
     import requests
 
     session = requests.Session()
@@ -154,6 +163,8 @@ def _session(endpoint: str) -> Any:
     def judge(response: Any, *_: Any, **__: Any) -> None:
         # The exporter takes each status below 400 for a success.
         kind = response.headers.get("Content-Type", "")
+        if not response.ok:
+            refusals.append(one_line(f"{response.status_code} {response.reason}", 60))
         if response.is_redirect or 300 <= response.status_code < 400:
             raise requests.exceptions.InvalidURL(
                 f"it answered {response.status_code}: a redirect, which is not followed"

@@ -50,7 +50,14 @@ from etltctl.pipeline.kinds import (
     unknown_steps,
 )
 from etltctl.pipeline.lineage_replay import lineage_of_run, send_lineage
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known
+from etltctl.pipeline.model import (
+    PipelineResult,
+    Step,
+    StepHandle,
+    StepResult,
+    known,
+    result_if_succeeded,
+)
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
 from etltctl.pipeline.rebuild import rebuild
@@ -105,6 +112,7 @@ __all__ = [
     "refresh_datasource",
     "require_backfillable",
     "require_ready",
+    "result_if_succeeded",
     "resume",
     "rollback",
     "run_alone",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,10 @@ LIKELY: Mapping[type[EtltctlError], str] = {
 # A call of etltctl, as the errors of the SDK are worded: the service, the operation, then the service's words.
 CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm|kms|cloudformation)\b")
 QUERY = re.compile(r"^(?:the )?query (?:[A-Z]+: |scanned )")
+# The end of the sentence about a script's exception.
+RAISED_AT = re.compile(r" at (?P<at>(?P<file>\S+\.py):(?P<line>\d{1,9}))\.$")
 LONGEST_EXCERPT = 8_000
+MOST_EVIDENCE = 3
 
 
 def diagnosis_of_run(run: Run, log: Iterable[LogLine] = ()) -> Diagnosis:
@@ -96,6 +100,25 @@ def in_own_paths(diagnosis: Diagnosis, to_user_path: Callable[[str], str]) -> Di
     """
     evidence = tuple(replace(line, text=to_user_path(line.text)) for line in diagnosis.evidence)
     return replace(diagnosis, evidence=evidence, detail=to_user_path(diagnosis.detail))
+
+
+def with_code(diagnosis: Diagnosis, code_at: Callable[[str, int], str]) -> Diagnosis:
+    """Return the diagnosis with the line of code at which the script raised an exception, if it lacks one.
+
+    Args:
+        diagnosis: The diagnosis, in the user's own paths.
+        code_at: Returns a line of a script by path and number; empty if this machine does not have it.
+    """
+    place = RAISED_AT.search(diagnosis.detail)
+    if place is None or any(f"{place['at']}: " in line.text for line in diagnosis.evidence):
+        return diagnosis
+    code = code_at(place["file"], int(place["line"]))
+    if not code:
+        return diagnosis
+    frame = f'File "{place["file"]}", line {place["line"]}'
+    others = [line for line in diagnosis.evidence if not line.text.startswith(frame)]
+    shown = Line(f"{place['at']}: {code}", "script")
+    return replace(diagnosis, evidence=(*others[:1], shown, *others[1:])[:MOST_EVIDENCE])
 
 
 def _speaker(line: LogLine) -> str:
@@ -178,6 +201,24 @@ def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | 
         fix = fix_of(cause, step, run_id, then_retry=is_of_run, again=again)
         # The error's own next step says what became of the data, and ends with the retry.
         error.next_step = NextStep(*_safety(error.next_step), *fix.parts)
+
+
+@contextmanager
+def cause_named(settings: Settings, words: Sequence[str]) -> Iterator[None]:
+    """Name the cause of an error in the block, which is about a command without a run on record.
+
+    Args:
+        settings: The settings, which say which values are secrets.
+        words: The words of the command, which do its work again.
+    """
+    try:
+        yield
+    except EtltctlError as error:
+        hide_secrets(error, settings)
+        again = Command(tuple(words))
+        error.name_retry(again)
+        name_cause(error, step="", run_id="", again=again)
+        raise
 
 
 def _table_of(error: EtltctlError) -> str:

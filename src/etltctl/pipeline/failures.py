@@ -24,7 +24,7 @@ from etltctl.errors import (
 )
 from etltctl.ledger import Event, read_events
 from etltctl.logs import LogTail
-from etltctl.pipeline.failure_cause import diagnosis_of_run, in_own_paths, record_of
+from etltctl.pipeline.failure_cause import diagnosis_of_run, in_own_paths, record_of, with_code
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
@@ -68,6 +68,7 @@ def failed(
     hint: Hint,
     log: LogTail | None = None,
     to_user_path: Callable[[str], str] = str,
+    code_at: Callable[[str, int], str] = lambda _path, _line: "",
     **facts: object,
 ) -> EtltctlError:
     """Build the error for a run that did not succeed, with its cause; the cause decides the exit code.
@@ -77,11 +78,13 @@ def failed(
         hint: What to do next.
         log: The end of its log; None if it has none.
         to_user_path: Puts the user's path of a script in place of that of its copy.
+        code_at: Returns a line of a script by its path and number; empty if this machine does not have it.
         facts: The particulars.
     """
     reason = f": {to_user_path(run.reason)}" if run.reason else ""
     telling = to_user_path("\n".join(log.telling())) if log else ""
     diagnosis = in_own_paths(diagnosis_of_run(run, log.lines if log else ()), to_user_path)
+    diagnosis = with_code(diagnosis, code_at)
     details = f"{run.reason}\n{telling}" if SPARK_WRAPPER in run.reason else run.reason
     error = failure_class(details, diagnosis.cause.code)(
         f"{run.service} run {run.id} of {run.name} ended {run.status}{reason}",
@@ -113,11 +116,12 @@ def require_success(
     hint: Hint,
     log: LogTail | None = None,
     to_user_path: Callable[[str], str] = str,
+    code_at: Callable[[str, int], str] = lambda _path, _line: "",
     **facts: object,
 ) -> None:
     """Raise the error of a run that did not succeed, such as RunFailedError, unless its status means success."""
     if run.state is not State.SUCCEEDED:
-        raise failed(run, hint=hint, log=log, to_user_path=to_user_path, **facts)
+        raise failed(run, hint=hint, log=log, to_user_path=to_user_path, code_at=code_at, **facts)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from etltctl.errors import DrivenElsewhereError, UnverifiedError, command
-from etltctl.ledger import Event, driven_seconds, newest_event, read_events
+from etltctl.ledger import Event, newest_event, read_events
 from etltctl.pipeline.failures import failed, failure_class
 from etltctl.pipeline.kinds import remote_run_of
-from etltctl.pipeline.model import PipelineResult, Step, StepResult, remote_runs
+from etltctl.pipeline.model import PipelineResult, Step, recorded_result, remote_runs
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import unstarted
 from etltctl.pipeline.runner import resume
@@ -94,7 +94,7 @@ def _result_if_ended(
     step = next((e for e in reversed(events) if e["type"] in {"step.planned", "step.finished"}), last)
     outcome = (last if last["type"] == "run.finished" else step).get("outcome", "")
     if last["type"] == "run.finished" and outcome == "succeeded":
-        return _result(events)
+        return recorded_result(events)
     # The services are the truth: the record may end early because its process was killed.
     run = _newest_run(events, step["step"], services)
     # A step that failed here may still run there: then the result is not known yet, whatever the record says.
@@ -125,14 +125,3 @@ def _newest_run(events: Sequence[Event], step: str, services: Services) -> Run |
         retry = remote_run.successor(run)
         remote_id = retry.id if retry else ""
     return run
-
-
-def _result(events: Sequence[Event]) -> PipelineResult:
-    # The last result of each step: an earlier try of the run may have ended otherwise.
-    finished = {event["step"]: event for event in events if event["type"] == "step.finished"}
-    steps = [
-        StepResult(step, event.get("verb", ""), event.get("remote_id", ""), event.get("seconds") or 0.0)
-        for step, event in finished.items()
-    ]
-    pipeline, run_id = str(events[0].get("pipeline", "")), str(events[0]["run_id"])
-    return PipelineResult(pipeline, run_id, driven_seconds(events), steps)

@@ -27,7 +27,7 @@ from etltctl.pipeline.glue_costs import (
 from etltctl.pipeline.inputs import input_location
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
-from etltctl.pipeline.script_paths import own_paths
+from etltctl.pipeline.script_paths import code_of, own_paths
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
@@ -180,6 +180,7 @@ class GlueStep(StepKind):
             stopped=stopped_by(step_run, ended),
             log=step_run.services.logs.tail(ended) if has_failed else None,
             to_user_path=own_paths(step_run.step.name, step_run.settings),
+            code_at=code_of(step_run.settings),
         )
         # Published where the job run got its arguments from, not where this try would write now.
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))

@@ -14,10 +14,20 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import UsageError, command
 from etltctl.ledger import Event
 from etltctl.pipeline.catalog_step import refresh_tables
+from etltctl.pipeline.failure_cause import cause_named
 from etltctl.pipeline.failures import refusals_named
 from etltctl.pipeline.kinds import kind_of, published_tables, remote_run_of, steps
 from etltctl.pipeline.lost_starts import interruptible_start, wait_until_listed
-from etltctl.pipeline.model import PipelineResult, Step, StepHandle, StepResult, known, now, table_facts
+from etltctl.pipeline.model import (
+    PipelineResult,
+    Step,
+    StepHandle,
+    StepResult,
+    known,
+    now,
+    result_if_succeeded,
+    table_facts,
+)
 from etltctl.pipeline.options import Listener, RunOptions
 from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
 from etltctl.pipeline.run_record import (
@@ -132,6 +142,8 @@ def start_job(step: Step, settings: Settings, options: RunOptions | None = None)
 def resume(events: Sequence[Event], settings: Settings, options: RunOptions | None = None) -> PipelineResult:
     """Resume the run of these events: adopt live work, reuse what succeeded, start again what failed.
 
+    A run of which every step has succeeded is left as it is, unless its work is to start fresh.
+
     Args:
         events: The run's events.
         settings: The settings.
@@ -147,8 +159,11 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
             f"run {events[0]['run_id']} {what}: it has no steps to resume",
             hint=command("runs", "list"),
         )
+    options = options or RunOptions()
+    if not options.fresh and (done := result_if_succeeded(events)):
+        return done
     options = replace(
-        options or RunOptions(),
+        options,
         run_id=str(events[0]["run_id"]),
         first=started["steps"][0],
         last=started["steps"][-1],
@@ -218,16 +233,28 @@ def refresh(tables: list[str], settings: Settings, options: RunOptions | None = 
 def rollback(table: str, settings: Settings, to: str = "", options: RunOptions | None = None) -> Published:
     """Make an earlier published version of a table current again, on record as a separate run.
 
+    A rollback that is refused, such as one to a version that does not exist, changed nothing and leaves no run on record.
+
     Args:
         table: The table, `layer.table`.
         settings: The settings.
         to: The version; the one before the current one by default.
         options: The caller's options.
+
+    Raises:
+        UsageError: There is no such table.
+        EtltctlError: The errors of `checked_rollback`, and those of the catalog.
     """
-    lake = Services(settings).lake
+    services = Services(settings)
     known(dict.fromkeys(published_tables(settings)), table, "table with versions", TABLES_COMMAND)
     words = ("rollback", table, *(("--to", to) if to else ()))
-    with recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger):
-        published = lake.rollback(table, to, ledger.run_id)
+    with (
+        refusals_named("", services),
+        cause_named(settings, words),
+        services.lake.checked_rollback(table, to) as make_current,
+        # Only after the checks: a refusal changes nothing, and so it leaves no failed run.
+        recorded_run("rollback", [], settings, options or RunOptions(), words=words) as (_, ledger),
+    ):
+        published = make_current(ledger.run_id)
         ledger.append("publish.switched", **table_facts([published]), version=published.version)
         return published

@@ -1,4 +1,4 @@
-"""The user's path of a script in place of the path of its copy, in texts of a job run."""
+"""The user's script behind the copy that a job run had: its path in texts of the run, and its lines."""
 
 from __future__ import annotations
 
@@ -31,3 +31,23 @@ def own_paths(job: str, settings: Settings) -> Callable[[str], str]:
         return copies.sub(lambda copy: paths[copy[1] or copy[2]], text)
 
     return replaced
+
+
+def code_of(settings: Settings) -> Callable[[str, int], str]:
+    """Return a function that returns a line of a script on this machine, by the user's path and the line's number.
+
+    Args:
+        settings: The settings, from whose folder the paths count.
+
+    Returns:
+        The function. It returns an empty text if this machine has no such file or line.
+    """
+
+    def line_of(path: str, number: int) -> str:
+        try:
+            lines = (settings.folder / path).read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return ""
+        return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+    return line_of

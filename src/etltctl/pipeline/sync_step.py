@@ -169,6 +169,7 @@ def lines_of_sync(job: SyncJob) -> list[LogLine]:
         "rows": job.rows,
         "bytes": job.bytes,
         "seconds": job.duration_s,
+        "note": job.note,
         "reason": job.reason,
     }
     has_failed = job.state is State.FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from etltctl.publishing.context import LakeContext
 from etltctl.publishing.contract_checks import ContractChecks
 from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
+from etltctl.publishing.rollback import checked_rollback
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.table_lock import TableLock
 from etltctl.publishing.version_history import VERSION, History
@@ -125,29 +127,18 @@ class Lake:
         return list(self._history(table).versions)
 
     def rollback(self, table: str, to: str = "", run_id: str = "") -> Published:
-        """Make an earlier published version of the table current again, with one catalog call.
+        """Make an earlier published version of the table current again; `run_id` is the run that does it.
 
-        Args:
-            table: The table.
-            to: The version; if it is empty, the one before the current.
-            run_id: The run that does it.
-
-        Raises:
-            BlockedError: There is no such version.
-            UnverifiedError: Its files are gone, or are not those that were published.
+        The other arguments and the errors are those of `checked_rollback`.
         """
-        name = TableName.parse(table)
-        with self.switch.lock.held([name]) as require_held:
-            # Read under the lock: another rollback or publish would change what is before the current version.
-            target = self._history(table).target(table, to)
-            location = self.version_location(table, target)
-            self.records.require_unchanged(table, location, self.s3.objects(location))
-            # Its columns come from its files: those in the catalog are of the version that goes.
-            inspected = self._inspect(name, location)
-            table_before = described(inspected.table, self.records.job_report(name, location))
-            require_held()
-            switched = self.switch.back(name, table_before, run_id)
-        return Published(str(name), switched.change, inspected.rows, version=target)
+        with self.checked_rollback(table, to) as make_current:
+            return make_current(run_id)
+
+    def checked_rollback(
+        self, table: str, to: str = ""
+    ) -> AbstractContextManager[Callable[[str], Published]]:
+        """Check what a rollback needs, and yield the function that makes the version current for a run's id."""
+        return checked_rollback(table, to, self.switch, self.inspector)
 
     def has_published_files(self, table: str) -> bool:
         """Return True if the current version holds the files that were published, False if there is no such version.

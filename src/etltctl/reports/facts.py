@@ -37,7 +37,8 @@ class TableFacts:
 
     Attributes:
         version: The version that the run published; empty if it published none, or if it is not on record.
-        is_published: Whether a step of the run published a version of it.
+        is_published: Whether the run made a version of it current.
+        is_rolled_back: Whether that was a rollback, to a version of an earlier run.
         rules: The names of the rules that the audit of the version evaluated.
         flags: How many rows each quality rule flagged.
     """
@@ -51,6 +52,7 @@ class TableFacts:
     step: str
     version: str = ""
     is_published: bool = False
+    is_rolled_back: bool = False
     rules: Sequence[str] = ()
 
     @property
@@ -159,7 +161,9 @@ def _tables(events: Sequence[Event]) -> dict[str, TableFacts]:
                 continue
             if is_publish(event):
                 # A rollback names the version that it made current next to the tables; a publish names it with each.
-                published[table] = {"version": event.get("version"), **facts}
+                # It belongs to no step.
+                is_rollback = not event["step"]
+                published[table] = {"version": event.get("version"), **facts, "is_rolled_back": is_rollback}
             if facts.get("change") != "unchanged" or table not in tables:
                 tables[table] = _table(str(table), facts, event["step"], published.get(table))
     return dict(sorted(tables.items(), key=lambda item: _place_of(item[1].layer)))
@@ -188,6 +192,7 @@ def _table(name: str, facts: Mapping[str, Any], step: str, published: Mapping[st
         step=step,
         version=str(publish.get("version") or ""),
         is_published=published is not None,
+        is_rolled_back=bool(publish.get("is_rolled_back")),
         rules=_texts(publish.get("rules")),
     )
 

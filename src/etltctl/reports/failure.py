@@ -92,7 +92,9 @@ def _steps(explanation: Explanation, spell: Spell) -> Iterator[Markup]:
     yield element("p", "What to do next, the safest first:")
     yield element("ol", (element("li", _spelled(step, spell)) for step in explanation.next_steps))
     if explanation.settings:
-        yield element("p", "To change: ", element("code", ", ".join(explanation.settings)))
+        yield element(
+            "p", "Settings to check in etltctl.toml: ", element("code", ", ".join(explanation.settings))
+        )
 
 
 def _spelled(step: NextStep, spell: Spell) -> Markup:

@@ -51,7 +51,7 @@ def drawn(data: PlotData) -> DrawnPlot:
 
 
 def plots_section(plots: Sequence[DrawnPlot], spell: Spell, faults: Sequence[str] = ()) -> Markup:
-    """Return all plots next to each other.
+    """Return all plots next to each other, those with pictures first: a gap in their row would hide the next ones.
 
     Args:
         plots: The plots.
@@ -63,7 +63,8 @@ def plots_section(plots: Sequence[DrawnPlot], spell: Spell, faults: Sequence[str
     ]
     if not plots and not faults:
         return element("p", "The settings declare no plot of a table that this run brought up to date.")
-    figures = (_figure(index, plot, spell) for index, plot in enumerate(plots))
+    ordered = sorted(plots, key=lambda plot: not plot.pictures)
+    figures = (_figure(index, plot, spell) for index, plot in enumerate(ordered))
     return joined([element("div", figures, class_="plots") if plots else None, *left_out])
 
 

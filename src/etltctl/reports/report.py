@@ -65,7 +65,8 @@ def make_report(
     """Write the report on a run as one HTML file.
 
     Args:
-        run_id: The run's id, or the end of it. If it is empty, the newest run with steps is meant.
+        run_id: The run's id, or the end of it. If it is empty, the newest run with something to show is meant: steps,
+            a changed table, or an error. A rollback counts.
         settings: The settings.
         connect: Returns the settings with their services within reach, for as long as its block lasts.
         to: The file; None for `reports/RUN.html` in the state folder, or in the working folder if the state is in S3.
@@ -77,14 +78,14 @@ def make_report(
         UsageError: There is no such run, nothing of it is on record, or the file cannot be written.
     """
     # A ledger in S3 may be in that of the embedded server, which has to be reached first.
-    events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STEPS)
+    events = None if S3Location.is_one(settings.state) else find_run(settings, run_id, Having.STORY)
     data: list[PlotData] = []
     explanation: Explanation | None = None
     current: CurrentVersions = {}
     why_not = NOT_ASKED
     if events is None or is_plotted:
         with _reached(settings, connect) as (reached, reason):
-            events = events or find_run(reached, run_id, Having.STEPS)
+            events = events or find_run(reached, run_id, Having.STORY)
             explanation = _explanation(events, reached)
             if is_plotted:
                 aws = Aws.from_settings(reached)

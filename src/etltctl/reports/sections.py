@@ -89,9 +89,14 @@ def changes(run: RunFacts) -> Markup:
     what = f"A {run.summary.pipeline} has no steps." if run.summary.pipeline else "No step is on record."
     if not changed:
         return element("p", f"{what} It changed no table.")
-    rows = [(each.table, each.change, each.rows, each.version or None) for each in changed]
+    rows = [(each.table, _change(each), each.rows, each.version or None) for each in changed]
     columns = ("table", "change", "rows", "version that is current since then")
     return joined([element("p", what), table("Tables that this run changed", columns, rows)])
+
+
+def _change(each: TableFacts) -> str:
+    """Return what became of a table; a rollback writes no rows, but makes earlier ones current."""
+    return "rolled back" if each.is_rolled_back else each.change
 
 
 def _lineage(run: RunFacts, settings: Settings) -> Markup:
@@ -141,7 +146,7 @@ def _rows(run: RunFacts, spell: Spell) -> Iterator[Markup]:
         "Rows per table, with what its job counted",
         ("table", "change", "rows", "read", "written", "merged", "rejected"),
         [
-            (each.table, each.change, each.rows, *(each.counts.get(name) for name in counts))
+            (each.table, _change(each), each.rows, *(each.counts.get(name) for name in counts))
             for each in run.tables
         ],
         more=f"{spell(command('runs', 'show', run.summary.run_id))} lists them.",
@@ -203,21 +208,30 @@ def _versions(run: RunFacts, current: CurrentVersions, why_not: str) -> Markup:
     if not published:
         return element("p", "This run published no version.")
     if not current:
-        count = "1 table" if len(published) == 1 else f"{len(published):,} tables"
-        said = f"The catalog was not asked for the current versions: {why_not}." if why_not else ""
-        names = list(dict.fromkeys(each.version for each in published if each.version))
-        version = f" as version {', '.join(names[:MOST_VERSIONS])}" if names else ""
-        return element("p", f"This run published {count}{version}. {said}")
+        said = f" The catalog was not asked for the current versions: {why_not}." if why_not else ""
+        return element("p", f"{_made_current(published)}{said}")
 
     def row(each: TableFacts) -> tuple[object, ...]:
         version, since = current.get(each.table, ("", ""))
         is_own = _is_own(version, each, run.summary.run_id)
-        of_this = "this run's" if is_own else "of another run" if version else "not in the catalog"
+        ours = "to which this run rolled back" if each.is_rolled_back else "this run's"
+        of_this = ours if is_own else "of another run" if version else "not in the catalog"
         return each.table, element("span", version, class_="id"), of_this, since
 
     return table(
         "The version that readers see now", ("table", "version", "whose", "since"), map(row, published)
     )
+
+
+def _made_current(tables: Sequence[TableFacts]) -> str:
+    """Return which versions the run made current, as a sentence."""
+    names = list(dict.fromkeys(each.version for each in tables if each.version))
+    version = f"version {', '.join(names[:MOST_VERSIONS])}" if names else ""
+    if any(each.is_rolled_back for each in tables):
+        rolled_back = ", ".join(each.table for each in tables)
+        return f"This run rolled {rolled_back} back to {version or 'an earlier version'}."
+    count = "1 table" if len(tables) == 1 else f"{len(tables):,} tables"
+    return f"This run published {count}{f' as {version}' if version else ''}."
 
 
 def _is_own(version: str, each: TableFacts, run_id: str) -> bool:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from etltctl.errors import guess_text
+from etltctl.settings.connector_problems import connector_problems
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
 from etltctl.settings.files import read_text
 from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
@@ -65,6 +66,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_plots(settings),
         *_scripts(settings),
         *_queries(settings),
+        *map(Doubt, connector_problems(settings)),
         *_variables(environ),
     ]
 
@@ -94,6 +96,8 @@ def literal_secrets(settings: Settings) -> Iterator[Doubt]:
     origins = {value.key: value.origin for value in settings.values()}
     for path, value in leaves(settings.model_dump()):
         key = ".".join(path)
+        if path[0] == "sources" and path[2:3] == ("config",):
+            continue  # see `connector_problems`, which knows the specification
         if not isinstance(value, str) or is_reference(value):
             continue
         has_password = PASSWORD_IN_ADDRESS.match(value)

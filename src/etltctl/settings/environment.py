@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from etltctl.settings.connector_config import config_values
 
 if TYPE_CHECKING:
     from etltctl.settings.section import Section
@@ -18,6 +21,26 @@ class AwsEndpoint:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     config_file: str  # the SDK's settings there, in place of the user's
+
+    def url_of(self, service: str) -> str:  # noqa: ARG002 - one server for all of them
+        """Return the URL of a service."""
+        return self.url
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """Credentials of AWS that a caller hands over, in place of those that the SDK finds in the process.
+
+    Attributes:
+        credentials: Credentials of botocore. They may renew themselves while a run goes on.
+        url_of: Returns the URL of a service by its name; None where AWS's own or a variable's applies.
+    """
+
+    credentials: Any = field(repr=False)
+    url_of: Callable[[str], str | None]
+
+
+AwsRoute = AwsEndpoint | AwsAccess
 
 
 @dataclass(frozen=True)
@@ -50,7 +73,14 @@ class Environment:
         """
         if self.reads_sources_here:
             values = source.model_dump()
-            return {f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"}
+            of_connector = values.pop("config", {})
+            return {
+                **{f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"},
+                **{
+                    f"sources.{name}.config.{'.'.join(path)}": each
+                    for path, each in config_values(of_connector)
+                },
+            }
         # Airbyte itself keeps the secrets of the source, and etltctl needs those of Airbyte's API.
         return {"airbyte.client_id": api.client_id, "airbyte.client_secret": api.client_secret}
 

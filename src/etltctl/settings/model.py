@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.checks import Contracts, TableRules
-from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsEndpoint, Environment
+from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsRoute, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
@@ -23,7 +23,7 @@ from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import with_project_names
 from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
-from etltctl.settings.sources import HttpSource, MongodbSource
+from etltctl.settings.sources import AirbyteSource, HttpSource, MongodbSource
 from etltctl.settings.sql_tables import SqlTable
 from etltctl.values import LOCAL, S3Location
 
@@ -68,7 +68,9 @@ class Settings(Section):
         ),
     )
     lake: Lake
-    sources: dict[str, Annotated[MongodbSource | HttpSource, Field(discriminator="kind")]] = {}
+    sources: dict[
+        str, Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]
+    ] = {}
     airbyte: Airbyte
     aws: Aws = Aws()
     glue: Glue = Glue()
@@ -98,7 +100,7 @@ class Settings(Section):
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
     _overlay: Callable[[Mapping[str, Any]], Settings] | None = PrivateAttr(default=None)
-    _endpoint: AwsEndpoint | None = PrivateAttr(default=None)
+    _endpoint: AwsRoute | None = PrivateAttr(default=None)
     _plot_problems: tuple[str, ...] = PrivateAttr(default=())
 
     def values(self) -> tuple[SettingValue, ...]:
@@ -114,12 +116,12 @@ class Settings(Section):
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
 
-    def overlaid(self, values: Mapping[str, Any], endpoint: AwsEndpoint | None = None) -> Settings:
+    def overlaid(self, values: Mapping[str, Any], endpoint: AwsRoute | None = None) -> Settings:
         """Return these settings with values that come next after the flags. Nothing is read again.
 
         Args:
             values: The values, as tables within tables.
-            endpoint: Where the AWS clients of the new settings go; None for where the process's variables lead.
+            endpoint: Where AWS clients go, or their credentials; None for where the process's variables lead.
 
         Raises:
             ConfigurationError: The values are invalid.
@@ -132,8 +134,8 @@ class Settings(Section):
         return settings
 
     @property
-    def endpoint(self) -> AwsEndpoint | None:
-        """Where AWS clients go; None for where the process's variables lead, which is AWS unless they name a URL."""
+    def endpoint(self) -> AwsRoute | None:
+        """Where AWS clients go, or their credentials; None for where the process's variables lead."""
         return self._endpoint
 
     @property
@@ -173,10 +175,7 @@ class Settings(Section):
         """Return where a source's streams lie in bronze, by table name."""
         settings = self.sources[source]
         root = f"{self.lake.bronze}/{settings.prefix or source}"
-        if isinstance(settings, MongodbSource):
-            names = settings.collections
-            return {f"{source}_{name}": f"{root}/{settings.database}/{name}/" for name in names}
-        return {f"{source}_{name}": f"{root}/{name}/" for name in settings.streams}
+        return {f"{source}_{name}": f"{root}/{folder}/" for name, folder in settings.folders().items()}
 
     def stream_tables(self) -> dict[str, str]:
         """Return where the streams of all sources lie in bronze, by table as `layer.table`."""
@@ -243,8 +242,7 @@ class Settings(Section):
 
     def manifest_path(self, source: str) -> Path:
         """Return the manifest of a source's low-code connector: next to the settings file, or the shipped one."""
-        manifest = self.sources[source].manifest  # type: ignore[union-attr]
-        return self._own_or_shipped(manifest)
+        return self._own_or_shipped(self.sources[source].manifest)  # type: ignore[union-attr, arg-type]
 
     def _own_or_shipped(self, relative: str) -> Path:
         own, shipped = self._folder / relative, project_file(relative)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from etltctl.errors import ConfigurationError
+from etltctl.values import sounds_secret
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -26,6 +27,8 @@ SECRET_KEYS = (
     r"sources\.[^.]+\.uri",
     r"tableau\.token_(name|secret)",
 )
+# The configuration of a connector: the names of its keys are the connector's.
+CONFIG_KEY = re.compile(r"sources\.[^.]+\.config\.")
 STARS = "***"
 SHORTEST_SECRET = (
     4  # characters: a shorter value is a part of many words, and stars for it would hide the text
@@ -97,6 +100,8 @@ def resolve_secret(
 
 def is_secret(key: str) -> bool:
     """Return whether the value of a setting may hold a secret."""
+    if CONFIG_KEY.match(key):
+        return sounds_secret(key.rpartition(".")[2])
     return any(re.fullmatch(pattern, key) for pattern in SECRET_KEYS)
 
 
@@ -123,7 +128,9 @@ def known_secrets(settings: BaseModel, environ: Mapping[str, str] | None = None)
     """
     values: set[str] = set()
     for key, text in _texts(settings.model_dump(), ""):
-        if is_secret(key) and text not in ("", "sample:") and not text.startswith(FETCHED):
+        # A value that the user keeps elsewhere is a secret, whatever the connector calls it.
+        is_kept = bool(CONFIG_KEY.match(key)) and text.startswith(REFERENCES)
+        if (is_kept or is_secret(key)) and text not in ("", "sample:") and not text.startswith(FETCHED):
             with suppress(ConfigurationError):  # a secret without a value is in no text
                 values |= _parts(resolve_secret(text, environ, setting=key))
     return tuple(sorted((value for value in values if len(value) >= SHORTEST_SECRET), key=len, reverse=True))
@@ -148,6 +155,9 @@ def _texts(value: object, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, each in value.items():
             yield from _texts(each, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each, key)
     elif isinstance(value, str):
         yield key, value
 

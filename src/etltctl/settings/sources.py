@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from etltctl.settings.section import Distinct, IdText, Secret, Section, Text, Texts
+from etltctl.settings.section import MAX_MINUTES, Distinct, IdText, Secret, Section, Text, Texts
 from etltctl.values import OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
@@ -40,6 +42,41 @@ def _schedule(text: str) -> str:
             f"must be 'manual', or 'cron' and a Quartz expression like 'cron 0 0 3 * * ?', got {text!r}"
         )
     return text
+
+
+def _package(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9.!+_-]+", text):
+        raise ValueError(
+            f"must be a package with its exact version like 'airbyte-source-faker==6.2.32', got {text!r}"
+        )
+    return text
+
+
+def _plain_values(config: dict[str, Any]) -> dict[str, Any]:
+    # TOML has dates and times, which JSON has not.
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"must hold text, numbers, true, false, lists and tables only: {error}") from error
+    return config
+
+
+def table_of_stream(stream: str) -> str:
+    """Return the part of a bronze table's name that stands for a stream of any name.
+
+    Args:
+        stream: The stream's name in the source.
+    """
+    return re.sub(r"[^a-z0-9_]+", "_", stream.lower())
+
+
+def folder_of_stream(name: str) -> str:
+    """Return the folder of a stream or a namespace in bronze, as Airbyte's S3 destination writes it.
+
+    Args:
+        name: The name in the source.
+    """
+    return re.sub(r"[^A-Za-z0-9!_.*')(-]", "_", unicodedata.normalize("NFKD", name))
 
 
 class Connected(Section):
@@ -80,6 +117,10 @@ class Source(Connected):
     )
     allow_empty: bool = Field(default=False, description="whether a sync without rows is allowed")
 
+    def folders(self) -> dict[str, str]:
+        """Return the folder of each stream below the source's own folder, by the stream's part of a table's name."""
+        raise NotImplementedError
+
     @property
     def least_rows(self) -> int:
         """The fewest rows a sync may bring."""
@@ -97,6 +138,67 @@ class MongodbSource(Source):
         default=True,
         description="whether each field becomes a column; if not, one column `data` holds the document",
     )
+
+    def folders(self) -> dict[str, str]:
+        """Return the folder of each collection: Airbyte's namespace is the database."""
+        return {name: f"{self.database}/{name}" for name in self.collections}
+
+
+class AirbyteSource(Source):
+    """Streams of any Airbyte source connector, `[sources.NAME]` with `kind = "airbyte"`.
+
+    On AWS, `connection_id` and `streams` are enough. The embedded server runs the connector that `manifest` or
+    `package` names, in a separate Python environment.
+    """
+
+    kind: Literal["airbyte"] = Field(description="the kind of the source")
+    streams: Texts = Field(min_length=1, description="the streams to read; each becomes a bronze table")
+    manifest: Text | None = Field(
+        default=None, description="the manifest of a low-code connector, relative to the settings file"
+    )
+    package: Annotated[str, AfterValidator(_package)] | None = Field(
+        default=None, description="the Python package of a connector, as `NAME==VERSION`"
+    )
+    requirements: Text | None = Field(
+        default=None,
+        description=(
+            "a file of hashed requirements for the connector's environment, relative to the settings file. If unset, a "
+            "manifest uses etltctl's own, and those of a package are resolved once and kept next to the state"
+        ),
+    )
+    config: Annotated[dict[str, Any], AfterValidator(_plain_values)] = Field(
+        default={},
+        description=(
+            "the connector's configuration, as its specification describes it. A text may be a reference to a secret, "
+            "such as `env:NAME`"
+        ),
+    )
+    namespace: str = Field(
+        default="",
+        description="the namespace of the streams, if the connector has one; files lie in a folder of this name",
+    )
+    quiet_minutes: float = Field(
+        default=30.0,
+        gt=0,
+        le=MAX_MINUTES,
+        description="on the embedded server, a sync fails after this many minutes without a line of the connector",
+    )
+
+    def folders(self) -> dict[str, str]:
+        """Return the folder of each stream."""
+        namespace = f"{folder_of_stream(self.namespace)}/" if self.namespace else ""
+        return {table_of_stream(name): f"{namespace}{folder_of_stream(name)}" for name in self.streams}
+
+    @model_validator(mode="after")
+    def _is_one_connector(self) -> AirbyteSource:
+        if self.manifest and self.package:
+            raise ValueError("must have a manifest or a package, not both")
+        tables: dict[str, str] = {}
+        for stream in self.streams:
+            other = tables.setdefault(table_of_stream(stream), stream)
+            if other != stream:
+                raise ValueError(f"has two streams that become one bronze table: {other} and {stream}")
+        return self
 
 
 class HttpSource(Source):
@@ -121,3 +223,7 @@ class HttpSource(Source):
     manifest: Text = Field(
         default="connectors/source-f1/manifest.yaml", description="the low-code connector that Airbyte runs"
     )
+
+    def folders(self) -> dict[str, str]:
+        """Return the folder of each stream."""
+        return {name: name for name in self.streams}

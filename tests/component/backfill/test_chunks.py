@@ -8,6 +8,7 @@ import pytest
 
 from etltctl.connections import SeasonsOfSource
 from etltctl.errors import RunFailedError, UnverifiedError, UsageError
+from etltctl.history import summaries
 from etltctl.pipeline import plan_backfill
 from support.backfilled import SEASONS, Place, copying, open_place, reopened, rounds
 from support.f1_seasons import make_pack
@@ -100,3 +101,11 @@ def test_seasons_that_landed_and_were_not_published_are_not_called_done_in_other
     with pytest.raises(UsageError, match="a backfill from 2096 to 2097 has not finished") as refused:
         place.backfill(2096, 2097)
     assert "etltctl backfill races --start 2096 --end 2097 --chunk 2" in refused.value.hint
+
+
+def test_a_chunk_whose_rows_are_not_proven_has_the_word_of_its_run(place: Place) -> None:
+    place.lake.script([{"call": "GET /jobs/*", "change": {"rowsSynced": 98}, "times": 0}])
+    with pytest.raises(UnverifiedError):
+        place.backfill(2096, 2097)
+    assert place.outcomes() == {"2096": "unverified", "2097": "not started"}
+    assert [run.outcome for run in summaries(place.settings, 9)] == ["unverified"]

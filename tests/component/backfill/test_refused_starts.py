@@ -21,6 +21,21 @@ def test_a_second_backfill_of_the_source_is_refused(place: Place) -> None:
     assert (place.results, place.services.store.run_ids()) == ([], [])
 
 
+def test_a_second_backfill_names_the_run_of_the_chunk_that_is_under_way(place: Place) -> None:
+    record, plan = BackfillRecord.of("races", place.services), place.plan()
+    run_id = plan.chunks[1].run_id(plan.id)
+    place.services.store.add(run_id, lambda _: "{}\n")
+    with record.lease("api"):
+        with pytest.raises(AlreadyRunningError) as failure:
+            place.backfill()
+        assert "run" not in failure.value.facts, "no chunk is under way"
+        record.begin(plan)
+        with place.services.store.lease(run_id), pytest.raises(AlreadyRunningError) as failure:
+            place.backfill()
+    assert failure.value.facts["run"] == run_id
+    assert failure.value.hint.startswith(f"follow it: etltctl runs watch {run_id}; after the end")
+
+
 def test_a_budget_is_one_for_all_chunks(place: Place) -> None:
     with pytest.raises(BudgetError, match="chunk 2097 was not started: the chunks so far cost") as failure:
         place.backfill(

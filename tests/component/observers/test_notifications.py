@@ -10,8 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from etltctl.errors import EtltctlError
-from etltctl.pipeline import run_step
+from etltctl.errors import BlockedError, EtltctlError
+from etltctl.history import summaries
+from etltctl.pipeline import rollback, run_step
 from support.receivers import PostOffice
 from support.sql_project import QUERY, SqlProject
 
@@ -91,6 +92,18 @@ def test_the_tries_of_a_task_send_one_failure_once_and_the_last_task_sends_the_e
     assert len(office.posts) == 1
     run_step("wind", "athena:refresh", run_id="notified-tasks", settings=project.settings)
     assert [post.document["outcome"] for post in office.posts] == ["failed", "recovered"]
+
+
+def test_a_refused_rollback_is_no_run_and_is_not_sent(
+    project: SqlProject, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = notifying(project, monkeypatch, office, on=["failed", "succeeded"])
+    project.run("notified-rolled")
+    with pytest.raises(BlockedError, match="has no published version never") as raised:
+        rollback("gold.windiest", project.settings, "never")
+    assert raised.value.facts["cause"] == "C116 No such version to go back to"
+    assert [post.document["run_id"] for post in office.posts] == ["notified-rolled"]
+    assert {run.pipeline for run in summaries(project.settings, 99)} == {"wind"}
 
 
 def test_a_receiver_of_other_pipelines_hears_nothing(

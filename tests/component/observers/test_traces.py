@@ -133,6 +133,8 @@ PAGE = Reply(200, b"<html></html>", {"Content-Type": "text/html"})
 FAULTS: Mapping[str, tuple[Reply, str]] = {
     "broken": (Reply(500, b"boom"), "code: 500"),
     "unknown": (Reply(404, b""), "code: 404"),
+    "busy": (Reply(429, b"", {"Retry-After": "60"}), "it answered 429 Too Many Requests"),
+    "away": (Reply(503, b""), "it answered 503 Service Unavailable"),
     "redirecting": (Reply(302, b"", {"Location": "/elsewhere"}), "a redirect, which is not followed"),
     "a login": (PAGE, "it answered with text/html, as no receiver does"),
     "slow": (Reply(hold=threading.Event()), "did not take the spans"),

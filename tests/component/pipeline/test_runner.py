@@ -53,6 +53,18 @@ def test_a_run_that_succeeded_is_reused_as_a_whole(place: Place) -> None:
     assert place.types("whole").count("publish.switched") == 1
 
 
+def test_a_retry_of_a_run_that_succeeded_calls_no_service(place: Place) -> None:
+    place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "done")))
+    run_pipeline("often", place.settings, RunOptions("done"))
+    record = place.events("done")
+    place.lake.script(lists(), started("jr_2"), polled(job_run("SUCCEEDED", "done", remote_id="jr_2")))
+    again = resume(record, place.settings)
+    assert (again.is_reused, again.run_id, [step.verb for step in again.steps]) == (True, "done", ["reused"])
+    assert place.events("done") == record
+    (step,) = resume(record, place.settings, RunOptions(fresh=True)).steps
+    assert step.verb == "started"
+
+
 def test_fresh_starts_the_job_again_once_for_each_cause(place: Place) -> None:
     place.lake.script(lists(), started(), polled(job_run("SUCCEEDED", "fresh")))
     arguments = {"run_id": "fresh", "fresh": True, "settings": place.settings}

@@ -6,16 +6,12 @@ Airflow is installed in separate environments by `make airflow-e2e`.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from support.installed import Installed, recorded_steps
 from support.quick import with_quick_jobs
 from support.spoilt import ROWS
 from support.workplace import Workplace
@@ -47,6 +43,69 @@ facts = {
 }
 print("RESULT", json.dumps(facts))
 """
+FACTORY = """
+import sys
+sys.path.insert(0, dags_folder)
+import dag_api, dag_mongodb
+from etltctl.airflow import pipeline_dag
+
+def facts(dag):
+    return {
+        "id": dag.dag_id,
+        "tasks": [
+            (
+                task.task_id, sorted(task.upstream_task_ids), [outlet.uri for outlet in task.outlets], task.op_kwargs,
+                task.retries, task.execution_timeout.total_seconds(), task.deferrable, task.max_retry_delay.seconds,
+            )
+            for task in dag.tasks
+        ],
+        "runs": (dag.max_active_runs, dag.dagrun_timeout.total_seconds(), dag.catchup, dict(dag.params)),
+    }
+
+def task_of(module):
+    return next(value for value in vars(module).values() if hasattr(value, "task_id"))
+
+for module, name in ((dag_api, "api"), (dag_mongodb, "mongodb")):
+    assert facts(pipeline_dag(name)) == facts(task_of(module).dag), name
+own = pipeline_dag(
+    "api", dag_id="nightly", default_args={"retries": 9}, params={"max_usd": 5}, tags=["mine"], max_active_runs=3,
+    task_ids={"sync:api": "sync"}, aws_conn_id="a", airbyte_conn_id="b", max_usd=4, deferrable=True,
+)
+assert (own.dag_id, own.max_active_runs, set(own.tags)) == ("nightly", 3, {"mine"})
+assert dict(own.params) == {"fresh": False, "max_usd": 5}
+assert own.task_ids[0] == "sync"
+assert {(t.retries, t.aws_conn_id, t.airbyte_conn_id, t.max_usd, t.deferrable) for t in own.tasks} == {
+    (9, "a", "b", 4, True)
+}
+print("RESULT the same")
+"""
+NAMES = """
+import json
+from etltctl.airflow.pipeline_dag import task_names
+steps = ["sync:a", "sync:b", "glue:bronze_to_silver", "glue:silver_to_gold_a", "glue:clean", "sql:t", "tableau:x y"]
+more = ["glue:bronze_to_silver_a", "glue:bronze_to_silver_b", "athena:refresh", "sync:a"]
+print("RESULT", json.dumps([task_names(steps, {"sql:t": "totals"}), task_names(more, {})]))
+"""
+BROKEN = """
+from airflow.exceptions import AirflowException
+from etltctl.airflow import pipeline_dag
+for name, arguments in (("apo", {}), ("api", {"config": "/no/such.toml"}), ("api", {"task_ids": {"sync:apo": "x"}})):
+    try:
+        pipeline_dag(name, **arguments)
+    except AirflowException as error:
+        print("RESULT", error)
+"""
+NO_PACKAGE = """
+from airflow.exceptions import AirflowFailException
+from etltctl.airflow import StepOperator
+
+task = StepOperator(task_id="t", pipeline="api", step="sync:api", aws_conn_id="lake", deferrable=True)
+task.op_kwargs = {**task.op_kwargs, "run_id": "refused"}
+try:
+    task.execute({})
+except AirflowFailException as error:
+    print("RESULT", error)
+"""
 FIRE = """
 import asyncio, time
 from etltctl.airflow.trigger import StepTrigger
@@ -60,7 +119,6 @@ began = time.monotonic()
 assert asyncio.run(fire()) == [trigger.handle]
 print("RESULT", time.monotonic() - began)
 """
-SIDE_BY_SIDE = {"query.started", "cost.actual"}
 LIMITS = """
 import json
 from etltctl.airflow import StepOperator
@@ -69,30 +127,6 @@ operator = StepOperator(task_id="t", pipeline="api", step="sync:api", max_usd=5)
 params = [{}, {"max_usd": 2}, {"max_usd": None}, None]
 print("RESULT " + json.dumps([_limit(operator.max_usd, {"params": each}) for each in params]))
 """
-PASSING = {"step.progress", "cost.estimate"}  # the number of polls, and whether the price was known
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An environment with Airflow, whose home is the test's folder."""
-
-    programs: Path
-    home: Path
-
-    def run(self, program: str, *arguments: str, **environ: str) -> str:
-        """Return the program's output."""
-        mine = ("AIRFLOW", "AWS_", "ETLTCTL", "AIRBYTE_", "MONGODB_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-        done = subprocess.run(
-            [self.programs / program, *arguments],
-            env={
-                **kept, "AIRFLOW_HOME": str(self.home), "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "PYTHONWARNINGS": "ignore", **environ,
-            },
-            cwd=self.home, check=False, capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="session", params=[3, 2], ids=["Airflow 3", "Airflow 2.11"])
@@ -116,6 +150,44 @@ def test_airflow_reads_both_dags_as_intended(airflow: Installed) -> None:
         assert set(dag["timeouts"]) == {True}
         assert min(dag["retries"]) > 0
     assert "x-etltctl://gold/weather_daily" in dags["dag_mongodb"]["outlets"]["run_glue_job_silver"]
+
+
+def test_the_factory_makes_the_shipped_dags_and_takes_what_the_caller_names(airflow: Installed) -> None:
+    program = f"dags_folder = {str(airflow.dags)!r}\n{FACTORY}"
+    assert "RESULT the same" in airflow.run("python", "-c", program)
+
+
+def test_a_task_is_named_after_the_layer_that_its_job_reads_or_after_its_step(airflow: Installed) -> None:
+    line = next(x for x in airflow.run("python", "-c", NAMES).splitlines() if x.startswith("RESULT "))
+    assert [list(names.values()) for names in json.loads(line.removeprefix("RESULT "))] == [
+        [
+            "trigger_airbyte_sync_a", "trigger_airbyte_sync_b", "run_glue_job_bronze", "run_glue_job_silver",
+            "run_glue_job_clean", "totals", "publish_tableau_x_y",
+        ],
+        [
+            "run_glue_job_bronze_to_silver_a", "run_glue_job_bronze_to_silver_b", "refresh_athena",
+            "trigger_airbyte_sync",
+        ],
+    ]  # fmt: skip
+
+
+def test_a_mistake_in_the_factory_s_arguments_is_an_import_error_with_the_fix(airflow: Installed) -> None:
+    lines = [x for x in airflow.run("python", "-c", BROKEN).splitlines() if x.startswith("RESULT ")]
+    assert len(lines) == 3
+    assert "has no pipeline apo, did you mean api?; next: " in lines[0]
+    assert "there is no settings file /no/such.toml; next: name another" in lines[1]
+    assert (
+        "task_ids names the step sync:apo, which pipeline api does not have, did you mean sync:api?"
+        in lines[2]
+    )
+
+
+def test_a_connection_to_aws_without_airflow_s_package_for_it_is_an_error_that_names_it(
+    airflow: Installed,
+) -> None:
+    line = airflow.run("python", "-c", NO_PACKAGE).splitlines()[-1]
+    assert "RESULT aws_conn_id is lake, but Airflow has no package for connections to AWS" in line
+    assert "pip install apache-airflow-providers-amazon" in line
 
 
 def test_the_dag_run_s_limit_overrides_the_operator_s(airflow: Installed) -> None:
@@ -163,12 +235,3 @@ def test_a_dag_run_leaves_the_same_events_as_the_command(
     versions = {row["table"]: row["version"] for row in lake.json("athena", "tables")["rows"]}
     assert versions["f1_driver_championship"] == of_the_dag.stem
     assert lake.query("select count(*) as n from pi_m3_gold.f1_driver_championship") == [{"n": ROWS}]
-
-
-def recorded_steps(file: Path) -> list[tuple[Any, ...]]:
-    """Return event, step, outcome and verb of the run's recorded events; parallel queries have no order."""
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    lasting = [event for event in events if event["type"] not in {*PASSING, "version"}]
-    rows = [(event["type"], event["step"], event.get("outcome"), event.get("verb")) for event in lasting]
-    runs = groupby(rows, key=lambda row: (row[0] in SIDE_BY_SIDE, row[1]))
-    return [row for (is_any, _), run in runs for row in (sorted(run, key=str) if is_any else run)]

@@ -127,6 +127,18 @@ def test_a_usage_error_exits_2_and_leaves_stdout_empty(
 def test_an_event_shows_costs_in_dollars_and_leaves_out_empty_values() -> None:
     event = {"type": "cost.actual", "seq": 1, "usd": 5e-05, "remote_id": "q", "reason": "", "retired": []}
     assert facts_line(event) == "usd=0.000050 remote_id=q"
+    assert facts_line({**event, "env": "aws"}) == "usd=0.000050 remote_id=q"
+
+
+def test_an_event_of_this_machine_shows_no_price_because_its_work_costs_nothing() -> None:
+    event = {"type": "cost.actual", "seq": 1, "env": "local", "usd": 5e-05, "remote_id": "q"}
+    assert facts_line(event) == "remote_id=q"
+
+
+def test_an_event_shows_each_option_with_its_value() -> None:
+    options = {"max_usd": 2.5, "worker_type": "G.2X"}
+    event = {"type": "run.started", "seq": 1, "pipeline": "api", "options": options}
+    assert facts_line(event) == "pipeline=api options=max_usd:2.5,worker_type:G.2X"
 
 
 def test_a_bad_output_in_the_environment_is_a_usage_error(

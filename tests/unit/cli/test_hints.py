@@ -18,7 +18,16 @@ from etltctl.cli.hints import Hints, flag_of
 from etltctl.cli.progress import RunProgress
 from etltctl.cli.run_state import RunState
 from etltctl.console import Console
-from etltctl.errors import RETRY, AlreadyRunningError, NextStep, Parameter, UsageError, command, unknown
+from etltctl.errors import (
+    RETRY,
+    AlreadyRunningError,
+    Command,
+    NextStep,
+    Parameter,
+    UsageError,
+    command,
+    unknown,
+)
 from etltctl.extracting import published_table
 from etltctl.querying import read_sql
 from etltctl.settings import load_settings
@@ -100,6 +109,15 @@ def test_the_commands_in_a_text_of_another_process_keep_the_flags() -> None:
         .startswith("the grants are gone until `etltctl --config c.toml govern apply` makes")
     )
     assert NextStep.read("the disk is full") == NextStep("the disk is full")
+
+
+@pytest.mark.parametrize(
+    "place", [("-c", "my.toml"), ("--config=my.toml",), ("-e", "aws", "--config", "my.toml")]
+)
+def test_an_invocation_that_is_repeated_gets_its_flags_once(place: tuple[str, ...]) -> None:
+    """The refusal of a question repeats the words of the invocation, with the run that it chose."""
+    words = (*place, "runs", "cancel", "r-1")
+    assert Hints(("--config", "my.toml")).spell(Command(words)) == str(Command(words))
 
 
 def test_a_warning_of_a_run_names_the_command_that_resumes_it_with_the_flags() -> None:

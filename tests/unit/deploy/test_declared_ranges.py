@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
+ROOT = Path(__file__).parents[3]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 DECLARED = {
     (requirement := Requirement(text)).name: requirement.specifier for text in PROJECT["dependencies"]
 }
@@ -18,7 +20,7 @@ DECLARED = {
 @pytest.mark.parametrize(
     ("package", "release"),
     [
-        ("typer", "0.20.0"),  # the oldest version that is tested
+        ("typer", "0.16.1"),  # the oldest version that is tested
         ("typer", "0.26.1"),  # required by the fastapi-cli of Airflow 3.3
         ("typer", "0.29.2"),  # part of Airflow 3.3.2
         ("click", "8.1.0"),
@@ -32,3 +34,14 @@ def test_packages_that_airflow_brings_are_not_replaced(package: str, release: st
 @pytest.mark.parametrize("package", ["typer", "click"])
 def test_installed_packages_are_within_the_declared_range(package: str) -> None:
     assert version(package) in DECLARED[package]
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "requirements" / "constraints").glob("*.txt")), ids=lambda path: path.stem
+)
+def test_the_constraints_of_airflow_are_within_the_declared_ranges(file: Path) -> None:
+    """The files name the versions that Airflow's own constraints give to these packages."""
+    constrained = dict(re.findall(r"^([\w.-]+)==(\S+)", file.read_text(), re.MULTILINE))
+    common = constrained.keys() & DECLARED.keys()
+    assert common >= {"boto3", "click", "httpx", "pyarrow", "pydantic", "rich", "tenacity", "pyyaml"}
+    assert [name for name in sorted(common) if constrained[name] not in DECLARED[name]] == []

@@ -45,6 +45,7 @@ def test_a_package_in_two_files_of_one_environment_has_one_version() -> None:
         )
 
     build = pins("build.txt")
-    for name in ("local.txt", "dev.txt", "airflow2.txt", "airflow3.txt", "airflow-peers.txt"):
+    airflow = ("airflow2.txt", "airflow3.txt", "airflow2-constrained.txt", "airflow3-constrained.txt")
+    for name in ("local.txt", "dev.txt", *airflow, "airflow-peers.txt"):
         both = build.keys() & pins(name).keys()
         assert {each: build[each] for each in both} == {each: pins(name)[each] for each in both}, name

@@ -47,17 +47,24 @@ def test_a_failed_rollback_of_an_older_record_names_the_command_without_its_tabl
     assert "retry" not in "".join(steps)
 
 
-def test_the_newest_failure_of_any_kind_is_explained_and_the_newest_run_of_steps_is_named(
-    settings: Settings,
-) -> None:
+def test_the_newest_failed_run_of_steps_is_explained_and_a_newer_command_is_named(settings: Settings) -> None:
     fail(settings, "old", "mongodb", "glue:job")
     fail(settings, "run", "mongodb", "glue:job")
     fail(settings, "again", "refresh", command=["athena", "refresh"])
     fail(settings, "back", "rollback", command=WORDS)
     explanation = explain(settings)
-    assert explanation.run_id == "back"
-    assert str(explanation.next_steps[-1]) == "etltctl why run  # the newest failed run of steps"
+    assert explanation.run_id == "run"
+    assert str(explanation.next_steps[-1]) == "etltctl why back  # a command that failed later"
+    assert explain(settings, "back").run_id == "back"
     assert not any("why" in str(step) for step in explain(settings, "back").next_steps)
+
+
+def test_without_a_failed_run_of_steps_the_newest_failed_command_is_explained(settings: Settings) -> None:
+    fail(settings, "again", "refresh", command=["athena", "refresh"])
+    fail(settings, "back", "rollback", command=WORDS)
+    explanation = explain(settings)
+    assert explanation.run_id == "back"
+    assert not any("etltctl why" in str(step) for step in explanation.next_steps)
 
 
 def test_a_failed_run_of_steps_that_is_newer_is_explained_without_the_rollback(settings: Settings) -> None:

@@ -66,7 +66,11 @@ def test_without_a_run_id_the_newest_suitable_run_is_used(settings: Settings, st
     Ledger(store, "r3", "local").append("run.started", pipeline="rollback", steps=[])
     store.add("r4", lambda _: '{"type": "version", "schema": "etltctl.events/2.0"}\n')
     run_ids = {having: find_run(settings, "", having)[0]["run_id"] for having in Having}
-    assert run_ids == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1"}
+    story = {Having.STORY: "r2"}  # the rollback has changed nothing so far
+    assert run_ids == {Having.EVENTS: "r3", Having.STEPS: "r2", Having.REMOTE_RUNS: "r1", **story}
+    changed = {"tables": {"gold.day": {}}, "version": "v1"}
+    Ledger(store, "r3", "local").append("publish.switched", **changed)
+    assert find_run(settings, "", Having.STORY)[0]["run_id"] == "r3"
     with pytest.raises(UsageError, match="run r3 is a rollback: it has no steps to resume"):
         resume(find_run(settings, "r3"), settings)
     with pytest.raises(UsageError, match=r"run r3 \(rollback\) has no remote run to read"):

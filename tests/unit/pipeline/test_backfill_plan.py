@@ -19,7 +19,8 @@ from etltctl.errors import (
 from etltctl.pipeline import BackfillOptions, require_backfillable
 from etltctl.pipeline.backfill import BackfillPlan, BackfillResult, Chunk, ChunkOutcome, ChunkResult
 from etltctl.pipeline.backfill.model import in_chunks
-from etltctl.pipeline.backfill.runner import _outcome_of, _worst
+from etltctl.pipeline.backfill.runner import _worst
+from etltctl.pipeline.model import outcome_of
 from etltctl.settings import load_settings
 
 SOURCE = """
@@ -163,7 +164,8 @@ def test_data_that_is_not_what_a_service_said_is_the_worst_failure() -> None:
         (SystemExit(143), "interrupted"),
         (ValueError(), "failed"),
         (ServiceError("s"), "failed"),
+        (UnverifiedError("u"), "unverified"),
     ],
 )
-def test_an_interrupt_is_not_a_failure(error: BaseException, outcome: str) -> None:
-    assert _outcome_of(error) == outcome
+def test_a_chunk_has_the_word_that_the_record_has_for_its_run(error: BaseException, outcome: str) -> None:
+    assert ChunkOutcome(outcome_of(error)) == outcome

@@ -11,6 +11,8 @@ import pytest
 from etltctl.explanation import explain, text_of
 from etltctl.ledger import Event
 from etltctl.reports import make_report
+from etltctl.reports.facts import facts_of
+from etltctl.reports.page import page
 from etltctl.settings import Settings, load_settings
 from support.reported import HOSTILE, Elements, event, report_page, succeeded
 
@@ -73,7 +75,7 @@ def test_the_sentences_of_why_are_on_the_page(settings: Settings) -> None:
         "No publish of a table of this run is on record here.",
         "A plain retry would very likely fail the same way.",
         "No earlier run of mongodb is on record to compare with.",
-        "To change: glue.jobs.silver_to_gold.worker_type, glue.jobs.silver_to_gold.workers",
+        "Settings to check in etltctl.toml: glue.jobs.silver_to_gold.worker_type, glue.jobs.silver_to_gold.workers",
     ):
         assert sentence in text, sentence
 
@@ -137,8 +139,12 @@ def test_a_rollback_s_page_says_which_version_it_made_current(settings: Settings
     ]
     text = Elements(report_page(events, settings, version="run-0")).text
     assert "A rollback has no steps." in text
-    assert "gold.weather_monthly updated 8 run-0" in text
-    assert "gold.weather_monthly run-0 this run's" in text
+    assert "gold.weather_monthly rolled back 8 run-0" in text
+    assert "gold.weather_monthly run-0 to which this run rolled back" in text
+    without_catalog = page(facts_of(events), [], settings, {}, "it was not reached", is_plotted=False)
+    said = "This run rolled gold.weather_monthly back to version run-0."
+    assert said in Elements(without_catalog).text
+    assert "published" not in Elements(without_catalog).text
 
 
 def test_a_refresh_that_changed_nothing_says_so(settings: Settings) -> None:

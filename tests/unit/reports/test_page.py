@@ -37,6 +37,13 @@ def test_a_page_of_every_kind_of_plot_is_well_formed_and_loads_nothing(settings:
     assert str(policy).startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 
+def test_plots_without_a_picture_stand_behind_those_with_one(settings: Settings) -> None:
+    first, *others = every_kind()
+    plots = [replace(first, title="Sun", reason="it is null in every row"), *others]
+    text = Elements(report_page(succeeded(), settings, plots)).text
+    assert text.index("No plot: it is null in every row.") > text.index(others[-1].title)
+
+
 def test_ids_are_unique_and_every_link_has_its_target(settings: Settings) -> None:
     elements = Elements(report_page(succeeded(), settings, every_kind()))
     ids = [attributes["id"] for _, attributes in elements.elements if "id" in attributes]

@@ -77,7 +77,42 @@ def _connection(name: str, settings: Settings, environ: Mapping[str, str]) -> di
     bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
     source = settings.sources[name]
     prefix = "/".join(part for part in (path, source.prefix or name) if part)
-    return {"name": name, "bucket": bucket, "path": prefix, "source": _source(name, source, environ)}
+    described = (
+        _connector(name, source, settings, environ)
+        if source.kind == "airbyte"
+        else _source(name, source, environ)
+    )
+    return {"name": name, "bucket": bucket, "path": prefix, "source": described}
+
+
+def _connector(name: str, source: Any, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Describe a source of any connector, with the values of its secrets."""
+    from etltctl.settings.connector_config import revealed_config
+
+    described: dict[str, Any] = {
+        "kind": "airbyte",
+        "streams": list(source.streams),
+        "namespace": source.namespace,
+        "quiet_minutes": source.quiet_minutes,
+        "package": source.package,
+        "manifest": str(settings.manifest_path(name)) if source.manifest else None,
+    }
+    if source.requirements:
+        described["requirements"] = str(settings.folder / source.requirements)
+    try:
+        config, secrets = revealed_config(name, source.config, environ)
+    except ConfigurationError as error:
+        return {**described, "config": {}, "missing": _with_hint(error)}
+    if not (source.manifest or source.package):
+        described["missing"] = (
+            f"sources.{name} names neither a manifest nor a package, so the embedded server has no connector to run; "
+            f"set sources.{name}.manifest or .package, or name an environment on AWS"
+        )
+    return {**described, "config": config, "secrets": secrets}
+
+
+def _with_hint(error: ConfigurationError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -94,7 +129,7 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
     try:
         address = {"uri": resolve_secret(source.uri, environ, setting=f"sources.{name}.uri")}
     except ConfigurationError as error:  # a sync of this source reports it; other commands do not need it
-        address = {"uri": "", "missing": f"{error.message} ({error.hint})" if error.hint else error.message}
+        address = {"uri": "", "missing": _with_hint(error)}
     return {
         "kind": "mongodb",
         **address,

@@ -91,6 +91,9 @@ class Datasets:
             server = self._mongodb_server(name, source)
             for collection in source.collections:
                 yield DatasetName(f"mongodb://{server}", f"{source.database}.{collection}")
+        elif source.kind == "airbyte":
+            # The connector alone knows its server.
+            yield from (DatasetName(f"airbyte://{name}", stream) for stream in source.streams)
         else:
             namespace, path = _http_place(source)
             for stream in source.streams:

@@ -13,11 +13,12 @@ from etltctl.pipeline.options import RunOptions
 
 
 class ChunkOutcome(StrEnum):
-    """What became of a chunk."""
+    """What became of a chunk. A chunk whose run has ended has the word of its run."""
 
     SUCCEEDED = "succeeded"
     REUSED = "reused"
     FAILED = "failed"
+    UNVERIFIED = "unverified"
     DETACHED = "detached"
     INTERRUPTED = "interrupted"
     NOT_STARTED = "not started"

@@ -21,6 +21,7 @@ NO_RANGE = (
     "source {source} has no seasons: Airbyte's MongoDB connector reads whole collections and cannot read a range of "
     "times"
 )
+NO_SEASONS = "source {source} has no seasons: only a source of kind http has them"
 
 
 def sync_of(pipeline: str, settings: Settings) -> Step:
@@ -42,7 +43,8 @@ def sync_of(pipeline: str, settings: Settings) -> Step:
         )
     source = settings.sources[syncs[0].name]
     if source.kind != "http":
-        raise UsageError(NO_RANGE.format(source=syncs[0].name), hint=run)
+        text = NO_RANGE if source.kind == "mongodb" else NO_SEASONS
+        raise UsageError(text.format(source=syncs[0].name), hint=run)
     name = f"sources.{syncs[0].name}"
     if source.seasons == "all":
         raise ConfigurationError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from etltctl.errors import AlreadyRunningError
+from etltctl.errors import AlreadyRunningError, NextStep, command
 from etltctl.ledger import Store, open_store
 from etltctl.ledger.leases import IsLost
 from etltctl.pipeline.backfill.model import BackfillPlan, Chunk
@@ -39,15 +39,22 @@ class UnfinishedBackfill:
 
 @dataclass(frozen=True)
 class BackfillRecord:
-    """What is on record of the backfills of one pipeline."""
+    """What is on record of the backfills of one pipeline.
+
+    Attributes:
+        store: Where the backfills are kept.
+        runs: Where the runs are kept.
+    """
 
     store: Store
     pipeline: str
+    runs: Store
 
     @classmethod
     def of(cls, pipeline: str, services: Services) -> BackfillRecord:
         """Return the record in the place that the setting `state` names."""
-        return cls(open_store(services.settings.state, services.aws, "backfills"), pipeline)
+        store = open_store(services.settings.state, services.aws, "backfills")
+        return cls(store, pipeline, services.store)
 
     @contextmanager
     def lease(self, source: str) -> Iterator[IsLost]:
@@ -66,12 +73,34 @@ class BackfillRecord:
             try:
                 is_lost = held.enter_context(self.store.lease(f"source-{source}"))
             except AlreadyRunningError as error:
+                run_id = self._live_run(source)
+                follow = (
+                    NextStep("follow it: ", command("runs", "watch", run_id))
+                    if run_id
+                    else NextStep("wait for it")
+                )
                 raise AlreadyRunningError(
                     f"another process backfills source {source}; nothing was started",
-                    hint="wait for its end, then run the same command again",
-                    **error.facts,
+                    hint=NextStep(
+                        *follow.parts, "; after the end of that backfill run the same command again"
+                    ),
+                    # In place of the lease's name, which names a source.
+                    **{**error.facts, "run": run_id},
                 ) from error
             yield is_lost
+
+    def _live_run(self, source: str) -> str:
+        """Return the run of a chunk of this source that a process drives; empty if none is driven at the moment."""
+        driven = {run.run_id for run in self.runs.stored_runs() if self.runs.is_driven(run)}
+        records = [replace(self, pipeline=pipeline) for pipeline in self.store.run_ids()]
+        planned = (e for record in records for e in record._entries() if e["type"] == "planned")
+        chunks = (
+            Chunk(tuple(seasons)).run_id(str(entry["backfill"]))
+            for entry in planned
+            if entry["source"] == source
+            for seasons in entry["chunks"]
+        )
+        return next((run_id for run_id in chunks if run_id in driven), "")
 
     def unfinished(self, start: int, end: int, size: int) -> UnfinishedBackfill | None:
         """Return the newest backfill of this range in chunks of this size; None if it has finished.

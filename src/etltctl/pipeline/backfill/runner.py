@@ -32,6 +32,7 @@ from etltctl.pipeline.backfill.model import (
 from etltctl.pipeline.backfill.plan import declared_seasons, require_backfillable, require_declared
 from etltctl.pipeline.backfill.record import BackfillRecord, UnfinishedBackfill
 from etltctl.pipeline.backfill.season_files import seasons_in_bronze
+from etltctl.pipeline.model import outcome_of
 from etltctl.pipeline.run_ids import new_run_id
 from etltctl.pipeline.run_record import seconds_since
 from etltctl.pipeline.services import Services
@@ -169,7 +170,7 @@ class _Walk:
         try:
             result = self.runs.run(chunk)
         except BaseException as error:
-            result = self.runs.result(chunk, _outcome_of(error), seconds_since(started), error)
+            result = self.runs.result(chunk, ChunkOutcome(outcome_of(error)), seconds_since(started), error)
             self._end(result)
             if not isinstance(error, EtltctlError):
                 raise
@@ -268,13 +269,6 @@ def _require_free_ids(plan: BackfillPlan, services: Services) -> None:
             f"run {min(taken)} exists and is not of this backfill; nothing was started",
             hint="run the same command again, which makes another id",
         )
-
-
-def _outcome_of(error: BaseException) -> ChunkOutcome:
-    if isinstance(error, DetachedError):
-        return ChunkOutcome.DETACHED
-    # Signals are not an `Exception`.
-    return ChunkOutcome.FAILED if isinstance(error, Exception) else ChunkOutcome.INTERRUPTED
 
 
 def _worst(errors: Sequence[EtltctlError]) -> EtltctlError:

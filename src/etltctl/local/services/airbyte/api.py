@@ -47,6 +47,9 @@ class SyncControl(Protocol):
     def cancel(self, connection_id: str) -> None:
         """Cancel the connection's sync and wait until it has stopped."""
 
+    def note_of(self, connection_id: str) -> str:
+        """Return what the connection's sync says of its progress; empty for nothing."""
+
 
 class PublicApi:
     """The calls, by method and path."""
@@ -128,7 +131,10 @@ class PublicApi:
             raise try_again_later(connection.id) from None
 
     def _get_job(self, request: Request, job_id: str) -> dict[str, Any]:  # noqa: ARG002
-        return self._job(job_id).answer(self._clock())
+        job = self._job(job_id)
+        # Like the reason of a failure, this is only in the embedded server's answers.
+        note = "" if job.status.is_final else self._syncs.note_of(job.connection_id)
+        return {**job.answer(self._clock()), **({"etltctl_note": note} if note else {})}
 
     def _cancel_job(self, request: Request, job_id: str) -> dict[str, Any]:  # noqa: ARG002
         """Like Airbyte, cancels what runs on the job's connection and answers when it has stopped."""

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import io
-import json
-import re
-import unicodedata
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
 
-from etltctl.local.services.airbyte.records import FailureKind, Kind, Record, Stream, SyncError
+from etltctl.local.services.airbyte.column_values import (
+    ENCODER,
+    column_name,
+    convert,
+    to_json,
+    type_name,
+)
+from etltctl.local.services.airbyte.records import (
+    Column,
+    ConnectorRecord,
+    FailureKind,
+    Kind,
+    ListOf,
+    OneOf,
+    Record,
+    Stream,
+    StructOf,
+    SyncError,
+)
+
+__all__ = ["Sync", "check_names", "column_name", "parquet_schema", "to_json", "to_line", "to_table"]
 
 ARROW_TYPES = {
     Kind.STRING: pa.string(),
     Kind.NUMBER: pa.float64(),
     Kind.INTEGER: pa.int64(),
     Kind.JSON: pa.string(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.LOCAL_TIME: pa.time64("us"),
+    Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+    # As Airbyte writes it: it has no other type for a time without a zone.
+    Kind.LOCAL_TIMESTAMP: pa.timestamp("us", "UTC"),
 }
 # Names, order and what may be null are those of Airbyte's files: a reader of both merges their schemas.
 CHANGE = pa.struct([pa.field(name, pa.string(), nullable=False) for name in ("field", "change", "reason")])
@@ -38,9 +61,7 @@ AIRBYTE_FIELDS = (
     pa.field("_airbyte_generation_id", pa.int64(), nullable=False),
 )
 AIRBYTE_NAMES = frozenset(field.name for field in AIRBYTE_FIELDS)
-ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-# Python's integers have no end, the column's have.
-INT64 = range(-(2**63), 2**63)
+UNENCODABLE = "DESTINATION_SERIALIZATION_ERROR"
 
 
 @dataclass(frozen=True)
@@ -60,17 +81,31 @@ def check_names(stream: Stream) -> None:
             Airbyte adds.
     """
     place = ".".join(part for part in (stream.namespace, stream.name) if part)
+    _check_names(place, stream.columns.items(), AIRBYTE_NAMES)
+
+
+def _check_names(place: str, columns: Iterable[tuple[str, Column]], reserved: frozenset[str]) -> None:
     fields: dict[str, str] = {}
-    for name in stream.columns:
+    for name, kind in columns:
         column = column_name(name)
-        if column in AIRBYTE_NAMES:
+        if column in reserved:
             trouble = f"the field {_shown(name)} has the name of a column that Airbyte adds"
         elif column in fields:
             trouble = f"the fields {_shown(fields[column])} and {_shown(name)} would both become the column {column}"
         else:
             fields[column] = name
+            _check_names(f"{place}.{name}", _inner_fields(kind), frozenset())
             continue
         raise SyncError(f"{place}: {trouble}; rename one of them in the source", FailureKind.CONFIG)
+
+
+def _inner_fields(column: Column) -> Iterable[tuple[str, Column]]:
+    """Return the fields of an object, also of one in an array or in a union, which has one object at most."""
+    if isinstance(column, ListOf):
+        return _inner_fields(column.item)
+    if isinstance(column, OneOf):
+        return [field for option in column.options for field in _inner_fields(option)]
+    return column.fields if isinstance(column, StructOf) else ()
 
 
 def _shown(name: str) -> str:
@@ -80,35 +115,41 @@ def _shown(name: str) -> str:
 
 def parquet_schema(stream: Stream) -> pa.Schema:
     """Return the four Airbyte columns, then the stream's, all nullable."""
-    fields = [pa.field(column_name(name), ARROW_TYPES[kind]) for name, kind in stream.columns.items()]
+    fields = [pa.field(column_name(name), arrow_type(kind)) for name, kind in stream.columns.items()]
     return pa.schema([*AIRBYTE_FIELDS, *fields])
 
 
-# Called for every value of every row, with few names.
-@cache
-def column_name(name: str) -> str:
-    """NFKD, then `_` for what is not a letter, digit or `_`, and before a leading digit."""
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", unicodedata.normalize("NFKD", name))
-    return f"_{plain}" if plain[:1].isdigit() else plain
+def arrow_type(column: Column) -> pa.DataType:
+    """Return the type of a column in Parquet: a struct for an object with properties and for a union."""
+    if isinstance(column, Kind):
+        return ARROW_TYPES[column]
+    if isinstance(column, ListOf):
+        return pa.list_(pa.field("element", arrow_type(column.item)))
+    if isinstance(column, StructOf):
+        return pa.struct([pa.field(column_name(name), arrow_type(each)) for name, each in column.fields])
+    named = [pa.field(type_name(each), arrow_type(each)) for each in column.options]
+    # Airbyte requires the field `type` within a struct that may be null; Arrow's reader of JSON refuses that null.
+    return pa.struct([pa.field("type", pa.string()), *named])
 
 
 def to_line(record: Record, stream: Stream, sync: Sync, extracted_ms: int) -> bytes:
     """Return the row as a line of JSON; a value its column cannot hold becomes null and is named in `_airbyte_meta`."""
     changes: list[dict[str, str]] = []
+    if isinstance(record, ConnectorRecord):
+        extracted_ms = record.emitted_at
+        changes += map(dict, record.changes)
     row: dict[str, Any] = {
         "_airbyte_raw_id": str(uuid.uuid4()),
         "_airbyte_extracted_at": extracted_ms,
         "_airbyte_meta": {"sync_id": sync.job_id, "changes": changes},
         "_airbyte_generation_id": sync.generation,
     }
+    nulled: list[str] = []
     for name, kind in stream.columns.items():
         # A value that does not fit costs its cell, and neither the row nor the sync.
-        value = record.get(name)
-        try:
-            row[column_name(name)] = None if value is None else CONVERTERS[kind](value)
-        except (TypeError, ValueError, OverflowError):
-            reason = "DESTINATION_SERIALIZATION_ERROR"
-            changes.append({"field": column_name(name), "change": "NULLED", "reason": reason})
+        column = column_name(name)
+        row[column] = convert(record.get(name), kind, column, nulled)
+    changes += ({"field": place, "change": "NULLED", "reason": UNENCODABLE} for place in nulled)
     return ENCODER.encode(row).encode()
 
 
@@ -125,43 +166,3 @@ def to_table(lines: Sequence[bytes], schema: pa.Schema) -> pa.Table:
         parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
     )
     return table.cast(schema)
-
-
-def to_json(value: Any) -> str:
-    """Return compact, in the order of the keys, not escaped; raise ValueError for NaN and infinities."""
-    return _encodable(ENCODER.encode(value))
-
-
-def _to_string(value: Any) -> str:
-    return _encodable(value) if isinstance(value, str) else to_json(value)
-
-
-def _encodable(text: str) -> str:
-    """Return the text; a lone surrogate in it raises UnicodeEncodeError, which is a ValueError."""
-    text.encode()
-    return text
-
-
-def _to_number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise ValueError("a boolean is not a number")
-    number = float(value)
-    # Infinity minus infinity and NaN minus NaN are both NaN, which is unequal to 0.
-    if number - number != 0:
-        raise ValueError("not finite")
-    return number
-
-
-def _to_integer(value: Any) -> int:
-    # A boolean of Python is an integer too, and would become 1 or 0.
-    if isinstance(value, bool) or int(value) != value or int(value) not in INT64:
-        raise ValueError("not a 64-bit integer")
-    return int(value)
-
-
-CONVERTERS: dict[Kind, Callable[[Any], Any]] = {
-    Kind.STRING: _to_string,
-    Kind.NUMBER: _to_number,
-    Kind.INTEGER: _to_integer,
-    Kind.JSON: to_json,
-}

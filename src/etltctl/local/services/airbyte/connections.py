@@ -8,14 +8,26 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS
-from etltctl.local.services.airbyte.streams import api_stream, mongodb_stream, stream_answer
+from etltctl.local.services.airbyte.connectors.masks import MASK, secret_values, without_values
+from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS
+from etltctl.local.services.airbyte.streams import (
+    Discovered,
+    api_stream,
+    mongodb_stream,
+    resolved_streams,
+    stream_answer,
+)
 
-MASK = "**********"
+__all__ = ["MASK", "Connection", "made_connection", "parse_connection", "stable_id", "workspace_answer"]
+
 # Airbyte has no name for a connector that is the user's own.
-SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": ""}
+SOURCE_TYPES = {"mongodb": "mongodb-v2", "http": "", "airbyte": ""}
 # What a stack's description must say of a source, by its kind.
-NEEDED = {"mongodb": {"uri", "database", "collections"}, "http": {"base_url", "seasons"}}
+NEEDED = {
+    "mongodb": {"uri", "database", "collections"},
+    "http": {"base_url", "seasons"},
+    "airbyte": {"config", "streams"},
+}
 
 
 def stable_id(kind: str, name: str) -> str:
@@ -95,6 +107,9 @@ class Connection:
 
     def _masked(self) -> dict[str, Any]:
         source = self.source
+        if source["kind"] == "airbyte":
+            secrets = {*source.get("secrets", ()), *secret_values(source["config"], {})}
+            return {name: without_values(each, secrets) for name, each in source["config"].items()}
         if source["kind"] == "http":
             return {"base_url": source["base_url"], "seasons": source["seasons"]}
         return {
@@ -110,9 +125,13 @@ class Connection:
     def _stream_names(self) -> list[str]:
         if self.source["kind"] == "http":
             return list(self.source.get("streams") or DEFAULT_STREAMS)
+        if self.source["kind"] == "airbyte":
+            return list(self.source["streams"])
         return list(self.source["collections"])
 
     def _stream(self, name: str) -> dict[str, Any]:
+        if self.source["kind"] == "airbyte":
+            return stream_answer({"name": name}, Discovered(self.source.get("namespace", "")))
         database = self.source.get("database")
         return stream_answer({"name": name}, mongodb_stream(database) if database else api_stream(name))
 
@@ -135,15 +154,25 @@ def parse_connection(described: Mapping[str, Any], created: float) -> Connection
 
 
 def made_connection(
-    record: Mapping[str, Any], source: Mapping[str, Any], destination: Mapping[str, Any]
+    record: Mapping[str, Any],
+    source: Mapping[str, Any],
+    destination: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None = None,
 ) -> Connection:
-    """Return a connection that was made over the API, as a sync runs it."""
+    """Return a connection that was made over the API, as a sync runs it.
+
+    Args:
+        record: The connection.
+        source: Its source.
+        destination: Its destination.
+        manifest: The low-code manifest of the source's definition, if it has one.
+    """
     target, streams = destination["configuration"], record["streams"]
     return Connection(
         name=record["name"],
         bucket=target["s3_bucket_name"],
         path=target["s3_bucket_path"],
-        source=extractor_of(source["configuration"], [stream["name"] for stream in streams]),
+        source=extractor_of(source["configuration"], [stream["name"] for stream in streams], manifest),
         created=record["created"],
         given_id=record["id"],
         codec=target["format"].get("compression_codec", "UNCOMPRESSED"),
@@ -151,8 +180,17 @@ def made_connection(
     )
 
 
-def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[str, Any]:
+def extractor_of(
+    configuration: Mapping[str, Any], streams: list[str], manifest: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
+    if manifest is not None and not _is_of_formula_1(manifest):
+        return {
+            "kind": "airbyte",
+            "manifest_content": manifest,
+            "config": dict(configuration),
+            "streams": streams,
+        }
     database = configuration.get("database_config")
     if database is None:
         return {
@@ -169,6 +207,11 @@ def extractor_of(configuration: Mapping[str, Any], streams: list[str]) -> dict[s
         "database": database["databases"][0],
         "collections": streams,
     }
+
+
+def _is_of_formula_1(manifest: Mapping[str, Any]) -> bool:
+    """Return whether the manifest has the streams of the Formula 1 API only: the embedded extractor is faster there."""
+    return {stream.get("name") for stream in resolved_streams(manifest)} <= ENDPOINTS.keys()
 
 
 def _with_credentials(database: Mapping[str, Any]) -> str:

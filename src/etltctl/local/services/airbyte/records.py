@@ -19,6 +19,36 @@ class Kind(StrEnum):
     NUMBER = "number"
     INTEGER = "integer"
     JSON = "json"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIME = "time_with_timezone"
+    LOCAL_TIME = "time_without_timezone"
+    TIMESTAMP = "timestamp_with_timezone"
+    LOCAL_TIMESTAMP = "timestamp_without_timezone"
+
+
+@dataclass(frozen=True)
+class StructOf:
+    """An object with properties, in their order."""
+
+    fields: tuple[tuple[str, Column], ...]
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """An array whose items have a type."""
+
+    item: Column
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A union of two types or more."""
+
+    options: tuple[Column, ...]
+
+
+Column = Kind | StructOf | ListOf | OneOf
 
 
 @dataclass(frozen=True)
@@ -26,8 +56,28 @@ class Stream:
     """A stream as configured: its name, its namespace (may be empty) and its columns in order."""
 
     name: str
-    columns: Mapping[str, Kind]
+    columns: Mapping[str, Column]
     namespace: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A stream's state after the records before it: what a later sync resumes from, in the source's own words."""
+
+    state: Mapping[str, Any]
+
+
+class ConnectorRecord(dict[str, Any]):
+    """A record of a connector, with the time of its extraction (ms since 1970) and what the connector changed in it."""
+
+    __slots__ = ("changes", "emitted_at")
+
+    def __init__(
+        self, data: Mapping[str, Any], emitted_at: int, changes: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        super().__init__(data)
+        self.emitted_at = emitted_at
+        self.changes = changes
 
 
 class FailureKind(StrEnum):

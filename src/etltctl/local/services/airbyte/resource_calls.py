@@ -76,7 +76,9 @@ class ResourceCalls:
         if record["status"] != "active":
             raise state_conflict("Could not fulfill request")
         source = self._known("sources", record["sourceId"])
-        return made_connection(record, source, self._known("destinations", record["destinationId"]))
+        definition = self._made.find("definitions", source["definitionId"])
+        destination = self._known("destinations", record["destinationId"])
+        return made_connection(record, source, destination, definition and definition["manifest"])
 
     def _list(self, request: Request, kind: str) -> Answer:
         # Nothing here has a tag, so a list by tags is empty.

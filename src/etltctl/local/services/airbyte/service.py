@@ -41,7 +41,8 @@ class AirbyteService:
         self._connections: dict[str, Connection] = {}
         self._credentials = keep_credentials(state / "airbyte" / "credentials.json")
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
-        self._sources = Sources(state / "mongodb", base_url, sample_headers)
+        self._sources = Sources(state, base_url, sample_headers)
+        self._notes: dict[str, str] = {}
         self._syncs = Syncs(self._jobs, directory, self._make_source)
         made_resources = MadeResources(state / "airbyte" / "resources.json", clock)
         resources = ResourceCalls(made_resources, self._connections)
@@ -87,6 +88,10 @@ class AirbyteService:
         """Stop the connection's sync and return when it has stopped."""
         self._syncs.cancel(connection_id)
 
+    def note_of(self, connection_id: str) -> str:
+        """Return what the connection's sync says of its progress."""
+        return self._notes.get(connection_id, "")
+
     def close(self) -> None:
         """Cancel what runs and end the sample database."""
         # First: the threads of syncs read from the database and write their end into the jobs.
@@ -95,4 +100,8 @@ class AirbyteService:
         self._jobs.flush()
 
     def _make_source(self, connection: Connection, pause: Pause) -> Source:
-        return self._sources.make(connection.source, pause)
+        def note(text: str) -> None:
+            self._notes[connection.id] = text
+
+        self._notes.pop(connection.id, None)
+        return self._sources.make(connection.source, pause, connection.name, note)

@@ -91,7 +91,12 @@ class MongoSource:
     def read(self, stream: Stream) -> Iterator[Record]:
         """Yield every document in the order of `_id`; raise SyncError if the `_id`s are not all of one usable type."""
         arrays = self._arrays.get(stream.name, set())
-        fields = {name: kind for name, kind in stream.columns.items() if name not in CDC_COLUMNS}
+        # Of a document only the first level has columns, so none of them has inner fields.
+        fields = {
+            name: kind
+            for name, kind in stream.columns.items()
+            if name not in CDC_COLUMNS and isinstance(kind, Kind)
+        }
         emitted = int(self._clock())
         updated_at = f"{datetime.fromtimestamp(emitted, UTC):%Y-%m-%dT%H:%M:%SZ}"
         for count, document in enumerate(self._documents(stream.name)):

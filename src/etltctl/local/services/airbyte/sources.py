@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from etltctl.local.services.airbyte.connectors.connector import Connector, Workshop
+from etltctl.local.services.airbyte.connectors.logs import ConnectorLog
+from etltctl.local.services.airbyte.connectors.masks import Mask
+from etltctl.local.services.airbyte.connectors.recipe import recipe_of
+from etltctl.local.services.airbyte.connectors.source import ConnectorSource
 from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.pacing import Pace, parse_rate
 from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, SyncError
 from etltctl.proxies import is_loopback
+from etltctl.settings.files import project_file
 
 SAMPLE = "sample:"
 SAMPLE_API = "/sample/ergast/f1"
 REQUESTS_PER_HOUR = 450  # the API allows 500
+CDK = "requirements/cdk.txt"  # the environment of low-code connectors
+QUIET_MINUTES = 30.0
+Note = Callable[[str], None]  # takes what a person who waits for a sync should see
+
+
+def _ignore(_: str) -> None:
+    """Do nothing."""
 
 
 class Sources:
@@ -23,20 +37,36 @@ class Sources:
     """
 
     def __init__(
-        self, storage: Path, base_url: Callable[[], str], sample_headers: Mapping[str, str] | None = None
+        self, state: Path, base_url: Callable[[], str], sample_headers: Mapping[str, str] | None = None
     ) -> None:
-        self._mongo = MongoProcess(storage)
+        self._mongo = MongoProcess(state / "mongodb")
+        self._workshop = Workshop(state / "airbyte" / "connectors", os.environ)
+        self._workshop.clear()
         self._base_url = base_url
         self._sample_headers = sample_headers or {}
         self._paces: dict[tuple[str, str], Pace] = {}
         self.data_pack: Path | None = None
 
-    def make(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
-        """Return the source of one sync. Raises SyncError if it cannot be set up."""
+    def make(
+        self, configuration: Mapping[str, Any], pause: Pause, name: str = "source", note: Note = _ignore
+    ) -> Source:
+        """Return the source of one sync.
+
+        Args:
+            configuration: What is read.
+            pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
+            name: The name of the connection.
+            note: Gets what a person who waits for the sync should see.
+
+        Raises:
+            SyncError: It cannot be set up.
+        """
         if missing := configuration.get("missing"):
             raise SyncError(missing, FailureKind.CONFIG)
         if configuration["kind"] == "mongodb":
             return self._mongo_source(configuration, pause)
+        if configuration["kind"] == "airbyte":
+            return self._connector_source(configuration, pause, name, note)
         return self._http_source(configuration, pause)
 
     def close(self) -> None:
@@ -57,6 +87,18 @@ class Sources:
         if is_sample:
             return SampleSource(self._mongo, self.data_pack, pause, read_from, is_new=is_new)
         return read_from(configuration["uri"])
+
+    def _connector_source(
+        self, configuration: Mapping[str, Any], pause: Pause, name: str, note: Note
+    ) -> Source:
+        mask = Mask(configuration.get("secrets", ()))
+        log = ConnectorLog(self._workshop.log_file(name), name, mask, note)
+        of_manifest = {} if configuration.get("package") else {"requirements": project_file(CDK)}
+        recipe = recipe_of({**of_manifest, **configuration})
+        quiet_s = float(configuration.get("quiet_minutes") or QUIET_MINUTES) * 60
+        connector = Connector(recipe, configuration["config"], self._workshop, mask, log, pause, quiet_s)
+        namespace = str(configuration.get("namespace") or "")
+        return ConnectorSource(connector, configuration["streams"], pause, namespace=namespace)
 
     def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
         from etltctl.local.services.airbyte.http_pages import HttpPages, check_address

@@ -1,0 +1,92 @@
+"""The configuration of a source's connector: its secrets, found and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from etltctl.settings.secrets import REFERENCES, URI_PASSWORD, resolve_secret
+from etltctl.values import sounds_secret
+
+
+def config_values(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield every value of a configuration that is neither a table nor a list, with its path.
+
+    Args:
+        config: The configuration.
+        path: Where it lies, for the paths.
+    """
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            yield from config_values(value, (*path, str(name)))
+    elif isinstance(config, list):
+        for number, value in enumerate(config):
+            yield from config_values(value, (*path, str(number)))
+    else:
+        yield path, config
+
+
+def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] = frozenset()) -> bool:
+    """Return whether a value is a secret that stands in the settings themselves.
+
+    Args:
+        path: The path of the value within the configuration.
+        value: The value.
+        marked: The keys that the connector's specification marks as secrets.
+    """
+    if (
+        value in ("", None)
+        or isinstance(value, bool)
+        or (isinstance(value, str) and value.startswith(REFERENCES))
+    ):
+        return False
+    if isinstance(value, str) and (match := URI_PASSWORD.match(value)) and match["password"]:
+        return True
+    keys = [key for key in path if not key.isdigit()]
+    return bool(keys) and (keys[-1] in marked or sounds_secret(keys[-1]))
+
+
+def revealed_config(
+    source: str, config: Mapping[str, Any], environ: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return a configuration with the values of its references, and those values.
+
+    Args:
+        source: The name of the source.
+        config: The configuration as the settings have it.
+        environ: The variables; those of the process if None.
+
+    Raises:
+        ConfigurationError: A reference has no value.
+    """
+    secrets: list[str] = []
+
+    def revealed(value: Any, key: str) -> Any:
+        if isinstance(value, Mapping):
+            return {name: revealed(each, f"{key}.{name}") for name, each in value.items()}
+        if isinstance(value, list):
+            return [revealed(each, key) for each in value]
+        if not isinstance(value, str) or not value.startswith(REFERENCES):
+            return value
+        secrets.append(resolve_secret(value, environ, setting=key))
+        return secrets[-1]
+
+    return revealed(config, f"sources.{source}.config"), secrets
+
+
+def marked_secrets(schema: Any) -> Iterator[str]:
+    """Yield the key of every property that a connector's specification marks as a secret.
+
+    Args:
+        schema: The JSON schema of its configuration, or a part of it.
+    """
+    if isinstance(schema, Mapping):
+        properties = schema.get("properties")
+        for name, each in properties.items() if isinstance(properties, Mapping) else ():
+            if isinstance(each, Mapping) and each.get("airbyte_secret"):
+                yield str(name)
+        for each in schema.values():
+            yield from marked_secrets(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from marked_secrets(each)

@@ -1,0 +1,122 @@
+"""What is wrong with the connector of a source, as far as its files on this machine say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
+from etltctl.settings.files import read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etltctl.settings.model import Settings
+    from etltctl.settings.sources import AirbyteSource
+
+
+def connector_problems(settings: Settings) -> Iterator[str]:
+    """Yield each problem of the connectors, with the place of its setting in front.
+
+    Args:
+        settings: The settings, which load.
+    """
+    for name, source in settings.sources.items():
+        if source.kind != "airbyte":
+            continue
+        manifest: Mapping[str, Any] = {}
+        if source.manifest is not None:
+            try:
+                manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
+            except ConfigurationError as error:
+                yield f"{settings.place_of('sources', name, 'manifest')}: {error.message}"
+            else:
+                yield from _unknown_streams(settings, name, source, manifest)
+        if source.requirements and not (settings.folder / source.requirements).is_file():
+            place = settings.place_of("sources", name, "requirements")
+            yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
+        yield from _literal_secrets(settings, name, source, manifest)
+
+
+def read_manifest(file: Path, setting: str) -> dict[str, Any]:
+    """Return the manifest of a low-code connector as an object.
+
+    Args:
+        file: The file.
+        setting: The name of the setting, for the error.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or is not a manifest.
+    """
+    import yaml
+
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
+        manifest = yaml.load(read_text(file), loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{setting}: cannot read {file}: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
+        raise ConfigurationError(
+            f"{setting}: {file} is not a low-code manifest: its type is not DeclarativeSource",
+            hint="write one as connectors/source-f1/manifest.yaml is written",
+        )
+    return manifest
+
+
+def specification_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the JSON schema of a low-code connector's configuration; empty if the manifest has none."""
+    spec = manifest.get("spec")
+    schema = spec.get("connection_specification") if isinstance(spec, Mapping) else None
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def _unknown_streams(
+    settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield each stream that a manifest with fixed streams does not have."""
+    streams, definitions = manifest.get("streams"), manifest.get("definitions")
+    # Dynamic streams are known to the connector alone.
+    if not isinstance(streams, list) or manifest.get("dynamic_streams"):
+        return
+    known = [_name_of(stream, definitions) for stream in streams]
+    for stream in source.streams:
+        if all(known) and stream not in known:
+            near = difflib.get_close_matches(stream, known, n=1)
+            guess = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known)}"
+            place = settings.place_of("sources", name, "streams")
+            yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
+
+
+def _name_of(stream: Any, definitions: Any) -> str:
+    """Return the name of a manifest's stream; of a mere reference, that of what it refers to."""
+    if isinstance(stream, str) and stream.startswith("#/"):
+        stream = {"$ref": stream}
+    if not isinstance(stream, Mapping):
+        return ""
+    if stream.get("name"):
+        return str(stream["name"])
+    target = definitions
+    for part in str(stream.get("$ref", "")).removeprefix("#/definitions/").split("/"):
+        target = target.get(part) if isinstance(target, Mapping) else None
+    return str(target.get("name") or "") if isinstance(target, Mapping) else ""
+
+
+def _literal_secrets(
+    settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield each secret that stands in the file. A value of an environment variable or a flag is in no file."""
+    origins = {value.key: value.origin for value in settings.values()}
+    marked = frozenset(marked_secrets(specification_of(manifest)))
+    for path, value in config_values(source.config):
+        steps = ("sources", name, "config", *path)
+        # Lists are one setting, so that the nearest table or list has the origin.
+        keys = [".".join(steps[:length]) for length in range(len(steps), 3, -1)]
+        origin = next((origins[key] for key in keys if key in origins), "")
+        if is_literal_secret(path, value, marked) and not origin.startswith(("env ", "flag", "default")):
+            key, variable = ".".join(steps), "_".join((name, path[-1])).upper().replace("-", "_")
+            yield (
+                f"{settings.place_of(*steps)}: {key} holds a secret itself: put it into a variable and write "
+                f'"env:{variable}" (or file:PATH, ssm:/path, secretsmanager:id#key)'
+            )

@@ -1,0 +1,165 @@
+"""The steps of a pipeline, read from the settings and not checked: an Airflow DAG file is parsed again and again.
+
+Importing this loads no pydantic. A value comes from the same place as the loader takes it from.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etltctl.errors import ConfigurationError, UsageError, guess_text
+from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.values import LOCAL
+
+GOLD = "gold."
+PREFIX = "ETLTCTL__"
+NO_FILE = (
+    "name another with the variable ETLTCTL_CONFIG or the argument config. Every process that parses or runs the DAG "
+    "reads the file at this path"
+)
+
+
+@dataclass(frozen=True)
+class StepOutline:
+    """One step of a pipeline, `kind:name`, and the gold tables that it writes."""
+
+    step: str
+    gold: tuple[str, ...] = ()
+
+
+def pipeline_outline(
+    pipeline: str,
+    *,
+    config: Path | None = None,
+    env: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> tuple[StepOutline, ...]:
+    """Return the steps of a pipeline in their order.
+
+    Args:
+        pipeline: The pipeline's name.
+        config: As for `load_settings`.
+        env: As for `load_settings`.
+        environ: As for `load_settings`.
+        directory: As for `load_settings`.
+
+    Raises:
+        ConfigurationError: The settings file is not there or is not TOML, or it has no such environment or steps.
+        UsageError: The settings have no such pipeline. It suggests the nearest name.
+    """
+    outline = _Outline.read(config, env, os.environ if environ is None else environ, directory or Path.cwd())
+    steps = outline.texts("pipelines", pipeline, "steps")
+    if steps is None:
+        raise outline.lacks(pipeline)
+    return tuple(StepOutline(step, tuple(outline.gold(step))) for step in steps)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """The tables of the settings, the strongest first, and the variables above them."""
+
+    file: Path | None
+    tables: tuple[Mapping[str, Any], ...]
+    environ: Mapping[str, str]
+    directory: Path
+
+    @classmethod
+    def read(
+        cls, config: Path | None, env: str | None, environ: Mapping[str, str], directory: Path
+    ) -> _Outline:
+        try:
+            file = find_file(config, environ, directory)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.message, hint=NO_FILE) from error
+        own = _read(file) if file else {}
+        shipped = _read(project_file(FILE))
+        default = own.get("default_env")
+        env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
+        known = {LOCAL, *_table(own, "env"), *_table(shipped, "env")}
+        if env not in known:
+            hint = f"known: {', '.join(sorted(known))}; add [env.{env}] to {file or FILE}"
+            raise ConfigurationError(f"no environment is called {env}", hint=hint)
+        tables = (_table(own, "env", env), own, _table(shipped, "env", env), shipped)
+        return cls(file, tables, environ, directory)
+
+    def texts(self, *path: str) -> list[str] | None:
+        """Return a list of texts, from the first place that has it; None if no place has it.
+
+        Raises:
+            ConfigurationError: The value is not a list of texts.
+        """
+        value = self._variable(path)
+        for table in self.tables:
+            value = _table(table, *path[:-1]).get(path[-1]) if value is None else value
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            problem = f"{'.'.join(path)} must be a list of texts, got {value!r}"
+            raise ConfigurationError(f"{self._place}: {problem}", hint=self._check)
+        return value
+
+    def gold(self, step: str) -> Iterable[str]:
+        """Return the gold tables that the settings of the step's job or query name."""
+        kind, _, name = step.partition(":")
+        if kind == "glue":
+            written = self.texts("glue", "jobs", name, "writes") or []
+        elif kind == "sql":
+            written = [text for table in self.tables if (text := _table(table, "sql", name).get("writes"))][
+                :1
+            ]
+        else:
+            return []
+        return [table for table in written if isinstance(table, str) and table.startswith(GOLD)]
+
+    def lacks(self, pipeline: str) -> UsageError:
+        """Return the error for a pipeline that the settings do not have."""
+        known = list(dict.fromkeys(name for table in self.tables for name in _table(table, "pipelines")))
+        hint = f"known: {', '.join(known)}; add [pipelines.{pipeline}] to {self._place}"
+        if self.file is None:
+            hint = (
+                f"no {FILE} was found in {self.directory} or above, so the shipped settings were read; name the file "
+                f"with the variable ETLTCTL_CONFIG or the argument config. {hint}"
+            )
+        return UsageError(f"{self._place} has no pipeline {pipeline}{guess_text(pipeline, known)}", hint=hint)
+
+    @property
+    def _place(self) -> Path | str:
+        return self.file or f"the shipped {FILE}"
+
+    @property
+    def _check(self) -> str:
+        return "correct it; `etltctl config validate` lists every problem of the file"
+
+    def _variable(self, path: tuple[str, ...]) -> Any:
+        """Return the value of the variable that sets the key, as TOML; None if there is none."""
+        name = PREFIX + "__".join(path).upper()
+        text = next((text for key, text in sorted(self.environ.items()) if key.upper() == name), None)
+        if text is None:
+            return None
+        try:
+            return tomllib.loads(f"value = {text}").get("value")
+        except tomllib.TOMLDecodeError:
+            return text
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(read_text(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {file}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}", hint="correct this place") from error
+
+
+def _table(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the table at this path; an empty one if there is none."""
+    table: Any = data
+    for name in path:
+        table = table.get(name) if isinstance(table, Mapping) else None
+    return table if isinstance(table, Mapping) else {}

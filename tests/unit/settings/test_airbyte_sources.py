@@ -1,0 +1,158 @@
+"""Sources of any Airbyte connector: what the settings accept, and what `config validate` refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings import Settings, load_settings
+from etltctl.settings.connector_config import revealed_config
+from etltctl.settings.doubts import doubts
+from etltctl.settings.secrets import is_secret, known_secrets
+from etltctl.values import sounds_secret
+
+MANIFEST = """\
+type: DeclarativeSource
+version: 6.60.0
+definitions:
+  streams:
+    ports: {name: ports}
+streams:
+  - {name: ships}
+  - {$ref: "#/definitions/streams/ports"}
+spec:
+  connection_specification:
+    properties:
+      pin: {type: string, airbyte_secret: true}
+"""
+
+
+def settings(folder: Path, text: str) -> Settings:
+    (folder / "ships.yaml").write_text(MANIFEST)
+    (folder / "etltctl.toml").write_text(f'[sources.ships]\nkind = "airbyte"\n{text}')
+    return load_settings(directory=folder, environ={}, env="local")
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    every = doubts(settings(folder, text), {})
+    return [doubt.text for doubt in every if "sources.ships" in doubt.text and doubt.is_error]
+
+
+def complaints(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        settings(folder, text)
+    return "\n".join(raised.value.problems)
+
+
+def test_each_stream_is_a_bronze_table_in_its_folder(tmp_path: Path) -> None:
+    text = 'connection_id = "1"\nstreams = ["Order Items", "ships"]\nnamespace = "public"\n'
+    root = "s3://bronze/ships/public"
+    assert settings(tmp_path, f'{text}[lake]\nbronze = "s3://bronze"\n').stream_locations("ships") == {
+        "ships_order_items": f"{root}/Order_Items/",
+        "ships_ships": f"{root}/ships/",
+    }
+
+
+def test_two_streams_of_one_table_are_refused(tmp_path: Path) -> None:
+    assert "two streams that become one bronze table: a-b and a b" in complaints(
+        tmp_path, 'streams = ["a-b", "a b"]\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            'streams = ["a"]\nmanifest = "x"\npackage = "y==1"\n',
+            "must have a manifest or a package, not both",
+        ),
+        ('streams = ["a"]\npackage = "airbyte-source-faker"\n', "must be a package with its exact version"),
+        ('streams = ["a"]\npackage = "x==1 --index=y"\n', "must be a package with its exact version"),
+        ("streams = []\n", "must not be empty"),
+        ('streams = ["a"]\nconfig = { since = 2024-01-01 }\n', "must hold text, numbers"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
+    assert says in complaints(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ('{ api_key = "k3y" }', "api_key"),
+        ('{ auth = { clientSecret = "k3y" } }', "auth.clientSecret"),
+        ('{ accounts = [{ token = "k3y" }] }', "accounts.0.token"),
+        ("{ password = 1234 }", "password"),
+        ('{ url = "postgres://me:hunter2@host/db" }', "url"),
+        ('{ pin = "12" }', "pin"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_with_the_fix(tmp_path: Path, config: str, key: str) -> None:
+    text = f'streams = ["ships"]\nmanifest = "ships.yaml"\nconfig = {config}\n'
+    (problem,) = problems(tmp_path, text)
+    assert f"sources.ships.config.{key} holds a secret itself" in problem
+    assert f'"env:SHIPS_{key.rpartition(".")[2].upper()}"' in problem
+    assert "k3y" not in problem
+    assert "hunter2" not in problem
+
+
+def test_references_and_plain_values_are_fine(tmp_path: Path) -> None:
+    config = (
+        '{ api_key = "env:KEY", pin = "file:/x", primary_key = "id", token_url = "https://host/t", n = 3 }'
+    )
+    assert (
+        problems(tmp_path, f'streams = ["ships", "ports"]\nmanifest = "ships.yaml"\nconfig = {config}\n')
+        == []
+    )
+
+
+def test_a_stream_that_the_manifest_lacks_is_guessed(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, 'streams = ["ship"]\nmanifest = "ships.yaml"\n')
+    assert (
+        problem
+        == "etltctl.toml:3:1: sources.ships.streams: the manifest has no stream ship; did you mean ships?"
+    )
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("type: Other\n")
+    texts = problems(tmp_path, 'streams = ["a"]\nmanifest = "none.yaml"\nrequirements = "none.txt"\n')
+    assert [text.partition(": ")[2].split(":")[0] for text in texts] == [
+        "sources.ships.manifest", "sources.ships.requirements"
+    ]  # fmt: skip
+    assert "is not a low-code manifest" in problems(tmp_path, 'streams = ["a"]\nmanifest = "bad.yaml"\n')[0]
+
+
+def test_values_of_references_are_read_late_and_masked(tmp_path: Path) -> None:
+    config = '{ url = "env:URL", n = 3, keys = ["env:A", "plain"] }'
+    loaded = settings(tmp_path, f'streams = ["ships"]\nmanifest = "ships.yaml"\nconfig = {config}\n')
+    source = loaded.sources["ships"]
+    environ = {"URL": "http://host/hidden", "A": "secret-a"}
+    revealed, secrets = revealed_config("ships", source.config, environ)  # type: ignore[union-attr]
+    assert revealed == {"url": "http://host/hidden", "n": 3, "keys": ["secret-a", "plain"]}
+    assert secrets == ["http://host/hidden", "secret-a"]
+    assert set(known_secrets(loaded, environ)) >= {"http://host/hidden", "secret-a"}
+    with pytest.raises(
+        ConfigurationError, match=r"sources\.ships\.config\.url is env:URL, but URL is not set"
+    ):
+        revealed_config("ships", source.config, {})  # type: ignore[union-attr]
+
+
+def test_keys_of_secrets_are_known_by_their_last_word() -> None:
+    secret = [
+        "api_key",
+        "apiKey",
+        "Password",
+        "client-secret",
+        "access_token",
+        "secrets",
+        "SECRET_KEY",
+        "apikey",
+    ]
+    plain = ["primary_key", "token_url", "keyboard", "monkey", "partitionKey", "key_id", "secretary"]
+    assert [key for key in secret if not sounds_secret(key)] == []
+    assert [key for key in plain if sounds_secret(key)] == []
+    assert is_secret("sources.ships.config.auth.api_key")
+    assert not is_secret("sources.ships.config.base_url")
