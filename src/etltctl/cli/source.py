@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,7 +71,11 @@ def add(
         configured=tuple(configured or ()), uri=uri, database=database, keys=tuple(keys or ()),
     )  # fmt: skip
     source = new_source(answers, session.console.ask)
-    files = [str(path) for path in add_source(settings.file, source)]
+    here = Path.cwd()
+    files = [
+        str(path.relative_to(here) if path.is_relative_to(here) else path)
+        for path in add_source(settings.file, source)
+    ]
     lines = "".join(f"{'changed' if number == 0 else 'wrote'} {path}\n" for number, path in enumerate(files))
     session.console.result(
         {"schema": "etltctl.source-add/1", "source": name, "files": files},

@@ -18,6 +18,7 @@ from etltctl.settings.files import FILE
 
 TEMPLATES = Path(__file__).parent / "files" / "source"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MONGODB = "mongodb"
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -45,7 +46,10 @@ class NewSource:
     @property
     def tables(self) -> Mapping[str, str]:
         """The silver table of each bronze table."""
-        names = [f"{self.name}_{stream}" for stream in self.streams]
+        from etltctl.settings.sources import table_of_stream
+
+        is_mongodb = self.values["kind"] == MONGODB  # whose collections are tables under their own names
+        names = [f"{self.name}_{each if is_mongodb else table_of_stream(each)}" for each in self.streams]
         return {f"bronze.{name}": f"silver.{name}" for name in names}
 
 

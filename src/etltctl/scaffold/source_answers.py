@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etltctl.errors import NextStep, UsageError, command
-from etltctl.scaffold.source import NewSource
+from etltctl.scaffold.source import MONGODB, NewSource
 
 Ask = Callable[[str], str]  # returns the answer at a terminal; empty without a terminal
 AIRBYTE = "airbyte"
@@ -113,7 +113,7 @@ def _require_references(answers: Answers) -> None:
 
 def _mongodb(answers: Answers) -> Iterator[tuple[str, Any]]:
     _refuse(answers, manifest="--manifest", package="--package", configured="--set")
-    yield "kind", "mongodb"
+    yield "kind", MONGODB
     yield "uri", answers.uri
     yield "database", answers.database
     yield "collections", list(answers.streams)
