@@ -79,13 +79,10 @@ def test_a_source_goes_from_nothing_to_silver_as_the_page_shows(tmp_path: Path) 
         try:
             for command, shown in commands:
                 counts[command] = counts.get(command, 0) + 1
-                if CODES.get((command, counts[command])):
+                code = CODES.get((command, counts[command]), 0)
+                if code:
                     name_the_columns(place.folder)
-                done = follow(
-                    place,
-                    command.replace(PORT, f"127.0.0.1:{port}"),
-                    CODES.get((command, counts[command]), 0),
-                )
+                done = follow(place, command.replace(PORT, f"127.0.0.1:{port}"), code)
                 assert agree(shown, done), f"{command}\n{done.stderr}{done.stdout}"
         finally:
             place.run("local", "down")
@@ -96,6 +93,7 @@ def follow(place: Workplace, command: str, code: int) -> subprocess.CompletedPro
     words = shlex.split(command)
     if words[0] != "pytest":
         return place.run(*words, code=code)
+    call = [sys.executable, "-m", *words]
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=place.folder, env=place.full_environ, capture_output=True, text=True, check=True
-    )  # fmt: skip
+        call, cwd=place.folder, env=place.full_environ, capture_output=True, text=True, check=True
+    )
