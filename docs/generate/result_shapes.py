@@ -116,6 +116,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "steps": STEP_OBJECTS,
     },
     "run-glue": STEP,
+    "source-add": {"source": "text", "files": TEXTS},
     "sync": STEP,
     "runs-lineage": {"run": "text", "sent": "count", "events": LIST},
     "runs-report": {"run": "text", "path": "text", "bytes": "count", "plots": "count", "usd": "number"},

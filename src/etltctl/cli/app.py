@@ -25,6 +25,7 @@ from etltctl.cli import (
     project,
     run,
     runs,
+    source,
     tableau,
     why,
 )
@@ -70,6 +71,7 @@ app.command("cost")(runs.cost)
 app.command("rollback")(athena.rollback_table)
 app.command("doctor")(project.doctor)
 app.command("init")(project.init)
+app.add_typer(source.app, name="source")
 app.add_typer(athena.app, name="athena")
 app.add_typer(contract.app, name="contract")
 app.add_typer(runs.app, name="runs")

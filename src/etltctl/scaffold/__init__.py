@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from etltctl.errors import ConfigurationError, NextStep, UsageError, command
+from etltctl.scaffold.new_files import write_together
 from etltctl.settings.files import project_file
 
 TEMPLATES = Path(__file__).parent / "files"
@@ -29,25 +29,7 @@ def lay_out(folder: Path) -> list[Path]:
         UsageError: A file exists already. Nothing was written.
         ConfigurationError: The folder cannot be written. Nothing stays of it.
     """
-    files = _files(project_name(folder.resolve().name))
-    existing = [name for name in files if (folder / name).exists()]
-    if existing:
-        raise UsageError(
-            f"{folder} already has {', '.join(existing)}; nothing was written",
-            hint=NextStep("name another folder: ", command("init", "DIR"), "; or move those files away"),
-        )
-    written: list[Path] = []
-    try:
-        for name, text in files.items():
-            _write(folder / name, text, written)
-    except OSError as error:
-        # Backwards: a folder is empty only after its files are gone.
-        for path in reversed(written):
-            path.rmdir() if path.is_dir() else path.unlink()
-        raise ConfigurationError(
-            f"cannot write {folder}: {error.strerror}; nothing was written", hint="name another folder"
-        ) from error
-    return [path for path in written if path.is_file()]
+    return write_together(folder, _files(project_name(folder.resolve().name)))
 
 
 def project_name(folder: str) -> str:
@@ -70,14 +52,3 @@ def _files(project: str) -> Mapping[str, str]:
         "tests/test_lake.py": (TEMPLATES / "test_lake.py").read_text("utf-8"),
         ".gitignore": (TEMPLATES / "gitignore").read_text("utf-8"),
     }
-
-
-def _write(file: Path, text: str, written: list[Path]) -> None:
-    """Write a new file. It and the folders made for it are added to `written`, so that they can be removed again."""
-    for folder in reversed([parent for parent in file.parents if not parent.exists()]):
-        folder.mkdir()
-        written.append(folder)
-    # Refuses a file that came into being since the check, instead of writing over it.
-    with file.open("x", encoding="utf-8") as stream:
-        written.append(file)
-        stream.write(text)

@@ -59,7 +59,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         environ: The variables of the process.
     """
     return [
-        *_secrets(settings),
+        *literal_secrets(settings),
         *_regions(settings),
         *_shipped_buckets(settings),
         *_columns(settings),
@@ -90,7 +90,7 @@ def environments(settings: Settings) -> list[str]:
     return [name for name in tables if name != settings.env]
 
 
-def _secrets(settings: Settings) -> Iterator[Doubt]:
+def literal_secrets(settings: Settings) -> Iterator[Doubt]:
     """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
     # A loaded value does not say where it comes from. A secret in a variable is not in a file, so it raises no doubt.
     origins = {value.key: value.origin for value in settings.values()}

@@ -1,8 +1,9 @@
 """For the tests of people who build on etltctl: a virtual clock, services that follow a script, embedded endpoints.
 
-With pytest, the fixtures `embedded_lake` and `virtual_clock` are there as soon as etltctl is installed; without it,
-use `open_lake` and `VirtualClock` as context managers. What succeeds here really succeeded: the embedded services do
-the work. Scripts are for what a test cannot wait for: failures, slowness, answers that are lost or untrue.
+With pytest, the fixtures `embedded_lake`, `glue_spark` and `virtual_clock` are there as soon as etltctl is installed;
+without it, use `open_lake`, `open_spark` and `VirtualClock` as context managers. What succeeds here really succeeded:
+the embedded services do the work. Scripts are for what a test cannot wait for: failures, slowness, answers that are
+lost or untrue.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         sync_job,
         throttled,
     )
+    from etltctl.testing.spark import open_spark
 
 __all__ = [
     "EmbeddedLake",
@@ -34,12 +36,13 @@ __all__ = [
     "glue_run",
     "lost",
     "open_lake",
+    "open_spark",
     "refused",
     "sync_job",
     "throttled",
 ]
 
-_HOMES = {"VirtualClock": "clock", "EmbeddedLake": "lake", "open_lake": "lake"}
+_HOMES = {"VirtualClock": "clock", "EmbeddedLake": "lake", "open_lake": "lake", "open_spark": "spark"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,3 +41,12 @@ def virtual_clock() -> Iterator[VirtualClock]:
 
     with VirtualClock() as clock:
         yield clock
+
+
+@pytest.fixture(scope="session")
+def glue_spark() -> Iterator[Any]:
+    """Yield a Spark session for tests of Glue scripts: the embedded Glue's engine on one thread, in UTC."""
+    from etltctl.testing.spark import open_spark
+
+    with open_spark() as session:
+        yield session
