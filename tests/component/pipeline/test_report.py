@@ -78,11 +78,18 @@ def test_a_report_without_plots_reaches_no_service(place: Place, tmp_path: Path)
     assert "No step of this run was started." in read(report.path)
 
 
-def test_the_newest_run_with_steps_is_meant_if_none_is_named(place: Place, tmp_path: Path) -> None:
+def test_the_newest_run_with_something_to_show_is_meant_if_none_is_named(
+    place: Place, tmp_path: Path
+) -> None:
+    def newest() -> str:
+        return make_report("", place.settings, unreachable, to=tmp_path / "n.html", is_plotted=False).run_id
+
     place.ledger("20990101-0000-often-aaaa").append("run.started", pipeline="often", steps=["glue:often"])
-    place.ledger("20990102-0000-rollback-aaaa").append("publish.switched", rows=1, tables={})
-    report = make_report("", place.settings, unreachable, to=tmp_path / "n.html", is_plotted=False)
-    assert report.run_id == "20990101-0000-often-aaaa"
+    rollback = place.ledger("20990102-0000-rollback-aaaa")
+    rollback.append("run.started", pipeline="rollback", steps=[])
+    assert newest() == "20990101-0000-often-aaaa"
+    rollback.append("publish.switched", rows=1, tables={}, version="v1")
+    assert newest() == "20990102-0000-rollback-aaaa"
 
 
 def test_a_run_without_an_event_is_refused_in_a_sentence(place: Place) -> None:
