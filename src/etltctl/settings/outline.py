@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import ConfigurationError, UsageError, guess_text
+from etltctl.errors import ConfigurationError, NextStep, UsageError, command, guess_text
 from etltctl.settings.files import FILE, find_file, project_file, read_text
 from etltctl.values import LOCAL
 
@@ -22,6 +22,7 @@ NO_FILE = (
     "name another with the variable ETLTCTL_CONFIG or the argument config. Every process that parses or runs the DAG "
     "reads the file at this path"
 )
+CHECK = NextStep("correct it; ", command("config", "validate"), " lists every problem of the file")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Outline:
             return None
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             problem = f"{'.'.join(path)} must be a list of texts, got {value!r}"
-            raise ConfigurationError(f"{self._place}: {problem}", hint=self._check)
+            raise ConfigurationError(f"{self._place}: {problem}", hint=CHECK)
         return value
 
     def gold(self, step: str) -> Iterable[str]:
@@ -131,10 +132,6 @@ class _Outline:
     @property
     def _place(self) -> Path | str:
         return self.file or f"the shipped {FILE}"
-
-    @property
-    def _check(self) -> str:
-        return "correct it; `etltctl config validate` lists every problem of the file"
 
     def _variable(self, path: tuple[str, ...]) -> Any:
         """Return the value of the variable that sets the key, as TOML; None if there is none."""
