@@ -116,14 +116,9 @@ class Airbyte:
 
     def jobs(self, connection_id: str, name: str, *, limit: int = 20) -> list[SyncJob]:
         """Return the connection's latest syncs, newest first, without its resets and clears."""
-        query = {
-            "connectionId": connection_id,
-            "jobType": "sync",
-            "limit": limit,
-            "orderBy": "createdAt|DESC",
-        }
+        query = {"connectionId": connection_id, "jobType": "sync", "orderBy": "createdAt|DESC"}
         call = self._transport.named("GET", "/jobs")
-        answers = required_list(self._transport.read("/jobs", **query), "data", call)
+        answers = required_list(self._transport.read("/jobs", limit=limit, **query), "data", call)
         return [_job(job, name, call) for job in answers]
 
     def find_newer(self, connection_id: str, name: str, newest: int, *, within: float) -> SyncJob | None:
@@ -254,8 +249,8 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
     if not identifier.isdigit():
         raise incomplete(call, "jobId (a number)")
     require_same(call, sent, answer)
-    # The public API gives no reason of a failed job. The embedded server adds one under etltctl's own name.
-    failure = answer.get("etltctl_failure")
+    # The public API gives neither a reason nor a note. The embedded server adds them under etltctl's own names.
+    failure, note = answer.get("etltctl_failure"), answer.get("etltctl_note")
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None
     except (TypeError, ValueError) as error:
@@ -269,7 +264,7 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         bytes=_count(answer, "bytesSynced", call),
         duration_s=duration_seconds(str(answer.get("duration") or "")),
         created=created,
-        note=bounded(str(answer.get("etltctl_note") or "")),
+        note=bounded(str(note or "")),
     )
 
 

@@ -22,11 +22,6 @@ from etltctl.values import OVERWRITE
 if TYPE_CHECKING:
     from etltctl.settings import Settings
 
-# The streams of the shipped connector for Ergast-compatible APIs.
-FORMULA_1 = (
-    "seasons", "races", "results", "sprint", "qualifying", "pit_stops", "drivers", "constructors", "circuits",
-    "driver_standings", "constructor_standings", "laps",
-)  # fmt: skip
 SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append", "incremental_append")
 
 
@@ -97,7 +92,9 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
             "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
             "collections": names, "schema_enforced": database.get("schema_enforced", True), **common,
         }  # fmt: skip
-    if not configuration.get("base_url") or not set(names) <= set(FORMULA_1):
+    from etltctl.settings.sources import OPTIONAL_STREAMS, STREAMS
+
+    if not configuration.get("base_url") or not set(names) <= {*STREAMS, *OPTIONAL_STREAMS}:
         # The connection is all that is needed to sync it; what its connector is configured with stays in Airbyte.
         namespaces = {str(stream.get("namespace") or "") for stream in streams}
         namespace = {"namespace": namespaces.pop()} if len(namespaces) == 1 and namespaces != {""} else {}

@@ -21,6 +21,7 @@ from etltctl.connections.changes import Action, Change, Difference
 from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
+from etltctl.settings.manifests import stream_name
 from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
@@ -247,15 +248,9 @@ def _reasons(kind: Kind, difference: Difference) -> Iterator[str]:
 def _digest_of(manifest: Any) -> dict[str, Any]:
     """Return a manifest's version and the names of its streams; what has another shape counts as left out."""
     manifest = _object(manifest)
-    definitions, streams = _object(manifest.get("definitions")), manifest.get("streams")
-    names = [_stream_name(stream, definitions) for stream in streams] if isinstance(streams, list) else []
+    streams = manifest.get("streams")
+    names = [stream_name(stream, manifest) for stream in streams] if isinstance(streams, list) else []
     return {"version": manifest.get("version", ""), "streams": [name for name in names if name]}
-
-
-def _stream_name(stream: Any, definitions: Mapping[str, Any]) -> str:
-    stream = _object(stream)
-    reference = str(stream.get("$ref", "")).rpartition("/")[2]
-    return str(stream.get("name") or _object(definitions.get(reference)).get("name") or "")
 
 
 def _object(value: Any) -> Mapping[str, Any]:

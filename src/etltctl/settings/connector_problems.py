@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
 from etltctl.settings.files import read_text
+from etltctl.settings.manifests import stream_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,31 +77,17 @@ def _unknown_streams(
     settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield each stream that a manifest with fixed streams does not have."""
-    streams, definitions = manifest.get("streams"), manifest.get("definitions")
+    streams = manifest.get("streams")
     # Dynamic streams are known to the connector alone.
     if not isinstance(streams, list) or manifest.get("dynamic_streams"):
         return
-    known = [_name_of(stream, definitions) for stream in streams]
+    known = [stream_name(stream, manifest) for stream in streams]
     for stream in source.streams:
         if all(known) and stream not in known:
             near = difflib.get_close_matches(stream, known, n=1)
             guess = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known)}"
             place = settings.place_of("sources", name, "streams")
             yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
-
-
-def _name_of(stream: Any, definitions: Any) -> str:
-    """Return the name of a manifest's stream; of a mere reference, that of what it refers to."""
-    if isinstance(stream, str) and stream.startswith("#/"):
-        stream = {"$ref": stream}
-    if not isinstance(stream, Mapping):
-        return ""
-    if stream.get("name"):
-        return str(stream["name"])
-    target = definitions
-    for part in str(stream.get("$ref", "")).removeprefix("#/definitions/").split("/"):
-        target = target.get(part) if isinstance(target, Mapping) else None
-    return str(target.get("name") or "") if isinstance(target, Mapping) else ""
 
 
 def _literal_secrets(

@@ -126,6 +126,34 @@ def test_a_missing_value_of_the_configuration_is_named(
     assert failure["kind"] == "config_error"
 
 
+def test_a_definition_that_was_made_over_the_api_is_run_by_the_framework(
+    server: ConnectorServer, tmp_path: Path, url: str
+) -> None:
+    def post(path: str, **body: Any) -> dict[str, Any]:
+        answer = server.http.post(path, json=body)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    of_settings = manifest(url)
+    referred = {**of_settings, "streams": ["#/definitions/streams/ships"]}
+    referred["definitions"] = {"streams": {"ships": of_settings["streams"][0]}}
+    workspace = server.http.get("/workspaces").json()["data"][0]["workspaceId"]
+    definition = post(
+        f"/workspaces/{workspace}/definitions/declarative_sources", name="ships", manifest=referred
+    )
+    source = post("/sources", name="ships", workspaceId=workspace, definitionId=definition["id"],
+                  configuration={"api_key": KEY})  # fmt: skip
+    place = {"s3_bucket_name": "bronze", "s3_bucket_path": "made", "s3_bucket_region": "us-east-1"}
+    target = post("/destinations", name="ships", workspaceId=workspace,
+                  configuration={"destinationType": "s3", **place, "format": {"format_type": "Parquet"}})  # fmt: skip
+    linked = post("/connections", sourceId=source["sourceId"], destinationId=target["destinationId"],
+                namespaceDefinition="source", configurations={"streams": [{"name": "ships"}]})  # fmt: skip
+    server.ids["made"] = linked["connectionId"]
+    job = server.sync("made")
+    assert (job["status"], job["rowsSynced"]) == ("succeeded", 250), job
+    assert len(server.read("made/ships/")) == 250
+
+
 def test_the_formula_1_manifest_gives_the_rows_of_the_built_in_extractor(server: ConnectorServer) -> None:
     names = [name for name in ENDPOINTS if name != "laps"]
     fast = {"requests_per_second": 10_000, "requests_per_hour": 1_000_000}

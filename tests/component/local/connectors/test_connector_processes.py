@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from etltctl.local.kernel.processes import is_alive, wait_until
 from support.connector_server import ConnectorServer
-from support.tiny_connector import error, record, stream
+from support.tiny_connector import PACKAGE, error, record, stream
 
 SECRET = 'p4ss"w0rd/of-ships'
 
@@ -104,3 +107,36 @@ def test_a_stream_that_waits_for_its_turn_is_not_kept_in_memory(server: Connecto
     script = [{"records": ["ports", 20_000]}, {"records": ["ships", 1]}]
     assert server.run(script, [stream("ships"), stream("ports")])["rowsSynced"] == 20_001
     assert [row["id"] for row in server.read("tiny/ports/")] == list(range(20_000))
+
+
+PROGRAM = """\
+import json, os, sys, time
+from pathlib import Path
+from etltctl.local.services.airbyte.connectors.process import ConnectorProcess, Launch
+from etltctl.local.services.airbyte.connectors.recipe import PackageRecipe
+folder, python = Path(sys.argv[1]), Path(sys.argv[2])
+(folder / "config.json").write_text(json.dumps({"script": [{"raw": "reading"}, {"sleep": 60}]}))
+command = PackageRecipe(sys.argv[3]).command(python, folder, "read")
+process = ConnectorProcess(
+    Launch([*command, "--config", "config.json"], {}, folder), lambda _: None, print, quiet_s=60
+)
+next(process.lines())
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux ends a process with the thread that started it"
+)
+def test_a_connector_ends_with_a_server_that_is_killed(tmp_path: Path, installed: Path) -> None:
+    python = next(installed.glob("*/bin/python"))
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), str(python), PACKAGE]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    connector = int(server.stdout.readline())
+    assert is_alive(connector)
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    assert wait_until(lambda: not is_alive(connector), 5)

@@ -184,7 +184,7 @@ def extractor_of(
     configuration: Mapping[str, Any], streams: list[str], manifest: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return what the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
-    if manifest is not None and not _is_of_formula_1(manifest):
+    if manifest is not None and not (_is_of_formula_1(manifest) and ENDPOINTS.keys() >= set(streams)):
         return {
             "kind": "airbyte",
             "manifest_content": manifest,
@@ -210,8 +210,8 @@ def extractor_of(
 
 
 def _is_of_formula_1(manifest: Mapping[str, Any]) -> bool:
-    """Return whether the manifest has the streams of the Formula 1 API only: the embedded extractor is faster there."""
-    return {stream.get("name") for stream in resolved_streams(manifest)} <= ENDPOINTS.keys()
+    """Return whether the manifest has all streams of the Formula 1 API: the embedded extractor is faster there."""
+    return set(DEFAULT_STREAMS) <= {stream["name"] for stream in resolved_streams(manifest)}
 
 
 def _with_credentials(database: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from etltctl.local.services.airbyte.endpoints import ENDPOINTS
 from etltctl.local.services.airbyte.wire import bad_request, unprocessable
+from etltctl.settings.manifests import resolved_stream, stream_name
 
 SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append")
 KNOWN_SYNC_MODES = (
@@ -64,11 +65,9 @@ def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
 
 def resolved_streams(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the manifest's streams, each with the fields of the definition that it refers to."""
-    definitions = _object(manifest.get("definitions"))
-    streams = [_object(stream) for stream in _list(manifest.get("streams"))]
     return [
-        {**_object(definitions.get(str(stream.get("$ref", "")).rpartition("/")[2])), **stream}
-        for stream in streams
+        {**resolved_stream(stream, manifest), "name": stream_name(stream, manifest)}
+        for stream in _list(manifest.get("streams"))
     ]
 
 

@@ -12,9 +12,16 @@ from etltctl.local.services.airbyte.connectors.environment import Environments, 
 from etltctl.local.services.airbyte.records import FailureKind, Pause, SyncError
 
 # Started by these texts and not by the scripts in `bin`: those name the folder in which the environment was made.
-START_MANIFEST = "from airbyte_cdk.cli.source_declarative_manifest import run; run()"
-START_PACKAGE = """\
-import sys
+# Linux ends them with the thread that started them (prctl(2): PR_SET_PDEATHSIG is 1), also if the server is killed.
+LEASH = """\
+import ctypes, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)
+"""
+START_MANIFEST = f"{LEASH}from airbyte_cdk.cli.source_declarative_manifest import run; run()"
+START_PACKAGE = (
+    f"{LEASH}"
+    """\
 from importlib.metadata import distribution
 name = sys.argv.pop(1)
 scripts = [each for each in distribution(name).entry_points if each.group == "console_scripts"]
@@ -24,6 +31,7 @@ if not named:
 sys.argv[0] = named[0].name
 sys.exit(named[0].load()())
 """
+)
 COMPONENTS = "components.py"  # Python code next to a manifest, which the manifest names
 
 
