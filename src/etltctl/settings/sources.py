@@ -6,10 +6,10 @@ import difflib
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from etltctl.settings.section import Distinct, IdText, Secret, Section, Text, Texts
-from etltctl.values import OVERWRITE
+from etltctl.values import INCREMENTAL, OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -17,6 +17,12 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
+
+
+def _field(text: str) -> str:
+    if not text or "." in text or text.startswith("$"):
+        raise ValueError(f"must be a field at the top of the documents, like dt or _id, got {text!r}")
+    return text
 
 
 def _rate(text: str) -> str:
@@ -51,7 +57,10 @@ class Connected(Section):
     )
     sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = Field(
         default=OVERWRITE,
-        description="whether the files of a sync replace the earlier ones or are added to them",
+        description=(
+            "whether the files of a sync replace the earlier ones or are added to them; `incremental_append` reads "
+            "only what is new and adds it"
+        ),
     )
     schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = Field(
         default="propagate_columns", description="what Airbyte does with new columns of the source"
@@ -71,7 +80,13 @@ class Source(Connected):
     prefix: str | None = Field(
         default=None, description="the source's folder in bronze; the source's name unless set"
     )
-    min_rows: int = Field(default=1, ge=0, description="a sync with fewer rows fails (exit 6)")
+    min_rows: int = Field(
+        default=1,
+        ge=0,
+        description=(
+            "a sync with fewer rows fails (exit 6); of an incremental source, a sync after which bronze holds fewer"
+        ),
+    )
     max_drop_pct: float | None = Field(
         default=None,
         ge=0,
@@ -82,8 +97,13 @@ class Source(Connected):
 
     @property
     def least_rows(self) -> int:
-        """The fewest rows a sync may bring."""
+        """The fewest rows a sync may bring; of an incremental source, the fewest that bronze holds after it."""
         return 0 if self.allow_empty else self.min_rows
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a sync reads only what is new."""
+        return self.sync_mode == INCREMENTAL
 
 
 class MongodbSource(Source):
@@ -93,10 +113,31 @@ class MongodbSource(Source):
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
     database: Text = Field(description="the database")
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
+    cursor: Annotated[str, AfterValidator(_field)] | dict[str, Annotated[str, AfterValidator(_field)]] = Field(
+        default="_id",
+        description=(
+            "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
+            "collection. Airbyte's own connector follows the change stream and takes no cursor"
+        ),
+    )
     schema_enforced: bool = Field(
         default=True,
         description="whether each field becomes a column; if not, one column `data` holds the document",
     )
+
+    @model_validator(mode="after")
+    def _has_cursors_of_its_collections(self) -> MongodbSource:
+        unknown = [name for name in self.cursors if name not in self.collections]
+        if unknown:
+            raise ValueError(f"has a cursor for {unknown[0]!r}, which is not among its collections")
+        return self
+
+    @property
+    def cursors(self) -> dict[str, str]:
+        """The cursor field by collection; a collection that is not named uses `_id`."""
+        if isinstance(self.cursor, str):
+            return dict.fromkeys(self.collections, self.cursor)
+        return dict(self.cursor)
 
 
 class HttpSource(Source):

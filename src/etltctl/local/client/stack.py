@@ -77,7 +77,13 @@ def _connection(name: str, settings: Settings, environ: Mapping[str, str]) -> di
     bucket, _, path = settings.lake.bronze.removeprefix("s3://").partition("/")
     source = settings.sources[name]
     prefix = "/".join(part for part in (path, source.prefix or name) if part)
-    return {"name": name, "bucket": bucket, "path": prefix, "source": _source(name, source, environ)}
+    return {
+        "name": name,
+        "bucket": bucket,
+        "path": prefix,
+        "sync_mode": source.sync_mode,
+        "source": _source(name, source, environ),
+    }
 
 
 def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -100,4 +106,5 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
         **address,
         "database": source.database,
         "collections": list(source.collections),
+        "cursors": source.cursors,
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS
-from etltctl.local.services.airbyte.streams import api_stream, mongodb_stream, stream_answer
+from etltctl.local.services.airbyte.records import Stream
+from etltctl.local.services.airbyte.streams import OVERWRITE, api_stream, mongodb_stream, stream_answer
 
 MASK = "**********"
 # Airbyte has no name for a connector that is the user's own.
@@ -37,12 +38,27 @@ class Connection:
     created: float = 0.0
     given_id: str = ""  # of one made over the API
     codec: str = "UNCOMPRESSED"
-    appended: frozenset[str] = frozenset()  # the streams whose earlier files stay
+    modes: Mapping[str, str] = field(default_factory=dict)  # the sync mode of each stream; overwrites unless named
 
     @property
     def id(self) -> str:
         """The connection's UUID."""
         return self.given_id or stable_id("connection", self.name)
+
+    @property
+    def streams(self) -> list[Stream]:
+        """The streams by name and namespace, without their columns."""
+        return [Stream(name, {}, str(self.source.get("database") or "")) for name in self._stream_names()]
+
+    @property
+    def appended(self) -> frozenset[str]:
+        """The streams that are read whole and whose earlier files stay."""
+        return frozenset(name for name, mode in self.modes.items() if mode == "full_refresh_append")
+
+    @property
+    def incremental(self) -> frozenset[str]:
+        """The streams of which a sync reads only what is new."""
+        return frozenset(name for name, mode in self.modes.items() if mode == "incremental_append")
 
     def connection_answer(self) -> dict[str, Any]:
         """Return the connection resource."""
@@ -114,7 +130,8 @@ class Connection:
 
     def _stream(self, name: str) -> dict[str, Any]:
         database = self.source.get("database")
-        return stream_answer({"name": name}, mongodb_stream(database) if database else api_stream(name))
+        discovered = mongodb_stream(database) if database else api_stream(name)
+        return stream_answer({"name": name, "syncMode": self.modes.get(name)}, discovered)
 
 
 def workspace_answer() -> dict[str, Any]:
@@ -131,7 +148,9 @@ def parse_connection(described: Mapping[str, Any], created: float) -> Connection
     missing = {"name", "bucket", "path"} - described.keys() | NEEDED[kind] - source.keys()
     if missing:
         raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
-    return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+    connection = Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+    mode = described.get("sync_mode") or OVERWRITE
+    return replace(connection, modes={stream.name: mode for stream in connection.streams})
 
 
 def made_connection(
@@ -147,7 +166,7 @@ def made_connection(
         created=record["created"],
         given_id=record["id"],
         codec=target["format"].get("compression_codec", "UNCOMPRESSED"),
-        appended=frozenset(each["name"] for each in streams if each.get("syncMode") == "full_refresh_append"),
+        modes={each["name"]: each.get("syncMode") or OVERWRITE for each in streams},
     )
 
 

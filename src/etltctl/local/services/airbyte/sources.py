@@ -8,7 +8,7 @@ from typing import Any
 
 from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.pacing import Pace, parse_rate
-from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, SyncError
+from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, States, SyncError
 from etltctl.proxies import is_loopback
 
 SAMPLE = "sample:"
@@ -31,19 +31,19 @@ class Sources:
         self._paces: dict[tuple[str, str], Pace] = {}
         self.data_pack: Path | None = None
 
-    def make(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
-        """Return the source of one sync. Raises SyncError if it cannot be set up."""
+    def make(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
+        """Return the source of one sync, which resumes from the states. Raises SyncError if it cannot be set up."""
         if missing := configuration.get("missing"):
             raise SyncError(missing, FailureKind.CONFIG)
         if configuration["kind"] == "mongodb":
-            return self._mongo_source(configuration, pause)
-        return self._http_source(configuration, pause)
+            return self._mongo_source(configuration, pause, states)
+        return self._http_source(configuration, pause, states)
 
     def close(self) -> None:
         """End the sample database."""
         self._mongo.stop()
 
-    def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+    def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
         is_sample = configuration["uri"].startswith(SAMPLE)
         # Before the imports, which take as long as the server's start.
         is_new = is_sample and self._mongo.begin()
@@ -52,13 +52,20 @@ class Sources:
         from etltctl.local.services.airbyte.source_mongodb import MongoSource
 
         def read_from(uri: str) -> Source:
-            return MongoSource(uri, configuration["database"], configuration["collections"], pause)
+            return MongoSource(
+                uri,
+                configuration["database"],
+                configuration["collections"],
+                pause,
+                states=states,
+                cursors=configuration.get("cursors") or {},
+            )
 
         if is_sample:
             return SampleSource(self._mongo, self.data_pack, pause, read_from, is_new=is_new)
         return read_from(configuration["uri"])
 
-    def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+    def _http_source(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
         from etltctl.local.services.airbyte.http_pages import HttpPages, check_address
         from etltctl.local.services.airbyte.source_http import HttpSource
 
@@ -72,7 +79,8 @@ class Sources:
             budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
             pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
         pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause, headers)
-        return HttpSource(pages, configuration["seasons"], configuration.get("streams") or (), pause)
+        streams = configuration.get("streams") or ()
+        return HttpSource(pages, configuration["seasons"], streams, pause, states)
 
     def _pace(self, base_url: str, rate: str, budget: int | None) -> Pace:
         """Return the same for every sync of the API: what one has used of the hour, the next cannot use again."""
