@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
-from etltctl.values import S3Location
+from etltctl.values import INCREMENTAL, OVERWRITE, S3Location
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -143,6 +143,8 @@ def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
 def _connection(name: str, settings: Settings) -> Desired:
     source = settings.sources[name]
     names = source.collections if source.kind == "mongodb" else source.streams
+    if source.kind == "http" and source.is_incremental:
+        _require_incremental(name, settings)
     fields: dict[Path_, Any] = {
         ("schedule",): source.schedule,
         ("status",): "active",
@@ -157,6 +159,42 @@ def _connection(name: str, settings: Settings) -> Desired:
         fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
     return Desired(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
+
+
+def _require_incremental(name: str, settings: Settings) -> None:
+    """Check that the source's connector reads every stream incrementally: Airbyte refuses the mode otherwise.
+
+    The embedded endpoints read the streams of `sources` incrementally without the connector's help.
+    """
+    setting = f"sources.{name}"
+    manifest = read_manifest(settings.manifest_path(name), f"{setting}.manifest")
+    able = {
+        stream["name"]
+        for stream in manifest_streams(manifest)
+        if stream.get("name") and stream.get("incremental_sync")
+    }
+    unable = [stream for stream in settings.sources[name].streams if stream not in able]  # type: ignore[union-attr]
+    if unable:
+        raise ConfigurationError(
+            f'{setting}.sync_mode is "{INCREMENTAL}", and the connector {settings.manifest_path(name)} has no '
+            f"incremental_sync for {', '.join(unable)}: Airbyte would refuse the connection; nothing was changed",
+            hint=f'set {setting}.sync_mode = "{OVERWRITE}" for this environment, or give the streams of the connector '
+            "an incremental_sync. The embedded endpoints need none",
+        )
+
+
+def manifest_streams(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the streams of a manifest, each with the fields of the definition that it refers to."""
+    definitions, streams = _object(manifest.get("definitions")), manifest.get("streams")
+    stated = [_object(stream) for stream in streams] if isinstance(streams, list) else []
+    return [
+        {**_object(definitions.get(str(stream.get("$ref", "")).rpartition("/")[2])), **stream}
+        for stream in stated
+    ]
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def read_manifest(file: Path, setting: str) -> dict[str, Any]:

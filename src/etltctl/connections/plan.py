@@ -18,7 +18,7 @@ from etltctl.connections.actual import (
     streams_of,
 )
 from etltctl.connections.changes import Action, Change, Difference
-from etltctl.connections.desired import Desired, Path_, desired_resources
+from etltctl.connections.desired import Desired, Path_, desired_resources, manifest_streams
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
 from etltctl.values import OVERWRITE
@@ -44,7 +44,18 @@ def make_plan(settings: Settings) -> Plan:
     workspace = open_workspace(settings)
     desired, actual = desired_resources(settings, workspace.aws.reveal), workspace.all_resources()
     plan = compare(desired, actual, workspace.state.read())
-    return replace(plan, warnings=tuple(_second_connections(plan, workspace, actual)))
+    warnings = (*_second_connections(plan, workspace, actual), *_own_cursors(settings))
+    return replace(plan, warnings=warnings)
+
+
+def _own_cursors(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each incremental source of MongoDB whose cursor is not sent, because Airbyte has its own."""
+    for name, source in settings.sources.items():
+        if source.kind == "mongodb" and source.is_incremental and set(source.cursors.values()) - {"_id"}:
+            yield (
+                f"sources.{name}.cursor is not sent: Airbyte's MongoDB connector has its own cursor and follows the "
+                "change stream, which needs a replica set. The setting is for the embedded endpoints"
+            )
 
 
 def _second_connections(plan: Plan, workspace: Workspace, actual: Sequence[Resource]) -> Iterator[str]:
@@ -246,17 +257,6 @@ def _reasons(kind: Kind, difference: Difference) -> Iterator[str]:
 
 def _digest_of(manifest: Any) -> dict[str, Any]:
     """Return a manifest's version and the names of its streams; what has another shape counts as left out."""
-    manifest = _object(manifest)
-    definitions, streams = _object(manifest.get("definitions")), manifest.get("streams")
-    names = [_stream_name(stream, definitions) for stream in streams] if isinstance(streams, list) else []
+    manifest = manifest if isinstance(manifest, Mapping) else {}
+    names = [str(stream.get("name") or "") for stream in manifest_streams(manifest)]
     return {"version": manifest.get("version", ""), "streams": [name for name in names if name]}
-
-
-def _stream_name(stream: Any, definitions: Mapping[str, Any]) -> str:
-    stream = _object(stream)
-    reference = str(stream.get("$ref", "")).rpartition("/")[2]
-    return str(stream.get("name") or _object(definitions.get(reference)).get("name") or "")
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

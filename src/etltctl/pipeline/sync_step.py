@@ -142,7 +142,9 @@ class SyncStep(StepKind):
         if landed is None:
             landed = prove_landing(step_run, job, remote_run.connection)
         _check_contracts(step_run)
-        facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
+        facts: dict[str, Any] = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
+        if step_run.settings.sources[step_run.step.name].is_incremental:
+            facts["incremental"] = True
         return StepResult(str(step_run.step), handle.verb, job.id, facts=facts)
 
     def read_log(
@@ -153,12 +155,21 @@ class SyncStep(StepKind):
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the proof of the rows."""
-        return StepLine(self.name, rows_text(event.get("rows")), _proof(event))
+        return StepLine(self.name, landed_text(event), _proof(event))
 
 
 def connection_of(source: str, services: Services) -> str:
     """Return the id of the source's Airbyte connection."""
     return connection_id(source, services.settings, services.aws)
+
+
+def landed_text(facts: Mapping[str, Any]) -> str:
+    """Return the rows that a sync brought as the console prints them: those of an incremental one are `new rows`.
+
+    A sync that succeeds and brings nothing must not look like one that brought everything.
+    """
+    rows = rows_text(facts.get("rows"))
+    return rows.replace(" rows", " new rows") if facts.get("incremental") else rows
 
 
 def lines_of_sync(job: SyncJob) -> list[LogLine]:

@@ -113,12 +113,14 @@ class MongodbSource(Source):
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
     database: Text = Field(description="the database")
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
-    cursor: Annotated[str, AfterValidator(_field)] | dict[str, Annotated[str, AfterValidator(_field)]] = Field(
-        default="_id",
-        description=(
-            "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
-            "collection. Airbyte's own connector follows the change stream and takes no cursor"
-        ),
+    cursor: Annotated[str, AfterValidator(_field)] | dict[str, Annotated[str, AfterValidator(_field)]] = (
+        Field(
+            default="_id",
+            description=(
+                "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
+                "collection. Airbyte's own connector follows the change stream and takes no cursor"
+            ),
+        )
     )
     schema_enforced: bool = Field(
         default=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
@@ -43,7 +43,9 @@ class Place:
         self.uri = uri
         self.collection = collection
 
-    def read(self, state: State, cursor: str = "dt", stop_after: int | None = None) -> tuple[list[Any], State]:
+    def read(
+        self, state: State, cursor: str = "dt", stop_after: int | None = None
+    ) -> tuple[list[Any], State]:
         """Return the `_id`s that are read and the newest state, which went through JSON as a kept one does."""
         source = MongoSource(
             self.uri, "weather", ["observations"], no_pause,
@@ -166,7 +168,10 @@ def test_a_read_that_is_cut_off_resumes_from_its_last_checkpoint(
     [
         ([1, 2.5, Int64(2**40)], 2**41),
         (["a", "b"], "c"),
-        ([datetime(2020, 1, 1), datetime(2020, 1, 2, 3, 4, 5, 6000)], datetime(2020, 1, 3)),
+        (
+            [datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)],
+            datetime(2020, 1, 3, tzinfo=UTC),
+        ),
         ([ObjectId("6774858065746c7463000000")], ObjectId("6774858065746c7463000001")),
     ],
 )
@@ -186,10 +191,12 @@ def test_an_empty_collection_has_no_state_and_a_later_document_is_read(place: Pl
 
 
 @pytest.mark.parametrize("odd", [{}, {"dt": None}])
-def test_documents_without_a_value_of_the_cursor_are_counted_and_one_is_named(place: Place, odd: State) -> None:
+def test_documents_without_a_value_of_the_cursor_are_counted_and_one_is_named(
+    place: Place, odd: State
+) -> None:
     place.collection.insert_many([{"_id": 1, "dt": 1}, {"_id": 7, **odd}, {"_id": 8, **odd}])
     message = place.refused({})
-    assert "2 documents have no value in the cursor field dt, such as the one with _id 7" in message
+    assert "documents without a value in the cursor field dt: 2, such as the one with _id 7" in message
     assert "choose a cursor that all have, such as _id" in message
 
 
@@ -197,14 +204,16 @@ def test_a_document_without_a_value_that_arrives_later_is_named_too(place: Place
     place.collection.insert_one({"_id": 1, "dt": 1})
     _, state = place.read({})
     place.collection.insert_one({"_id": 7})
-    assert "1 documents have no value in the cursor field dt, such as the one with _id 7" in place.refused(state)
+    assert "documents without a value in the cursor field dt: 1, such as the one with _id 7" in place.refused(
+        state
+    )
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ([1, "two"], "holds numbers, and str in the document with _id 1"),
-        ([1, datetime(2020, 1, 1)], "holds numbers, and datetime in the document with _id 1"),
+        ([1, datetime(2020, 1, 1, tzinfo=UTC)], "holds numbers, and datetime in the document with _id 1"),
         ([1, [2], 3], "holds numbers, and list in the document with _id 1"),
         ([True], "of the document with _id 0 holds bool True; only numbers, texts, dates and ObjectIds"),
         ([float("nan"), 1], "of the document with _id 0 holds float nan"),

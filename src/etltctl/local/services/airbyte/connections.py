@@ -38,7 +38,9 @@ class Connection:
     created: float = 0.0
     given_id: str = ""  # of one made over the API
     codec: str = "UNCOMPRESSED"
-    modes: Mapping[str, str] = field(default_factory=dict)  # the sync mode of each stream; overwrites unless named
+    modes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the sync mode of each stream; overwrites unless named
 
     @property
     def id(self) -> str:

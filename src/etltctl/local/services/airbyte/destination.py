@@ -73,14 +73,12 @@ class S3Destination:
         *,
         codec: str = UNCOMPRESSED,
         part_bytes: int = PART_BYTES,
-        commit_s: float = COMMIT_S,
     ) -> None:
         self._directory = directory
         self._bucket = bucket
         self._path = path
         self._codec = "none" if codec == UNCOMPRESSED else codec.lower()
         self._part_bytes = part_bytes
-        self._commit_s = commit_s
 
     def newest_generation(self, streams: Iterable[Stream]) -> int:
         """Return the highest generation whose files are here; 0 if there are none."""
@@ -140,7 +138,9 @@ class S3Destination:
         """Return the file of a part, its rows, and the newest checkpoint whose records all lie in it or before."""
         sink = io.BytesIO()
         rows, checkpoint = 0, None
-        with pq.ParquetWriter(sink, parquet_schema(stream), compression=self._codec, store_schema=False) as writer:
+        with pq.ParquetWriter(
+            sink, parquet_schema(stream), compression=self._codec, store_schema=False
+        ) as writer:
             group: list[pa.Table] = []
             for batch in chain((first,), others):
                 checkpoint = batch.checkpoint or checkpoint
@@ -170,7 +170,7 @@ class S3Destination:
             is_due = False
             if isinstance(record, Checkpoint):
                 checkpoint = record
-                is_due = time.monotonic() - committed >= self._commit_s
+                is_due = time.monotonic() - committed >= COMMIT_S
             else:
                 lines.append(to_line(record, stream, sync, int(time.time() * 1000)))
                 size += len(lines[-1])

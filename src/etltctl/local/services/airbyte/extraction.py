@@ -115,7 +115,9 @@ class Extraction:
         elif kept.rows and newest == 0:
             trouble = f"says that {kept.rows:,} rows were written, and bronze holds no file of the stream"
         elif kept.rows and newest != kept.generation:
-            trouble = f"is of generation {kept.generation}, and the files in bronze are of generation {newest}"
+            trouble = (
+                f"is of generation {kept.generation}, and the files in bronze are of generation {newest}"
+            )
         else:
             return
         raise SyncError(

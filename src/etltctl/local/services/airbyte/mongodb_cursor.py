@@ -78,7 +78,9 @@ class CursorRead:
         try:
             self._before = CursorState.parse(state) if state else None
         except (ValueError, TypeError, KeyError) as error:
-            raise self._trouble(f"its state cannot be read ({type(error).__name__}: {error}). {RESET}") from error
+            raise self._trouble(
+                f"its state cannot be read ({type(error).__name__}: {error}). {RESET}"
+            ) from error
         if self._before and self._before.field != field:
             raise self._trouble(f"its state is of the cursor {self._before.field}, not of {field}. {RESET}")
 
@@ -153,8 +155,8 @@ class CursorRead:
         if first.get(self._field) is None:
             count = self._collection.count_documents({self._field: None})
             raise self._trouble(
-                f"{count:,} documents have no value in the cursor field {self._field}, such as the one with _id "
-                f"{first[ID]!r}. Give it to them, or choose a cursor that all have, such as {ID}"
+                f"documents without a value in the cursor field {self._field}: {count:,}, such as the one with _id "
+                f"{first[ID]!r}. Give them one, or choose a cursor that all have, such as {ID}"
             )
         kind = kind_of(first[self._field])
         if not kind:

@@ -152,7 +152,9 @@ def _check_mode(stated: Mapping[str, Any], discovered: Discovered) -> None:
         raise unprocessable(f"stream {name}: no sync mode {mode}; there are {', '.join(KNOWN_SYNC_MODES)}")
     if mode not in discovered.sync_modes:
         modes = ", ".join(discovered.sync_modes)
-        raise bad_request(f"Cannot set sync mode to {mode} for stream {name}. Valid sync modes are: [{modes}]")
+        raise bad_request(
+            f"Cannot set sync mode to {mode} for stream {name}. Valid sync modes are: [{modes}]"
+        )
     cursor = stated.get("cursorField")
     if mode == INCREMENTAL and cursor and tuple(cursor) != discovered.cursor:
         raise bad_request(
