@@ -1,4 +1,4 @@
-"""Incremental streams of the Formula 1 API: seasons that are over are left out, and rounds are read from the last one."""
+"""Incremental streams of the Formula 1 API: seasons that are over are left out, others are read from the last round."""
 
 from __future__ import annotations
 
