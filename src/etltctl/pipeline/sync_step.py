@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.connections import connection_id
-from etltctl.errors import RETRY, NextStep
+from etltctl.errors import RETRY, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -27,6 +27,8 @@ from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+RESETS_STATE = "`sync --full`"  # in the reason of a failed sync of the embedded Airbyte
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class SyncStep(StepKind):
         job = wait_for_end(step_run, run, remote_run, is_ours=handle.is_ours)
         require_success(
             job,
-            hint=NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY),
+            hint=_way_on(job),
             stopped=stopped_by(step_run, job),
         )
         landed = rows_proven_before(step_run, job)
@@ -196,6 +198,14 @@ def _proof(event: Mapping[str, Any]) -> str:
     if isinstance(reported, int) and rows > reported:
         return f"more than the {reported:,} of Airbyte"
     return f"proven {rows:,} of {reported:,}" if isinstance(reported, int) else f"proven {rows:,} of ?"
+
+
+def _way_on(job: SyncJob) -> NextStep:
+    """Return what to do after a failed sync; only a clear helps where the state of a stream cannot be used."""
+    if RESETS_STATE in job.reason:
+        clear = command("sync", job.name, "--full")
+        return NextStep("bronze keeps the last good sync; read everything again: ", clear)
+    return NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY)
 
 
 def _check_contracts(step_run: StepRun) -> None:

@@ -48,7 +48,7 @@ def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
     return {
         table: [
             {name: value for name, value in row.items() if name not in OF_THE_RUN}
-            for row in place.query(f"select * from {table} order by {order}")
+            for row in place.query(f"select * from pi_m3_{table} order by {order}")
         ]
         for table, order in TABLES.items()
     }
@@ -81,3 +81,22 @@ def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_f
     assert rows_of_sync(place) == ("0 new rows", 0)
     assert content(place) == incremental
     assert len(incremental["silver.weather_observation"]) > FIRST / 2
+
+
+def test_a_state_that_cannot_be_read_fails_with_the_command_that_resets_it(
+    place: Workplace, collection: tuple[str, Any]
+) -> None:
+    collection[1].insert_many([{"_id": number, "dt": number} for number in range(3)])
+    assert place.json("sync", "mongodb")["rows"] == 3
+    (file,) = (place.folder / ".etltctl" / "airbyte").glob("states-*.json")
+    file.write_text("{")
+    failed = place.run("sync", "mongodb", code=1)
+    assert "is damaged (JSONDecodeError" in failed.stderr
+    assert "etltctl sync mongodb --full" in failed.stderr
+    done = place.run("sync", "mongodb", "--full", "--yes")
+    assert "3 new rows in bronze" in done.stdout
+
+
+def test_a_full_sync_is_refused_where_it_would_read_nothing_more(place: Workplace) -> None:
+    refused = place.run("sync", "api", "--full", "--yes", code=2)
+    assert "every sync reads everything, so there is nothing to reset" in refused.stderr

@@ -72,12 +72,12 @@ class History:
         def make(connection: Any, pause: Pause, kept: States) -> Any:
             cursors = {"observations": self.cursor}
             source = connection.source
-            made = MongoSource(
+            reader = MongoSource(
                 source["uri"], "weather", ["observations"], pause, states=kept, cursors=cursors
             )
             if kill_at is not None:
-                made.read = dying(made.read, kill_at)  # type: ignore[method-assign]
-            return made
+                reader.read = dying(reader.read, kill_at)  # type: ignore[method-assign]
+            return reader
 
         try:
             Extraction(job, self.connection, self.jobs, states, self.lake).sync(make, lambda seconds: None)

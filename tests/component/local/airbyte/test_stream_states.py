@@ -41,11 +41,11 @@ def test_a_clear_is_not_among_the_syncs_and_refuses_a_second_job(
     may_end.set()
     lake.server.wait(job["jobId"])
 
-    def listed(job_type: str) -> list[int]:
+    def jobs_of(job_type: str) -> list[int]:
         query = {"jobType": job_type}
         return [each["jobId"] for each in lake.server.http.get("/jobs", params=query).json()["data"]]
 
-    assert (listed("sync"), listed("reset"), listed("clear")) == ([1], [2], [])
+    assert (jobs_of("sync"), jobs_of("reset"), jobs_of("clear")) == ([1], [2], [])
 
 
 def test_a_refresh_is_refused_in_airbytes_words(lake: IncrementalLake) -> None:
@@ -75,7 +75,7 @@ def test_a_state_that_cannot_be_read_fails_the_sync_stays_and_is_gone_after_a_cl
     assert failure["kind"] == "config_error"
     assert words in failure["message"]
     assert "nothing was read" in failure["message"]
-    assert "`etltctl sync SOURCE --full`" in failure["message"]
+    assert "`sync --full`" in failure["message"]
     assert (lake.file.read_text(), lake.rows()) == (content, rows)
     lake.run("clear")
     assert lake.synced() == 5

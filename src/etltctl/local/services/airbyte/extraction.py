@@ -15,14 +15,13 @@ from etltctl.local.services.airbyte.records import (
     Stream,
     SyncError,
 )
-from etltctl.local.services.airbyte.states import KeptState, StreamStates
+from etltctl.local.services.airbyte.states import RESET, KeptState, StreamStates
 
 if TYPE_CHECKING:
     from etltctl.local.services.airbyte.destination import S3Destination
     from etltctl.local.services.s3.directory import S3Directory
 
 MakeSource = Callable[[Connection, Pause, States], Source]
-RESET = "a clear of the connection resets it: `etltctl sync SOURCE --full` clears and reads everything again"
 
 
 class Extraction:
@@ -121,7 +120,7 @@ class Extraction:
         else:
             return
         raise SyncError(
-            f"{place}: the kept state {trouble}; nothing was read. {RESET[0].upper()}{RESET[1:]}",
+            f"{place}: the kept state {trouble}; nothing was read. {RESET}",
             FailureKind.CONFIG,
         )
 

@@ -17,12 +17,12 @@ from bson import DatetimeMS, ObjectId, json_util
 from pymongo.collection import Collection
 
 from etltctl.local.services.airbyte.records import Checkpoint, FailureKind, SyncError
+from etltctl.local.services.airbyte.states import RESET
 
 Document = Mapping[str, Any]
 ID = "_id"
 CHECKPOINT_ROWS = 5_000
 ORDERED = "numbers, texts, dates and ObjectIds can be compared"
-RESET = "A clear of the connection resets its state: `etltctl sync SOURCE --full` clears and reads everything again"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class CursorRead:
         """Return the kind of all values, by the first and the last document in the order of the cursor.
 
         MongoDB sorts missing values first and then by type, so that the two ends show every mixture. A comparison
-        finds values of its own type only: of a mixture some documents would never be read.
+        finds values of one type only: of a mixture some documents would never be read.
         """
         first, last = (self._collection.find_one(sort=[(self._field, order)]) for order in (1, -1))
         if first is None or last is None:

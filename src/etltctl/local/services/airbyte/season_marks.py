@@ -19,7 +19,7 @@ class Mark:
 class SeasonMarks:
     """The marks of a stream by season.
 
-    Each season has one of its own: an earlier season that is added to the settings later has none, and is read.
+    Each season has a separate one: an earlier season that is added to the settings later has none, and is read.
     """
 
     marks: Mapping[str, Mark] = field(default_factory=dict)

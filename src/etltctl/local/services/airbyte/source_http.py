@@ -23,9 +23,9 @@ from etltctl.local.services.airbyte.records import (
     SyncError,
 )
 from etltctl.local.services.airbyte.season_marks import SeasonMarks
+from etltctl.local.services.airbyte.states import RESET
 
 PAGE_ROWS = 100
-RESET = "A clear of the connection resets it: `etltctl sync SOURCE --full` clears and reads everything again"
 CRAWLS = 3  # of one endpoint, before its moving or incomplete answers are called a failure
 
 

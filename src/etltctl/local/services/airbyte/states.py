@@ -13,6 +13,8 @@ from etltctl.local.kernel.state_files import MISSHAPEN, write_atomically
 from etltctl.local.services.airbyte.records import FailureKind, SyncError
 
 VERSION = 1
+# The last sentence of every failure of a state. etltctl reads `sync --full` in it and prints the whole command.
+RESET = "A clear resets the state: `sync --full` clears the source and reads everything again"
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,6 @@ def _parse(kept: Any) -> KeptState:
 
 def _unusable(file: Path, trouble: str) -> SyncError:
     return SyncError(
-        f"the state of the connection, {file}, {trouble}; nothing was read, and bronze is as it was. "
-        "A clear of the connection resets it: `etltctl sync SOURCE --full` clears and reads everything again",
+        f"the state of the connection, {file}, {trouble}; nothing was read, and bronze is as it was. {RESET}",
         FailureKind.CONFIG,
     )
