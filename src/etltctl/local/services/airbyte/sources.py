@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from etltctl.local.services.airbyte.mongodb import MongoProcess
@@ -31,7 +32,9 @@ class Sources:
         self._paces: dict[tuple[str, str], Pace] = {}
         self.data_pack: Path | None = None
 
-    def make(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
+    def make(
+        self, configuration: Mapping[str, Any], pause: Pause, states: States = MappingProxyType({})
+    ) -> Source:
         """Return the source of one sync, which resumes from the states. Raises SyncError if it cannot be set up."""
         if missing := configuration.get("missing"):
             raise SyncError(missing, FailureKind.CONFIG)
