@@ -126,9 +126,7 @@ class Connection:
         }
 
     def _stream_names(self) -> list[str]:
-        if self.source["kind"] == "http":
-            return list(self.source.get("streams") or DEFAULT_STREAMS)
-        return list(self.source["collections"])
+        return list(self.source.get("collections") or self.source.get("streams") or DEFAULT_STREAMS)
 
     def _stream(self, name: str) -> dict[str, Any]:
         database = self.source.get("database")
