@@ -22,6 +22,7 @@ from etltctl.pipeline.failures import require_success
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.sync_step import SyncRun, connection_of
 from etltctl.runs import SyncJob
+from etltctl.s3 import is_data
 from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -
     Args:
         source: The source, which exists.
         settings: The settings.
-        warn: Called with a message where it is not known whether a Glue job reads the files.
+        warn: Called with a message where it is not known whether a Glue job reads the files, or files are left.
 
     Returns:
         The job of the clear.
@@ -89,7 +90,22 @@ def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -
             "bronze may hold less than before; silver and gold are as they were. Fix the cause, then: ", again
         ),
     )
+    if left := _files_left(source, services):
+        # The parts of an S3 destination that no longer have the name that Airbyte gives them, for example.
+        warn(
+            f"Airbyte has cleared {source}, and bronze still holds {left:,} files of it. The shipped jobs read the "
+            "newest generation alone; a job of your own has to as well, or the files have to be deleted by hand"
+        )
     return ended
+
+
+def _files_left(source: str, services: Services) -> int:
+    locations = services.settings.stream_locations(source)
+    return sum(
+        is_data(location, file.key)
+        for location in locations.values()
+        for file in services.s3.objects(location)
+    )
 
 
 def _why_not_started(source: str, error: ServiceError, again: Command) -> EtltctlError:

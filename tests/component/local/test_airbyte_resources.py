@@ -276,10 +276,6 @@ def test_an_impossible_body_is_a_problem(server: Server, path: str, body: Any, w
             {"configurations": {"streams": [{"name": "races", "syncMode": "incremental_append"}]}},
             "Cannot set sync mode to incremental_append for stream races.",
         ),
-        (
-            {"configurations": {"streams": [{"name": "races", "syncMode": "incremental_merge"}]}},
-            "no sync mode incremental_merge",
-        ),
         ({"configurations": {"streams": ["races"]}}, "objects with a name"),
         ({"schedule": {"scheduleType": "basic"}}, "manual or cron"),
         ({"schedule": {"scheduleType": "cron", "cronExpression": "0 3 * * *"}}, "Quartz"),
