@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etltctl.settings.section import Distinct, IdText, Secret, Section, Text, Texts
 from etltctl.values import INCREMENTAL, OVERWRITE
@@ -19,10 +19,16 @@ STREAMS = (
 OPTIONAL_STREAMS = ("laps",)
 
 
-def _field(text: str) -> str:
-    if not text or "." in text or text.startswith("$"):
-        raise ValueError(f"must be a field at the top of the documents, like dt or _id, got {text!r}")
-    return text
+def _cursor(value: object) -> object:
+    """Check a cursor before it is taken for one of its two forms: a fault would be reported once for each."""
+    fields = value.values() if isinstance(value, dict) else [value]
+    for field in fields:
+        if not isinstance(field, str) or not field or "." in field or field.startswith("$"):
+            raise ValueError(
+                "must be a field at the top of the documents, like dt or _id, or a table of such fields by "
+                f"collection, got {value!r}"
+            )
+    return value
 
 
 def _rate(text: str) -> str:
@@ -113,14 +119,12 @@ class MongodbSource(Source):
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
     database: Text = Field(description="the database")
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
-    cursor: Annotated[str, AfterValidator(_field)] | dict[str, Annotated[str, AfterValidator(_field)]] = (
-        Field(
-            default="_id",
-            description=(
-                "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
-                "collection. Airbyte's own connector follows the change stream and takes no cursor"
-            ),
-        )
+    cursor: Annotated[str | dict[str, str], BeforeValidator(_cursor)] = Field(
+        default="_id",
+        description=(
+            "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
+            "collection. Airbyte's own connector follows the change stream and takes no cursor"
+        ),
     )
     schema_enforced: bool = Field(
         default=True,
