@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,21 +185,37 @@ def run_step(
         )
 
 
-def sync(source: str, settings: Settings | None = None, options: RunOptions | None = None) -> StepResult:
+def sync(
+    source: str,
+    settings: Settings | None = None,
+    options: RunOptions | None = None,
+    *,
+    full: bool = False,
+) -> StepResult:
     """Sync one source into bronze, wait, and prove that the reported rows landed.
 
     Args:
         source: The source's name.
         settings: The settings; None loads them and connects.
         options: The run to resume.
+        full: Whether Airbyte deletes what bronze holds of the source and its states before, so that the sync reads
+            everything. Rows that the source no longer has are lost. Only for a source that appends.
 
     Raises:
         UnverifiedError: Fewer rows landed than Airbyte reports or the settings expect.
+        UsageError: With `full`: every sync of the source reads everything, or a run is resumed.
+        AlreadyRunningError: With `full`: a job reads or writes what would be deleted. Nothing was deleted.
     """
-    from etltctl.pipeline import SyncStep, run_alone
+    from etltctl.pipeline import SyncStep, check_exists, clear_source, require_clearable, run_alone
 
+    step = SyncStep.step(source)
     with _reached(settings) as reached:
-        return run_alone(SyncStep.step(source), reached, options)
+        if full:
+            check_exists(step, reached)
+            is_named = options is not None and bool(options.run_id) and not options.fresh
+            require_clearable(source, reached, resumes=is_named)
+            clear_source(source, reached, getLogger(__name__).warning)
+        return run_alone(step, reached, options)
 
 
 def run_glue(

@@ -13,6 +13,7 @@ from etltctl.errors import ConfigurationError, UsageError
 
 # Airbyte's sync mode in which a sync takes the place of the one before. The default of a connection.
 OVERWRITE: Final = "full_refresh_overwrite"
+INCREMENTAL: Final = "incremental_append"  # the one in which a sync adds only what is new
 LOCAL = "local"  # the environment that the embedded server serves
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 # A key whose last word is one of these names a secret, unless the word before says that it is part of a table.

@@ -103,9 +103,9 @@ class Airbyte:
                 # Only refusals that pass by themselves come here: `_after_failed_start` raises all others.
                 self.search.sleep(PAUSES_S[error.code])
 
-    def start(self, connection_id: str, name: str) -> SyncJob:
-        """Start a sync; the POST is sent once, whatever happens to its answer."""
-        body = {"connectionId": connection_id, "jobType": "sync"}
+    def start(self, connection_id: str, name: str, job_type: str = "sync") -> SyncJob:
+        """Start a sync or a `reset`; the POST is sent once, whatever happens to its answer."""
+        body = {"connectionId": connection_id, "jobType": job_type}
         answer = self._transport.send("POST", "/jobs", json=body, timeout=self.start_timeout)
         return _job(answer, name, self._transport.named("POST", "/jobs"), connectionId=connection_id)
 

@@ -49,6 +49,29 @@ def require_consent(
     )
 
 
+def require_clear(session: Session, source: str, *, yes: bool) -> None:
+    """Ask before what bronze holds of a source is deleted; without a terminal only `--yes` agrees.
+
+    Args:
+        session: The invocation.
+        source: The source.
+        yes: Whether the caller agreed with `--yes`.
+
+    Raises:
+        BlockedError: The caller did not agree. Nothing was deleted.
+    """
+    action = f"delete what bronze holds of {source}"
+    lost = "Rows that the source no longer has are lost."
+    if yes or session.console.ask(
+        f"{capitalized(action)} and read it again? {lost} [y/n]"
+    ).lower().startswith("y"):
+        return
+    raise BlockedError(
+        f"it was not confirmed to {action}; nothing was deleted or started",
+        hint=NextStep("if you mean it: ", confirmed(session.arguments)),
+    )
+
+
 def require_choice(
     session: Session, action: str, run_id: str, *, yes: bool, is_named: bool, is_protected: bool
 ) -> None:

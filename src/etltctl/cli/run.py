@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etltctl.cli.protection import Yes, require_consent
+from etltctl.cli.protection import Yes, require_clear, require_consent
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 
@@ -113,11 +113,26 @@ def sync(
     run_id: RunId = "",
     new: New = False,
     fresh: Fresh = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Of an incremental source: delete its rows in bronze and its state, then read everything.",
+        ),
+    ] = False,
     on_interrupt: OnInterrupt = Interruption.ASK,
     yes: Yes = False,
 ) -> None:
     """Sync one source into bronze, and prove that the rows landed."""
-    from etltctl.pipeline import RunOptions, SyncStep, check_exists, run_alone
+    from etltctl.pipeline import (
+        RunOptions,
+        SyncStep,
+        check_exists,
+        clear_source,
+        landed_text,
+        require_clearable,
+        run_alone,
+    )
 
     session: Session = context.obj
     step = SyncStep.step(source)
@@ -126,13 +141,17 @@ def sync(
     def check(settings: Settings) -> None:
         check_exists(step, settings)
         session.require_ready(settings, [step], options.run_id, fresh=fresh)
-        require_consent(session, settings, f"sync source {source}", yes=yes)
+        if full:
+            require_clearable(source, settings, resumes=bool(run_id) and not (new or fresh))
+            require_clear(session, source, yes=yes)
+        else:
+            require_consent(session, settings, f"sync source {source}", yes=yes)
 
     with session.following(source, options, on_interrupt, check) as (settings, options):
+        if full:
+            clear_source(source, settings, session.console.warn)
         result = run_alone(step, settings, options)
-    text = (
-        f"Sync of {source} {result.verb} as job {result.remote_id}: {result.facts['rows']:,} rows in bronze"
-    )
+    text = f"Sync of {source} {result.verb} as job {result.remote_id}: {landed_text(result.facts)} in bronze"
     session.console.result({"schema": "etltctl.sync/1", **result.as_dict()}, text)
 
 

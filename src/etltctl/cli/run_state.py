@@ -170,6 +170,9 @@ class RunState:
         step.began = at - float(event.get("seconds") or 0.0) if step.began is None else step.began
         step.ended = at
         moved = amount_text(event.get("rows"), None)
+        if event.get("incremental"):
+            # Also of none: a sync without news must not look like a step that does not count.
+            moved = f"{event.get('rows') or 0:,} new rows"
         # A stage says where a step stands, which no longer matters of one that has ended.
         step.amount = moved or ("" if step.amount.startswith(STAGE) else step.amount)
 

@@ -11,8 +11,9 @@ from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.connector_problems import read_manifest, specification_of
+from etltctl.settings.manifests import resolved_stream, stream_name
 from etltctl.settings.secrets import REFERENCES
-from etltctl.values import S3Location, sounds_secret
+from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -205,6 +206,8 @@ def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
 def _connection(name: str, settings: Settings) -> Desired:
     source = settings.sources[name]
     names = source.collections if source.kind == "mongodb" else source.streams
+    if source.kind != "mongodb" and source.manifest and source.is_incremental:
+        _require_incremental(name, settings)
     fields: dict[Path_, Any] = {
         ("schedule",): source.schedule,
         ("status",): "active",
@@ -221,6 +224,29 @@ def _connection(name: str, settings: Settings) -> Desired:
         fields |= {("namespace", collection): source.database for collection in names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
     return Desired(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
+
+
+def _require_incremental(name: str, settings: Settings) -> None:
+    """Check that a low-code connector reads every stream incrementally: Airbyte refuses the mode otherwise."""
+    source, setting = settings.sources[name], f"sources.{name}"
+    manifest = read_manifest(settings.manifest_path(name), f"{setting}.manifest")
+    if manifest.get("dynamic_streams"):
+        return  # the connector alone knows them
+    able = {
+        stream_name(stream, manifest)
+        for stream in manifest.get("streams") or ()
+        if resolved_stream(stream, manifest).get("incremental_sync")
+    }
+    unable = [stream for stream in source.streams if stream not in able]  # type: ignore[union-attr]
+    if unable:
+        # The embedded extractor of the Formula 1 API reads its streams incrementally without the connector's help.
+        without = ". The embedded endpoints need none" if source.kind == "http" else ""
+        raise ConfigurationError(
+            f'{setting}.sync_mode is "{INCREMENTAL}", and the connector {settings.manifest_path(name)} has no '
+            f"incremental_sync for {', '.join(unable)}: Airbyte would refuse the connection; nothing was changed",
+            hint=f'set {setting}.sync_mode = "{OVERWRITE}" for this environment, or give the streams of the connector '
+            f"an incremental_sync{without}",
+        )
 
 
 def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:

@@ -45,7 +45,18 @@ def make_plan(settings: Settings) -> Plan:
     workspace = open_workspace(settings)
     desired, actual = desired_resources(settings, workspace.aws.reveal), workspace.all_resources()
     plan = compare(desired, actual, workspace.state.read())
-    return replace(plan, warnings=tuple(_second_connections(plan, workspace, actual)))
+    warnings = (*_second_connections(plan, workspace, actual), *_own_cursors(settings))
+    return replace(plan, warnings=warnings)
+
+
+def _own_cursors(settings: Settings) -> Iterator[str]:
+    """Yield a warning for each incremental source of MongoDB whose cursor is not sent, because Airbyte has its own."""
+    for name, source in settings.sources.items():
+        if source.kind == "mongodb" and source.is_incremental and set(source.cursors.values()) - {"_id"}:
+            yield (
+                f"sources.{name}.cursor is not sent: Airbyte's MongoDB connector has its own cursor and follows the "
+                "change stream, which needs a replica set. The setting is for the embedded endpoints"
+            )
 
 
 def _second_connections(plan: Plan, workspace: Workspace, actual: Sequence[Resource]) -> Iterator[str]:

@@ -21,6 +21,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     deferred.py           a step in the hands of several processes
     backfill/             the seasons of a source in chunks, each a run
     cancel.py follow.py run_logs.py rebuild.py lineage_replay.py        what is done with a run that exists
+    clear.py              the files and states of a source go, so that the next sync reads everything
 """
 
 from etltctl.pipeline.backfill import (
@@ -34,6 +35,7 @@ from etltctl.pipeline.backfill import (
     run_backfill,
 )
 from etltctl.pipeline.cancel import cancel_run, stop_step
+from etltctl.pipeline.clear import clear_source, require_clearable
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
@@ -74,7 +76,7 @@ from etltctl.pipeline.runner import (
     start_job,
 )
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.sync_step import SyncStep
+from etltctl.pipeline.sync_step import SyncStep, landed_text
 from etltctl.pipeline.tableau_step import publish_file, refresh_datasource
 
 __all__ = [
@@ -95,11 +97,13 @@ __all__ = [
     "cancel_run",
     "changes_of_pipelines",
     "check_exists",
+    "clear_source",
     "describe_failure",
     "finish_step",
     "in_detail",
     "jobs_to_warm",
     "known",
+    "landed_text",
     "line_of",
     "lineage_of",
     "lineage_of_run",
@@ -111,6 +115,7 @@ __all__ = [
     "refresh",
     "refresh_datasource",
     "require_backfillable",
+    "require_clearable",
     "require_ready",
     "result_if_succeeded",
     "resume",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError, command
@@ -20,25 +21,40 @@ def require_no_reader(step_run: StepRun) -> None:
     Raises:
         AlreadyRunningError: A job run still reads the files. It names the run that began it.
     """
-    source, settings = step_run.step.name, step_run.settings
+    source = step_run.step.name
     # An append leaves the files alone that a reader has open.
-    if settings.sources[source].sync_mode != OVERWRITE:
-        return
+    if step_run.settings.sources[source].sync_mode == OVERWRITE:
+        require_no_reader_of(source, "a sync", step_run.services, step_run.warn)
+
+
+def require_no_reader_of(source: str, cause: str, services: Services, warn: Callable[[str], None]) -> None:
+    """Check that no Glue job reads the bronze tables of a source.
+
+    Args:
+        source: The source.
+        cause: What is about to replace them, such as "a sync".
+        services: The services.
+        warn: Called with a message where Glue does not answer.
+
+    Raises:
+        AlreadyRunningError: A job run still reads the files. It names the run that began it.
+    """
+    settings = services.settings
     replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
     # A job that reads other tables only is not an obstacle.
     for job in (name for name, job in settings.glue.jobs.items() if replaced & set(job.reads)):
         try:
-            live = step_run.services.glue.live_runs(job)
+            live = services.glue.live_runs(job)
         except ConfigurationError:
             continue  # the job is not deployed, so it has no runs
         # A sync must not fail because a check that only protects a reader could not be made.
         except EtltctlError as error:
-            text = f"whether Glue job {job} still reads what a sync of {source} replaces is not known"
-            step_run.warn(f"{text}: {error.message}")
+            text = f"whether Glue job {job} still reads what {cause} of {source} replaces is not known"
+            warn(f"{text}: {error.message}")
             continue
         if live:
-            message = f"a run of Glue job {job} still reads what a sync of {source} would replace"
-            raise with_holder(step_run.services, in_the_way(live[0], message))
+            message = f"a run of Glue job {job} still reads what {cause} of {source} would replace"
+            raise with_holder(services, in_the_way(live[0], message))
 
 
 def with_holder(services: Services, error: AlreadyRunningError) -> AlreadyRunningError:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.connections import connection_id
-from etltctl.errors import RETRY, NextStep
+from etltctl.errors import RETRY, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -27,6 +27,8 @@ from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
+
+RESETS_STATE = "`sync --full`"  # in the reason of a failed sync of the embedded Airbyte
 
 
 @dataclass(frozen=True)
@@ -135,14 +137,16 @@ class SyncStep(StepKind):
         job = wait_for_end(step_run, run, remote_run, is_ours=handle.is_ours)
         require_success(
             job,
-            hint=NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY),
+            hint=_way_on(job),
             stopped=stopped_by(step_run, job),
         )
         landed = rows_proven_before(step_run, job)
         if landed is None:
             landed = prove_landing(step_run, job, remote_run.connection)
         _check_contracts(step_run)
-        facts = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
+        facts: dict[str, Any] = {"layer": "bronze", "rows": landed, "reported_rows": job.rows}
+        if step_run.settings.sources[step_run.step.name].is_incremental:
+            facts["incremental"] = True
         return StepResult(str(step_run.step), handle.verb, job.id, facts=facts)
 
     def read_log(
@@ -153,12 +157,21 @@ class SyncStep(StepKind):
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
         """Return the line with the proof of the rows."""
-        return StepLine(self.name, rows_text(event.get("rows")), _proof(event))
+        return StepLine(self.name, landed_text(event), _proof(event))
 
 
 def connection_of(source: str, services: Services) -> str:
     """Return the id of the source's Airbyte connection."""
     return connection_id(source, services.settings, services.aws)
+
+
+def landed_text(facts: Mapping[str, Any]) -> str:
+    """Return the rows that a sync brought as the console prints them: those of an incremental one are `new rows`.
+
+    A sync that succeeds and brings nothing must not look like one that brought everything.
+    """
+    rows = rows_text(facts.get("rows"))
+    return rows.replace(" rows", " new rows") if facts.get("incremental") else rows
 
 
 def lines_of_sync(job: SyncJob) -> list[LogLine]:
@@ -186,6 +199,14 @@ def _proof(event: Mapping[str, Any]) -> str:
     if isinstance(reported, int) and rows > reported:
         return f"more than the {reported:,} of Airbyte"
     return f"proven {rows:,} of {reported:,}" if isinstance(reported, int) else f"proven {rows:,} of ?"
+
+
+def _way_on(job: SyncJob) -> NextStep:
+    """Return what to do after a failed sync; only a clear helps where the state of a stream cannot be used."""
+    if RESETS_STATE in job.reason:
+        clear = command("sync", job.name, "--full")
+        return NextStep("bronze keeps the last good sync; read everything again: ", clear)
+    return NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY)
 
 
 def _check_contracts(step_run: StepRun) -> None:

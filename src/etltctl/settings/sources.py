@@ -8,10 +8,10 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etltctl.settings.section import MAX_MINUTES, Distinct, IdText, Secret, Section, Text, Texts
-from etltctl.values import OVERWRITE
+from etltctl.values import INCREMENTAL, OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -19,6 +19,18 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
+
+
+def _cursor(value: object) -> object:
+    """Check a cursor before it is taken for one of its two forms: a fault would be reported once for each."""
+    fields = value.values() if isinstance(value, dict) else [value]
+    for field in fields:
+        if not isinstance(field, str) or not field or "." in field or field.startswith("$"):
+            raise ValueError(
+                "must be a field at the top of the documents, like dt or _id, or a table of such fields by "
+                f"collection, got {value!r}"
+            )
+    return value
 
 
 def _rate(text: str) -> str:
@@ -88,7 +100,10 @@ class Connected(Section):
     )
     sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = Field(
         default=OVERWRITE,
-        description="whether the files of a sync replace the earlier ones or are added to them",
+        description=(
+            "whether the files of a sync replace the earlier ones or are added to them; `incremental_append` reads "
+            "only what is new and adds it"
+        ),
     )
     schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = Field(
         default="propagate_columns", description="what Airbyte does with new columns of the source"
@@ -108,7 +123,13 @@ class Source(Connected):
     prefix: str | None = Field(
         default=None, description="the source's folder in bronze; the source's name unless set"
     )
-    min_rows: int = Field(default=1, ge=0, description="a sync with fewer rows fails (exit 6)")
+    min_rows: int = Field(
+        default=1,
+        ge=0,
+        description=(
+            "a sync with fewer rows fails (exit 6); of an incremental source, a sync after which bronze holds fewer"
+        ),
+    )
     max_drop_pct: float | None = Field(
         default=None,
         ge=0,
@@ -123,8 +144,13 @@ class Source(Connected):
 
     @property
     def least_rows(self) -> int:
-        """The fewest rows a sync may bring."""
+        """The fewest rows a sync may bring; of an incremental source, the fewest that bronze holds after it."""
         return 0 if self.allow_empty else self.min_rows
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether a sync reads only what is new."""
+        return self.sync_mode == INCREMENTAL
 
 
 class MongodbSource(Source):
@@ -134,6 +160,13 @@ class MongodbSource(Source):
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
     database: Text = Field(description="the database")
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
+    cursor: Annotated[str | dict[str, str], BeforeValidator(_cursor)] = Field(
+        default="_id",
+        description=(
+            "of incremental syncs on the embedded endpoints: a field that only grows, for all collections or by "
+            "collection. Airbyte's own connector follows the change stream and takes no cursor"
+        ),
+    )
     schema_enforced: bool = Field(
         default=True,
         description="whether each field becomes a column; if not, one column `data` holds the document",
@@ -142,6 +175,20 @@ class MongodbSource(Source):
     def folders(self) -> dict[str, str]:
         """Return the folder of each collection: Airbyte's namespace is the database."""
         return {name: f"{self.database}/{name}" for name in self.collections}
+
+    @model_validator(mode="after")
+    def _has_cursors_of_its_collections(self) -> MongodbSource:
+        unknown = [name for name in self.cursors if name not in self.collections]
+        if unknown:
+            raise ValueError(f"has a cursor for {unknown[0]!r}, which is not among its collections")
+        return self
+
+    @property
+    def cursors(self) -> dict[str, str]:
+        """The cursor field by collection; a collection that is not named uses `_id`."""
+        if isinstance(self.cursor, str):
+            return dict.fromkeys(self.collections, self.cursor)
+        return dict(self.cursor)
 
 
 class AirbyteSource(Source):

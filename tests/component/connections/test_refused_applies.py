@@ -62,8 +62,8 @@ def test_a_file_that_is_not_a_manifest_is_named(place: Place) -> None:
 
 
 def test_a_refusal_reports_the_finished_changes_and_the_next_apply_continues(place: Place) -> None:
-    with pytest.raises(ServiceError, match="no sync mode incremental_append") as raised:
-        place.apply(sources__mongodb__sync_mode="incremental_append")
+    with pytest.raises(ServiceError, match="less than the one hour minimum") as raised:
+        place.apply(sources__mongodb__schedule="cron * 0 3 * * ?")
     assert raised.value.facts["failed"] == "create connection pi-m3-mongodb"
     assert "create destination pi-m3-api-bronze" in raised.value.facts["done"]
     assert [line.split()[:2] for line in place.plan()] == [["+", "connection"], ["+", "connection"]]

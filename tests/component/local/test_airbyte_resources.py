@@ -274,7 +274,7 @@ def test_an_impossible_body_is_a_problem(server: Server, path: str, body: Any, w
         ({"configurations": {"streams": [{"name": "lapz"}]}}, "No streams found with name [lapz]"),
         (
             {"configurations": {"streams": [{"name": "races", "syncMode": "incremental_append"}]}},
-            "no sync mode",
+            "Cannot set sync mode to incremental_append for stream races.",
         ),
         ({"configurations": {"streams": ["races"]}}, "objects with a name"),
         ({"schedule": {"scheduleType": "basic"}}, "manual or cron"),

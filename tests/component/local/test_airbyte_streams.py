@@ -94,6 +94,13 @@ def test_an_unsupported_stream_setting_is_refused(place: Place) -> None:
         assert f"{field} is not modelled" in refused.text
 
 
+def test_a_sync_mode_that_airbyte_does_not_know_is_refused(place: Place) -> None:
+    body = {"configurations": {"streams": [{"name": "races", "syncMode": "incremental_merge"}]}}
+    refused = place.server.http.patch(path(place, "api"), json=body)
+    assert refused.status_code == 422
+    assert "no sync mode incremental_merge; there are full_refresh_overwrite, " in refused.text
+
+
 def test_a_change_without_streams_keeps_them(place: Place) -> None:
     before = connection(place, "api")
     for configurations in ({}, {"streams": []}, {"streams": None}):

@@ -46,3 +46,18 @@ def test_a_source_may_not_shrink_by_more_than_is_allowed(landed: int, before: in
     doubt = _drop("api", landed, before, 10.0)
     assert (doubt is None) is is_believed
     assert is_believed or "11 % less than the 100 before" in (doubt or ("", ""))[0]
+
+
+@pytest.mark.parametrize(
+    ("landed", "held", "least", "is_believed"),
+    [(0, 10, 1, True), (0, 0, 1, False), (0, 0, 0, True), (3, 9, 10, False), (0, 10, 10, True)],
+)
+def test_of_an_incremental_source_all_that_bronze_holds_must_be_enough(
+    landed: int, held: int, least: int, is_believed: bool
+) -> None:
+    assert (_doubt("api", landed, landed, least, held) is None) is is_believed
+
+
+def test_an_incremental_sync_must_still_land_what_airbyte_reports() -> None:
+    doubt = _doubt("api", 1, 2, 1, 100)
+    assert "reports 2 rows for api, but 1 landed" in (doubt or ("", ""))[0]

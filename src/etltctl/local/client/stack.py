@@ -82,7 +82,13 @@ def _connection(name: str, settings: Settings, environ: Mapping[str, str]) -> di
         if source.kind == "airbyte"
         else _source(name, source, environ)
     )
-    return {"name": name, "bucket": bucket, "path": prefix, "source": described}
+    return {
+        "name": name,
+        "bucket": bucket,
+        "path": prefix,
+        "sync_mode": source.sync_mode,
+        "source": described,
+    }
 
 
 def _connector(name: str, source: Any, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -135,4 +141,5 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
         **address,
         "database": source.database,
         "collections": list(source.collections),
+        "cursors": source.cursors,
     }

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from etltctl.local.services.airbyte.connections import WORKSPACE_ID, Connection
-from etltctl.local.services.airbyte.jobs import AlreadyRunningError, Job, Jobs, Status
+from etltctl.local.services.airbyte.jobs import AlreadyRunningError, Job, Jobs, JobType, Status
 from etltctl.local.services.airbyte.records import describe, without_passwords
 from etltctl.local.services.airbyte.resource_calls import ResourceCalls
 from etltctl.local.services.airbyte.tokens import LIFETIME_S, Tokens
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 Handler = Callable[..., Any]
+JOB_TYPES = {"sync": JobType.SYNC, "reset": JobType.RESET, "clear": JobType.RESET}
 
 
 class SyncControl(Protocol):
-    """Starts and stops syncs."""
+    """Starts and stops jobs."""
 
-    def start(self, connection: Connection) -> Job:
+    def start(self, connection: Connection, job_type: JobType) -> Job:
         """Start a job; raise AlreadyRunningError."""
 
     def cancel(self, connection_id: str) -> None:
@@ -123,10 +124,13 @@ class PublicApi:
     def _create_job(self, request: Request) -> dict[str, Any]:
         fields = request.fields()
         connection = self._resources.runnable(str(fields.get("connectionId")))
-        if fields.get("jobType") != "sync":
-            raise unprocessable(f"job type {fields.get('jobType')!r} is not supported here; sync is")
+        job_type = fields.get("jobType")
+        if job_type == "refresh":
+            raise unprocessable("Refreshes are not supported in the public API")
+        if job_type not in JOB_TYPES:
+            raise unprocessable(f"there is no job type {job_type!r}; there are {', '.join(JOB_TYPES)}")
         try:
-            return self._syncs.start(connection).answer(self._clock())
+            return self._syncs.start(connection, JOB_TYPES[job_type]).answer(self._clock())
         except AlreadyRunningError:
             raise try_again_later(connection.id) from None
 
@@ -172,7 +176,7 @@ def _is_asked_for(job: Job, request: Request) -> bool:
     return (
         query.get("connectionId") in (None, job.connection_id)
         and status in (None, job.status)
-        and query.get("jobType") in (None, "sync")
+        and query.get("jobType") in (None, job.type)
         and WORKSPACE_ID in (request.values("workspaceIds") or [WORKSPACE_ID])
     )
 

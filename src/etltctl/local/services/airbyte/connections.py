@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from etltctl.local.services.airbyte.connectors.masks import MASK, secret_values, without_values
 from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS
+from etltctl.local.services.airbyte.records import Stream
 from etltctl.local.services.airbyte.streams import (
+    OVERWRITE,
     Discovered,
     api_stream,
     mongodb_stream,
@@ -49,12 +51,30 @@ class Connection:
     created: float = 0.0
     given_id: str = ""  # of one made over the API
     codec: str = "UNCOMPRESSED"
-    appended: frozenset[str] = frozenset()  # the streams whose earlier files stay
+    modes: Mapping[str, str] = field(
+        default_factory=dict
+    )  # the sync mode of each stream; overwrites unless named
 
     @property
     def id(self) -> str:
         """The connection's UUID."""
         return self.given_id or stable_id("connection", self.name)
+
+    @property
+    def streams(self) -> list[Stream]:
+        """The streams by name and namespace, without their columns."""
+        namespace = str(self.source.get("database") or self.source.get("namespace") or "")
+        return [Stream(name, {}, namespace) for name in self._stream_names()]
+
+    @property
+    def appended(self) -> frozenset[str]:
+        """The streams that are read whole and whose earlier files stay."""
+        return frozenset(name for name, mode in self.modes.items() if mode == "full_refresh_append")
+
+    @property
+    def incremental(self) -> frozenset[str]:
+        """The streams of which a sync reads only what is new."""
+        return frozenset(name for name, mode in self.modes.items() if mode == "incremental_append")
 
     def connection_answer(self) -> dict[str, Any]:
         """Return the connection resource."""
@@ -123,17 +143,15 @@ class Connection:
         }
 
     def _stream_names(self) -> list[str]:
-        if self.source["kind"] == "http":
-            return list(self.source.get("streams") or DEFAULT_STREAMS)
-        if self.source["kind"] == "airbyte":
-            return list(self.source["streams"])
-        return list(self.source["collections"])
+        return list(self.source.get("collections") or self.source.get("streams") or DEFAULT_STREAMS)
 
     def _stream(self, name: str) -> dict[str, Any]:
         if self.source["kind"] == "airbyte":
-            return stream_answer({"name": name}, Discovered(self.source.get("namespace", "")))
+            of_connector = Discovered(self.source.get("namespace", ""))
+            return stream_answer({"name": name, "syncMode": self.modes.get(name)}, of_connector)
         database = self.source.get("database")
-        return stream_answer({"name": name}, mongodb_stream(database) if database else api_stream(name))
+        discovered = mongodb_stream(database) if database else api_stream(name)
+        return stream_answer({"name": name, "syncMode": self.modes.get(name)}, discovered)
 
 
 def workspace_answer() -> dict[str, Any]:
@@ -150,7 +168,9 @@ def parse_connection(described: Mapping[str, Any], created: float) -> Connection
     missing = {"name", "bucket", "path"} - described.keys() | NEEDED[kind] - source.keys()
     if missing:
         raise ValueError(f"connection {described.get('name', '?')}: {', '.join(sorted(missing))} is missing")
-    return Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+    connection = Connection(described["name"], described["bucket"], described["path"], dict(source), created)
+    mode = described.get("sync_mode") or OVERWRITE
+    return replace(connection, modes={stream.name: mode for stream in connection.streams})
 
 
 def made_connection(
@@ -176,7 +196,7 @@ def made_connection(
         created=record["created"],
         given_id=record["id"],
         codec=target["format"].get("compression_codec", "UNCOMPRESSED"),
-        appended=frozenset(each["name"] for each in streams if each.get("syncMode") == "full_refresh_append"),
+        modes={each["name"]: each.get("syncMode") or OVERWRITE for each in streams},
     )
 
 

@@ -1,4 +1,4 @@
-"""The sync jobs of the embedded Airbyte: their states, kept in one file that survives the server."""
+"""The jobs of the embedded Airbyte: their statuses, kept in one file that survives the server."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ FIRST_ID_AFTER_DAMAGE = (
 )
 
 
+class JobType(StrEnum):
+    """Airbyte's words for what a job does. Its server makes a reset of a clear: one is the older name of the other."""
+
+    SYNC = "sync"
+    RESET = "reset"
+
+
 class Status(StrEnum):
     """Airbyte's words for a job's state that occur here."""
 
@@ -37,7 +44,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One sync job; times are seconds since 1970, `failure_kind` one of Airbyte's failure types."""
+    """One job; times are seconds since 1970, `failure_kind` one of Airbyte's failure types."""
 
     id: int
     connection_id: str
@@ -50,13 +57,14 @@ class Job:
     bytes: int = 0
     failure: str = ""
     failure_kind: str = ""
+    type: JobType = JobType.SYNC
 
     def answer(self, now: float) -> dict[str, Any]:
         """Return the job as the public API shows it, and `etltctl_failure`, which only the embedded server adds."""
         answer: dict[str, Any] = {
             "jobId": self.id,
             "status": str(self.status),
-            "jobType": "sync",
+            "jobType": str(self.type),
             "connectionId": self.connection_id,
             "startTime": java_instant(self.created),
         }
@@ -71,7 +79,7 @@ class Job:
 
 
 class AlreadyRunningError(Exception):
-    """A sync of this connection has not ended yet."""
+    """A job of this connection has not ended yet."""
 
 
 class Jobs:
@@ -93,8 +101,12 @@ class Jobs:
             # By the time, so that the ids after a second damage differ from those after the first.
             self._next_id = FIRST_ID_AFTER_DAMAGE + int(clock()) % FIRST_ID_AFTER_DAMAGE
 
-    def create(self, connection_id: str) -> Job:
+    def create(self, connection_id: str, job_type: JobType = JobType.SYNC) -> Job:
         """Return a new, pending job.
+
+        Args:
+            connection_id: The connection.
+            job_type: What the job does.
 
         Raises:
             AlreadyRunningError: another job of the connection has not ended.
@@ -104,7 +116,7 @@ class Jobs:
             if self._current(connection_id) is not None:
                 raise AlreadyRunningError(connection_id)
             now = self._clock()
-            job = Job(self._next_id, connection_id, Status.PENDING, created=now, updated=now)
+            job = Job(self._next_id, connection_id, Status.PENDING, created=now, updated=now, type=job_type)
             # On disk before it is answered: after a crash a client must find the job whose id it was given.
             self._write({**self._jobs, job.id: job}, self._next_id + 1)
             self._next_id += 1
@@ -184,13 +196,19 @@ class Jobs:
         self._next_id, self._generations = next_id, generations
         self._jobs = {job.id: job for job in jobs}
         for job in jobs:
-            failure = "the embedded server ended while this sync ran"
+            failure = f"the embedded server ended while this {job.type} ran"
             self.end(job.id, Status.FAILED, failure, "system_error")
 
 
 def _parse(state: Any) -> tuple[int, dict[str, int], list[Job]]:
-    jobs = [Job(**{**kept, "status": Status(kept["status"])}) for kept in state["jobs"]]
+    jobs = [_job(kept) for kept in state["jobs"]]
     return int(state["next_id"]), {name: int(number) for name, number in state["generations"].items()}, jobs
+
+
+def _job(kept: Mapping[str, Any]) -> Job:
+    # A file of an earlier version has syncs only, and does not say so.
+    job_type = JobType(kept.get("type", JobType.SYNC))
+    return Job(**{**kept, "status": Status(kept["status"]), "type": job_type})
 
 
 def java_instant(seconds: float) -> str:

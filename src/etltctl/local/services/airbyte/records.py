@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 Record = Mapping[str, Any]
+# By the name of each incremental stream, the state that its last sync left; an empty one before its first sync.
+States = Mapping[str, Mapping[str, Any]]
 Pause = Callable[[float], None]  # sleeps seconds; raises SyncCancelledError as soon as the sync is cancelled
 
 
@@ -107,8 +109,11 @@ class Source(Protocol):
     def streams(self) -> Sequence[Stream]:
         """Return the streams with their columns; may look at the data. Raises SyncError."""
 
-    def read(self, stream: Stream) -> Iterator[Record]:
-        """Yield the stream's records. Raises SyncError and SyncCancelledError."""
+    def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
+        """Yield the stream's records and, if it is incremental, checkpoints among them.
+
+        Raises SyncError and SyncCancelledError.
+        """
 
     def close(self) -> None:
         """End connections."""

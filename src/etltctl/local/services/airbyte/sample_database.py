@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from etltctl.local.samples import weather_documents, weather_fingerprint
 from etltctl.local.services.airbyte.mongodb import MongoProcess, MongoStartError
 from etltctl.local.services.airbyte.records import (
+    Checkpoint,
     FailureKind,
     Pause,
     Record,
@@ -58,8 +59,8 @@ class SampleSource:
         """Return the sample's streams; loads it before. Raises SyncError if that fails."""
         return self._ready().streams()
 
-    def read(self, stream: Stream) -> Iterator[Record]:
-        """Yield the sample's records."""
+    def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
+        """Yield the sample's records and checkpoints."""
         return self._ready().read(stream)
 
     def close(self) -> None:

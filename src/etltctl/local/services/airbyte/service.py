@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.local.services.airbyte.api import PublicApi
 from etltctl.local.services.airbyte.connections import Connection, parse_connection
-from etltctl.local.services.airbyte.jobs import Job, Jobs
-from etltctl.local.services.airbyte.records import Pause, Source
+from etltctl.local.services.airbyte.jobs import Job, Jobs, JobType
+from etltctl.local.services.airbyte.records import Pause, Source, States
 from etltctl.local.services.airbyte.resource_calls import ResourceCalls
 from etltctl.local.services.airbyte.resources import MadeResources
 from etltctl.local.services.airbyte.sources import Sources
+from etltctl.local.services.airbyte.states import StreamStates
 from etltctl.local.services.airbyte.syncing import Syncs
 from etltctl.local.services.airbyte.tokens import Tokens, keep_credentials
 
@@ -43,7 +44,7 @@ class AirbyteService:
         self._jobs = Jobs(state / "airbyte" / "jobs.json", clock)
         self._sources = Sources(state, base_url, sample_headers)
         self._notes: dict[str, str] = {}
-        self._syncs = Syncs(self._jobs, directory, self._make_source)
+        self._syncs = Syncs(self._jobs, StreamStates(state / "airbyte"), directory, self._make_source)
         made_resources = MadeResources(state / "airbyte" / "resources.json", clock)
         resources = ResourceCalls(made_resources, self._connections)
         self._api = PublicApi(Tokens(self._credentials, clock), self._jobs, self, resources, clock)
@@ -80,9 +81,9 @@ class AirbyteService:
         """Return the public API; PATH_INFO comes without the API's base."""
         return self._api(environ, start_response)
 
-    def start(self, connection: Connection) -> Job:
-        """Start a sync; raise AlreadyRunningError."""
-        return self._syncs.start(connection)
+    def start(self, connection: Connection, job_type: JobType = JobType.SYNC) -> Job:
+        """Start a job; raise AlreadyRunningError."""
+        return self._syncs.start(connection, job_type)
 
     def cancel(self, connection_id: str) -> None:
         """Stop the connection's sync and return when it has stopped."""
@@ -99,9 +100,9 @@ class AirbyteService:
         self._sources.close()
         self._jobs.flush()
 
-    def _make_source(self, connection: Connection, pause: Pause) -> Source:
+    def _make_source(self, connection: Connection, pause: Pause, states: States) -> Source:
         def note(text: str) -> None:
             self._notes[connection.id] = text
 
         self._notes.pop(connection.id, None)
-        return self._sources.make(connection.source, pause, connection.name, note)
+        return self._sources.make(connection.source, pause, states, connection.name, note)

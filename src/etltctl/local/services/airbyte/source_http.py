@@ -1,14 +1,29 @@
-"""The Formula 1 API (Ergast-compatible) as an Airbyte source: every endpoint a stream, crawled whole or not at all."""
+"""The Formula 1 API (Ergast-compatible) as an Airbyte source: every endpoint a stream, crawled whole or not at all.
+
+An incremental stream leaves out the seasons that were over when they were read last. Of the newest season with results
+an endpoint of rounds is read from the last round on, and an endpoint of seasons whole: the API gives it whole anyway.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS, SEASONS, Endpoint
 from etltctl.local.services.airbyte.http_pages import HttpPages
-from etltctl.local.services.airbyte.records import FailureKind, Pause, Record, Stream, SyncError
+from etltctl.local.services.airbyte.records import (
+    Checkpoint,
+    FailureKind,
+    Pause,
+    Record,
+    States,
+    Stream,
+    SyncError,
+)
+from etltctl.local.services.airbyte.season_marks import SeasonMarks
+from etltctl.local.services.airbyte.states import RESET
 
 PAGE_ROWS = 100
 CRAWLS = 3  # of one endpoint, before its moving or incomplete answers are called a failure
@@ -18,12 +33,18 @@ class HttpSource:
     """Some seasons of the API, or all it has."""
 
     def __init__(
-        self, pages: HttpPages, seasons: Sequence[int | str] | str, streams: Sequence[str], pause: Pause
+        self,
+        pages: HttpPages,
+        seasons: Sequence[int | str] | str,
+        streams: Sequence[str],
+        pause: Pause,
+        states: States = MappingProxyType({}),
     ) -> None:
         self._pages = pages
         self._wanted = seasons
         self._names = list(streams or DEFAULT_STREAMS)
         self._pause = pause
+        self._states = states
         self._rounds: dict[str, list[str]] = {}
 
     def streams(self) -> Sequence[Stream]:
@@ -36,15 +57,58 @@ class HttpSource:
             )
         return [Stream(name, ENDPOINTS[name].columns) for name in self._names]
 
-    def read(self, stream: Stream) -> Iterator[Record]:
+    def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
         """Yield the stream's records, season by season; a record is an element of the API's list on one page."""
         endpoint = ENDPOINTS[stream.name]
+        if stream.name in self._states:
+            yield from self._read_new(stream.name, endpoint)
+            return
         for season in self._seasons:
             if not endpoint.is_per_round:
                 yield from self._crawl(endpoint, f"{season}/{endpoint.path}/")
                 continue
             for number in self._rounds_run(season):
                 yield from self._crawl(endpoint, f"{season}/{number}/{endpoint.path}/")
+
+    def _read_new(self, name: str, endpoint: Endpoint) -> Iterator[Record | Checkpoint]:
+        """Yield the records that the state does not cover, and a checkpoint after each season or round."""
+        try:
+            marks = SeasonMarks.parse(self._states[name])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            trouble = f"its state cannot be read ({type(error).__name__}: {error})"
+            raise SyncError(f"{name}: {trouble}. {RESET}", FailureKind.CONFIG) from error
+        for season in sorted(self._seasons, key=int):
+            if marks.of(season).is_over:
+                continue
+            # Over by now, not by the last sync: rounds may have been run since.
+            is_over = int(season) < self._newest_begun
+            if endpoint.is_per_round:
+                for number in self._rounds_from(marks.of(season).round, season, name):
+                    yield from self._crawl(endpoint, f"{season}/{number}/{endpoint.path}/")
+                    marks = marks.reached(season, int(number))
+                    yield Checkpoint(marks.as_state())
+            else:
+                yield from self._crawl(endpoint, f"{season}/{endpoint.path}/")
+            marks = marks.reached(season, is_over=is_over)
+            yield Checkpoint(marks.as_state())
+
+    def _rounds_from(self, last: int, season: str, name: str) -> list[str]:
+        """Return the rounds from the last one on, which may have been incomplete when it was read."""
+        rounds = sorted(self._rounds_run(season), key=int)
+        newest = int(rounds[-1]) if rounds else 0
+        if newest < last:
+            raise SyncError(
+                f"{name}: round {last} of {season} was read before, and the API has results of {newest} rounds now: "
+                f"it is another API, or one that lost data. {RESET}",
+                FailureKind.CONFIG,
+            )
+        return [number for number in rounds if int(number) >= last]
+
+    @cached_property
+    def _newest_begun(self) -> int:
+        """The newest season that has results; 0 if none has. The calendar of a later one may be out already."""
+        seasons = sorted(self._seasons, key=int, reverse=True)
+        return int(next((season for season in seasons if self._rounds_run(season)), 0))
 
     def close(self) -> None:
         """Close the connection."""

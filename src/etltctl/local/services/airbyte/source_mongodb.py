@@ -1,4 +1,8 @@
-"""Airbyte's source-mongodb-v2 in schema-enforced mode, full refresh: collections as streams of flat records."""
+"""Airbyte's source-mongodb-v2 in schema-enforced mode: collections as streams of flat records, whole or what is new.
+
+For what is new Airbyte's connector follows the change stream of a replica set. This one reads by a cursor field, which
+every MongoDB has and which sees new documents only, not changed or deleted ones.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pymongo
@@ -19,12 +24,15 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from etltctl.local.services.airbyte.mongodb_cursor import CursorRead
 from etltctl.local.services.airbyte.mongodb_values import array_fields, field_kinds, to_column_value
 from etltctl.local.services.airbyte.records import (
+    Checkpoint,
     FailureKind,
     Kind,
     Pause,
     Record,
+    States,
     Stream,
     SyncError,
     describe,
@@ -66,7 +74,23 @@ class MongoSource:
         collections: Sequence[str],
         pause: Pause,
         clock: Callable[[], float] = time.time,
+        *,
+        states: States = MappingProxyType({}),
+        cursors: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        """Connect to the server.
+
+        Args:
+            uri: The address.
+            database: The database.
+            collections: The collections.
+            pause: Ends the sync if it is cancelled.
+            clock: The time in seconds since 1970.
+            states: The states of the collections that are read incrementally.
+            cursors: The cursor field of each of these; `_id` for one that is left out.
+        """
+        self._states = states
+        self._cursors = cursors
         self._name = database
         self._collections = collections
         self._pause = pause
@@ -88,8 +112,12 @@ class MongoSource:
             self._check_collections()
             return [self._discover(collection) for collection in self._collections]
 
-    def read(self, stream: Stream) -> Iterator[Record]:
-        """Yield every document in the order of `_id`; raise SyncError if the `_id`s are not all of one usable type."""
+    def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
+        """Yield the stream's documents: all in the order of `_id`, or what is new in the order of its cursor.
+
+        Raises:
+            SyncError: The `_id`s or the cursor's values are not all of one usable type, or the state is not usable.
+        """
         arrays = self._arrays.get(stream.name, set())
         # Of a document only the first level has columns, so none of them has inner fields.
         fields = {
@@ -99,7 +127,12 @@ class MongoSource:
         }
         emitted = int(self._clock())
         updated_at = f"{datetime.fromtimestamp(emitted, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        for count, document in enumerate(self._documents(stream.name)):
+        count = -1
+        for document in self._documents(stream.name):
+            if isinstance(document, Checkpoint):
+                yield document
+                continue
+            count += 1
             record = {
                 name: to_column_value(document.get(name), kind, name in arrays)
                 for name, kind in fields.items()
@@ -111,15 +144,23 @@ class MongoSource:
         """Close the connections."""
         self._client.close()
 
-    def _documents(self, collection: str) -> Iterator[Mapping[str, Any]]:
+    def _documents(self, collection: str) -> Iterator[Mapping[str, Any] | Checkpoint]:
         id_type: type | None = None
         with _explained(self._client):
-            cursor = self._database[collection].find(batch_size=FETCH_ROWS).sort("_id", pymongo.ASCENDING)
-            for count, document in enumerate(cursor):
+            for count, document in enumerate(self._read(collection)):
                 if count % FETCH_ROWS == 0:
                     self._pause(0)
-                id_type = self._checked_id_type(collection, document["_id"], id_type)
+                if not isinstance(document, Checkpoint):
+                    id_type = self._checked_id_type(collection, document["_id"], id_type)
                 yield document
+
+    def _read(self, collection: str) -> Iterator[Mapping[str, Any] | Checkpoint]:
+        documents = self._database[collection]
+        if collection not in self._states:
+            yield from documents.find(batch_size=FETCH_ROWS).sort("_id", pymongo.ASCENDING)
+            return
+        cursor = self._cursors.get(collection) or "_id"
+        yield from CursorRead(documents, cursor, self._states[collection]).read(FETCH_ROWS)
 
     def _checked_id_type(self, collection: str, value: Any, before: type | None) -> type:
         """Airbyte resumes by comparing `_id`s, so they must be comparable: of one type, and of these."""

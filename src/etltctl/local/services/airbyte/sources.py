@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from etltctl.local.services.airbyte.connectors.connector import Connector, Workshop
@@ -14,7 +15,7 @@ from etltctl.local.services.airbyte.connectors.recipe import recipe_of
 from etltctl.local.services.airbyte.connectors.source import ConnectorSource
 from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.pacing import Pace, parse_rate
-from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, SyncError
+from etltctl.local.services.airbyte.records import FailureKind, Pause, Source, States, SyncError
 from etltctl.proxies import is_loopback
 from etltctl.settings.files import project_file
 
@@ -48,13 +49,19 @@ class Sources:
         self.data_pack: Path | None = None
 
     def make(
-        self, configuration: Mapping[str, Any], pause: Pause, name: str = "source", note: Note = _ignore
+        self,
+        configuration: Mapping[str, Any],
+        pause: Pause,
+        states: States = MappingProxyType({}),
+        name: str = "source",
+        note: Note = _ignore,
     ) -> Source:
         """Return the source of one sync.
 
         Args:
             configuration: What is read.
             pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
+            states: The states that the sync resumes from, by incremental stream.
             name: The name of the connection.
             note: Gets what a person who waits for the sync should see.
 
@@ -64,16 +71,16 @@ class Sources:
         if missing := configuration.get("missing"):
             raise SyncError(missing, FailureKind.CONFIG)
         if configuration["kind"] == "mongodb":
-            return self._mongo_source(configuration, pause)
+            return self._mongo_source(configuration, pause, states)
         if configuration["kind"] == "airbyte":
-            return self._connector_source(configuration, pause, name, note)
-        return self._http_source(configuration, pause)
+            return self._connector_source(configuration, pause, states, name, note)
+        return self._http_source(configuration, pause, states)
 
     def close(self) -> None:
         """End the sample database."""
         self._mongo.stop()
 
-    def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+    def _mongo_source(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
         is_sample = configuration["uri"].startswith(SAMPLE)
         # Before the imports, which take as long as the server's start.
         is_new = is_sample and self._mongo.begin()
@@ -82,14 +89,21 @@ class Sources:
         from etltctl.local.services.airbyte.source_mongodb import MongoSource
 
         def read_from(uri: str) -> Source:
-            return MongoSource(uri, configuration["database"], configuration["collections"], pause)
+            return MongoSource(
+                uri,
+                configuration["database"],
+                configuration["collections"],
+                pause,
+                states=states,
+                cursors=configuration.get("cursors") or {},
+            )
 
         if is_sample:
             return SampleSource(self._mongo, self.data_pack, pause, read_from, is_new=is_new)
         return read_from(configuration["uri"])
 
     def _connector_source(
-        self, configuration: Mapping[str, Any], pause: Pause, name: str, note: Note
+        self, configuration: Mapping[str, Any], pause: Pause, states: States, name: str, note: Note
     ) -> Source:
         mask = Mask(configuration.get("secrets", ()))
         log = ConnectorLog(self._workshop.log_file(name), name, mask, note)
@@ -97,10 +111,16 @@ class Sources:
         recipe = recipe_of({**of_manifest, **configuration})
         quiet_s = float(configuration.get("quiet_minutes") or QUIET_MINUTES) * 60
         connector = Connector(recipe, configuration["config"], self._workshop, mask, log, pause, quiet_s)
-        namespace = str(configuration.get("namespace") or "")
-        return ConnectorSource(connector, configuration["streams"], pause, namespace=namespace)
+        return ConnectorSource(
+            connector,
+            configuration["streams"],
+            pause,
+            namespace=str(configuration.get("namespace") or ""),
+            incremental=frozenset(states),
+            states=states,
+        )
 
-    def _http_source(self, configuration: Mapping[str, Any], pause: Pause) -> Source:
+    def _http_source(self, configuration: Mapping[str, Any], pause: Pause, states: States) -> Source:
         from etltctl.local.services.airbyte.http_pages import HttpPages, check_address
         from etltctl.local.services.airbyte.source_http import HttpSource
 
@@ -114,7 +134,8 @@ class Sources:
             budget = None if is_loopback(base_url) else REQUESTS_PER_HOUR
             pace = self._pace(base_url, str(configuration.get("rate") or ""), budget)
         pages = HttpPages(f"{base_url.rstrip('/')}/", pace, pause, headers)
-        return HttpSource(pages, configuration["seasons"], configuration.get("streams") or (), pause)
+        streams = configuration.get("streams") or ()
+        return HttpSource(pages, configuration["seasons"], streams, pause, states)
 
     def _pace(self, base_url: str, rate: str, budget: int | None) -> Pace:
         """Return the same for every sync of the API: what one has used of the hour, the next cannot use again."""

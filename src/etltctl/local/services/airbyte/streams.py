@@ -10,10 +10,10 @@ from etltctl.local.services.airbyte.endpoints import ENDPOINTS
 from etltctl.local.services.airbyte.wire import bad_request, unprocessable
 from etltctl.settings.manifests import resolved_stream, stream_name
 
-SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append")
-KNOWN_SYNC_MODES = (
-    *SYNC_MODES, "full_refresh_overwrite_deduped", "incremental_append", "incremental_deduped_history",
-)  # fmt: skip
+OVERWRITE, INCREMENTAL = "full_refresh_overwrite", "incremental_append"
+# What the S3 destination can do; a source adds which of them it can.
+SYNC_MODES = (OVERWRITE, "full_refresh_append", INCREMENTAL)
+KNOWN_SYNC_MODES = (*SYNC_MODES, "full_refresh_overwrite_deduped", "incremental_deduped_history")
 FIELDS: Mapping[str, type] = {
     "name": str, "namespace": str, "syncMode": str, "cursorField": list, "primaryKey": list,
     "includeFiles": bool, "destinationObjectName": str, "selectedFields": list, "mappers": list,
@@ -33,6 +33,12 @@ class Discovered:
     primary_key: tuple[tuple[str, ...], ...] = ()
     cursor: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    is_incremental: bool = False  # whether the source can read what is new; then `cursor` is its own choice
+
+    @property
+    def sync_modes(self) -> tuple[str, ...]:
+        """The sync modes that source and destination can both do."""
+        return SYNC_MODES if self.is_incremental else SYNC_MODES[:2]
 
 
 Discover = Callable[[str], Discovered]
@@ -40,7 +46,7 @@ Discover = Callable[[str], Discovered]
 
 def mongodb_stream(database: str) -> Discovered:
     """Return what is discovered of every collection; its own fields would need a sample of its documents."""
-    return Discovered(database, (("_id",),), ("_ab_cdc_cursor",), MONGODB_FIELDS)
+    return Discovered(database, (("_id",),), ("_ab_cdc_cursor",), MONGODB_FIELDS, is_incremental=True)
 
 
 def api_stream(name: str) -> Discovered:
@@ -60,6 +66,7 @@ def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
         primary_key=tuple(tuple(map(str, path)) for path in paths if path),
         cursor=(str(sync["cursor_field"]),) if sync.get("cursor_field") else (),
         fields=tuple(_object(schema.get("properties"))),
+        is_incremental=bool(sync.get("cursor_field")),
     )
 
 
@@ -132,16 +139,27 @@ def _checked(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
     for name in NOT_MODELLED:
         if stated.get(name):
             raise unprocessable(f"stream {stream['name']}: {name} is not modelled by the embedded Airbyte")
-    mode = stated.get("syncMode", SYNC_MODES[0])
-    if mode not in SYNC_MODES:
-        offered = (
-            "the embedded Airbyte and its S3 destination do" if mode in KNOWN_SYNC_MODES else "there are"
-        )
-        raise unprocessable(
-            f"stream {stream['name']}: no sync mode {mode}; {offered} {', '.join(SYNC_MODES)}"
-        )
+    _check_mode(stated, discovered)
     # The catalog keeps the namespace of its time; a source that changes later does not change it.
     return {**stated, "namespace": stated.get("namespace") or discovered.namespace}
+
+
+def _check_mode(stated: Mapping[str, Any], discovered: Discovered) -> None:
+    """Refuse a sync mode that source and destination cannot both do, and a cursor that is the source's to choose."""
+    name, mode = stated["name"], stated.get("syncMode", OVERWRITE)
+    if mode not in KNOWN_SYNC_MODES:
+        raise unprocessable(f"stream {name}: no sync mode {mode}; there are {', '.join(KNOWN_SYNC_MODES)}")
+    if mode not in discovered.sync_modes:
+        modes = ", ".join(discovered.sync_modes)
+        raise bad_request(
+            f"Cannot set sync mode to {mode} for stream {name}. Valid sync modes are: [{modes}]"
+        )
+    cursor = stated.get("cursorField")
+    if mode == INCREMENTAL and cursor and tuple(cursor) != discovered.cursor:
+        raise bad_request(
+            f"Cursor Field {cursor} is already defined by source for stream: {name}. "
+            "Do not include a cursor field configuration for this stream."
+        )
 
 
 def _place(stream: Mapping[str, Any]) -> str:

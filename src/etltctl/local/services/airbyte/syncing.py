@@ -1,4 +1,4 @@
-"""Runs syncs in threads, one per connection at a time: extract, write, retire what the new files replace."""
+"""Runs jobs in threads, one per connection at a time, and records how each one ends."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from etltctl.local.kernel.json_protocol import AwsError
 from etltctl.local.services.airbyte.connections import Connection
-from etltctl.local.services.airbyte.jobs import Job, Jobs, Status
+from etltctl.local.services.airbyte.extraction import Extraction, MakeSource
+from etltctl.local.services.airbyte.jobs import Job, Jobs, JobType, Status
 from etltctl.local.services.airbyte.records import (
     FailureKind,
-    Pause,
-    Source,
     SyncCancelledError,
     SyncError,
     describe,
     without_passwords,
 )
+from etltctl.local.services.airbyte.states import StreamStates
 
 if TYPE_CHECKING:
     from etltctl.local.services.s3.directory import S3Directory
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0  # for all syncs together: what does not end is recorded as failed by the next server
 LOG = logging.getLogger(__name__)
-
-MakeSource = Callable[[Connection, Pause], Source]
 
 
 class Cancellation:
@@ -49,20 +46,23 @@ class Cancellation:
 
 
 class Syncs:
-    """The running syncs."""
+    """The running jobs."""
 
-    def __init__(self, jobs: Jobs, directory: S3Directory, make_source: MakeSource) -> None:
+    def __init__(
+        self, jobs: Jobs, states: StreamStates, directory: S3Directory, make_source: MakeSource
+    ) -> None:
         self._jobs = jobs
+        self._states = states
         self._directory = directory
         self._make_source = make_source
         self._running: dict[str, tuple[threading.Thread, Cancellation]] = {}
 
-    def start(self, connection: Connection) -> Job:
+    def start(self, connection: Connection, job_type: JobType) -> Job:
         """Return a new job of the connection, already under way; raise AlreadyRunningError."""
-        job = self._jobs.create(connection.id)
+        job = self._jobs.create(connection.id, job_type)
         cancellation = Cancellation()
         thread = threading.Thread(
-            target=self._run, args=(job, connection, cancellation), name=f"sync-{job.id}", daemon=True
+            target=self._run, args=(job, connection, cancellation), name=f"{job.type}-{job.id}", daemon=True
         )
         self._running[connection.id] = (thread, cancellation)
         thread.start()
@@ -88,23 +88,27 @@ class Syncs:
         """End the job whatever happens; an error that no code here expects is named and in the server's log."""
         self._jobs.run(job.id)
         try:
-            self._extract(job, connection, cancellation.pause)
+            work = Extraction(job, connection, self._jobs, self._states, self._directory)
+            if job.type is JobType.SYNC:
+                work.sync(self._make_source, cancellation.pause)
+            else:
+                work.clear()
             self._jobs.end(job.id, Status.SUCCEEDED)
         except SyncCancelledError:
             self._jobs.end(job.id, Status.CANCELLED)
         except SyncError as error:
-            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error.message)
+            LOG.warning("job %d of %s failed: %s", job.id, connection.name, error.message)
             self._jobs.end(job.id, Status.FAILED, error.message, error.kind)
         except AwsError as error:
-            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            LOG.warning("job %d of %s failed: %s", job.id, connection.name, error)
             message = f"s3://{connection.bucket}/{connection.path}: {error}"
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.CONFIG)
         except OSError as error:
-            LOG.warning("sync job %d of %s failed: %s", job.id, connection.name, error)
+            LOG.warning("job %d of %s failed: %s", job.id, connection.name, error)
             self._jobs.end(job.id, Status.FAILED, _file_trouble(error), FailureKind.SYSTEM)
         except Exception as error:  # noqa: BLE001  a job that never ends would block its connection for ever
             trace = without_passwords(traceback.format_exc())
-            LOG.error("sync job %d of %s: unforeseen error\n%s", job.id, connection.name, trace)
+            LOG.error("job %d of %s: unforeseen error\n%s", job.id, connection.name, trace)
             message = (
                 f"the sync ended with an unforeseen error, {without_passwords(describe(error))}; "
                 "the server's log (server/server.log in the state folder) has its trace"
@@ -114,35 +118,6 @@ class Syncs:
             # Reached with the job still open only if the thread was ended from outside, as by SystemExit.
             message = "the sync was broken off: see server/server.log in the state folder"
             self._jobs.end(job.id, Status.FAILED, message, FailureKind.SYSTEM)
-
-    def _extract(self, job: Job, connection: Connection, pause: Pause) -> None:
-        source = self._make_source(connection, pause)
-        # Arrow is loaded by the first sync, not by the server's start.
-        from etltctl.local.services.airbyte.columns import Sync, check_names
-        from etltctl.local.services.airbyte.destination import S3Destination
-
-        destination = S3Destination(
-            self._directory, connection.bucket, connection.path, codec=connection.codec
-        )
-        try:
-            # All names first: a sync that would end at the third stream must not write the first two.
-            streams = source.streams()
-            for stream in streams:
-                check_names(stream)
-            newest = destination.newest_generation(streams)
-            generation = self._jobs.next_generation(connection.id, newest)
-            sync = Sync(job.id, int(job.created * 1000), generation)
-            for stream in streams:
-                pause(0)
-                destination.write(
-                    stream, source.read(stream), sync, lambda rows, size: self._jobs.count(job.id, rows, size)
-                )
-        finally:
-            source.close()
-        pause(0)
-        # Only now, with every stream whole: until here a failure leaves the old files, which readers still see.
-        overwritten = [stream for stream in streams if stream.name not in connection.appended]
-        destination.retire_other_generations(overwritten, generation)
 
 
 def _file_trouble(error: OSError) -> str:

@@ -1,0 +1,130 @@
+"""The states of incremental streams: what the next sync resumes from, one file a connection, replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from etltctl.local.kernel.state_files import MISSHAPEN, write_atomically
+from etltctl.local.services.airbyte.records import FailureKind, SyncError
+
+VERSION = 1
+# The last sentence of every failure of a state. etltctl reads `sync --full` in it and prints the whole command.
+RESET = "A clear resets the state: `sync --full` clears the source and reads everything again"
+
+
+@dataclass(frozen=True)
+class KeptState:
+    """The state of one stream, and what it is a state of.
+
+    Attributes:
+        namespace: The namespace that was read; a state says nothing of another one.
+        generation: The generation whose files hold the records up to the state.
+        rows: How many rows the syncs of this generation have written.
+        state: The state in the source's own words.
+    """
+
+    namespace: str
+    generation: int
+    rows: int
+    state: Mapping[str, Any]
+
+
+class StreamStates:
+    """The kept states of every connection.
+
+    A file that cannot be read stays where it is and fails every sync of its connection. To begin again without a word
+    would read a large source from the start, and no one would know why.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def read(self, connection_id: str) -> dict[str, KeptState]:
+        """Return the kept states of a connection by stream; none before its first incremental sync.
+
+        Args:
+            connection_id: The connection.
+
+        Raises:
+            SyncError: The file is damaged, or another version of etltctl wrote it. It stays as it is.
+        """
+        with self._lock:
+            return self._read(connection_id)
+
+    def keep(self, connection_id: str, stream: str, kept: KeptState) -> None:
+        """Keep the state of a stream in place of the one before. It survives a loss of power.
+
+        Args:
+            connection_id: The connection.
+            stream: The stream.
+            kept: The state. Its records must be in bronze already.
+
+        Raises:
+            OSError: The state cannot be written. The one before is still kept.
+        """
+        with self._lock:
+            self._write(connection_id, {**self._read(connection_id), stream: kept})
+
+    def forget(self, connection_id: str, streams: Collection[str]) -> None:
+        """Forget the states of some streams, which are no longer incremental.
+
+        Args:
+            connection_id: The connection.
+            streams: The streams. One without a state is left out.
+
+        Raises:
+            SyncError: The file cannot be read.
+            OSError: The file cannot be written. Every state is still kept.
+        """
+        with self._lock:
+            kept = self._read(connection_id)
+            if left := {name: each for name, each in kept.items() if name not in streams}:
+                if len(left) < len(kept):
+                    self._write(connection_id, left)
+            else:
+                self._file(connection_id).unlink(missing_ok=True)
+
+    def reset(self, connection_id: str) -> None:
+        """Forget every state of a connection, also in a file that cannot be read."""
+        with self._lock:
+            self._file(connection_id).unlink(missing_ok=True)
+
+    def _read(self, connection_id: str) -> dict[str, KeptState]:
+        file = self._file(connection_id)
+        try:
+            content = json.loads(file.read_bytes())
+            version = content["version"]
+            if version == VERSION:
+                return {name: _parse(kept) for name, kept in content["streams"].items()}
+        except FileNotFoundError:
+            return {}
+        except MISSHAPEN as error:
+            raise _unusable(file, f"is damaged ({type(error).__name__}: {error})") from error
+        raise _unusable(file, f"is of version {version}, and this version of etltctl reads version {VERSION}")
+
+    def _write(self, connection_id: str, kept: Mapping[str, KeptState]) -> None:
+        streams = {name: asdict(each) for name, each in kept.items()}
+        content = json.dumps({"version": VERSION, "streams": streams}, sort_keys=True)
+        write_atomically(self._file(connection_id), content.encode())
+
+    def _file(self, connection_id: str) -> Path:
+        return self._folder / f"states-{connection_id}.json"
+
+
+def _parse(kept: Any) -> KeptState:
+    if not isinstance(kept["state"], dict):
+        raise TypeError("a state is not an object")
+    return KeptState(str(kept["namespace"]), int(kept["generation"]), int(kept["rows"]), kept["state"])
+
+
+def _unusable(file: Path, trouble: str) -> SyncError:
+    return SyncError(
+        f"the state of the connection, {file}, {trouble}; nothing was read, and bronze is as it was. {RESET}",
+        FailureKind.CONFIG,
+    )

@@ -1,0 +1,122 @@
+"""Clear a source in Airbyte: its files in bronze and its states go, and the next sync reads everything again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from etltctl.airbyte.problems import TRY_AGAIN_LATER
+from etltctl.errors import (
+    AlreadyRunningError,
+    Command,
+    EtltctlError,
+    NextStep,
+    OutcomeUnknownError,
+    ServiceError,
+    UsageError,
+    command,
+)
+from etltctl.pipeline.conflicts import require_no_reader_of
+from etltctl.pipeline.failures import require_success
+from etltctl.pipeline.services import Services
+from etltctl.pipeline.sync_step import SyncRun, connection_of
+from etltctl.runs import SyncJob
+from etltctl.s3 import is_data
+from etltctl.values import OVERWRITE
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+# The name that every version of Airbyte knows. Newer ones also call it a clear, and make the same job of both.
+RESET = "reset"
+
+
+def require_clearable(source: str, settings: Settings, *, resumes: bool) -> None:
+    """Check that a clear of the source before a sync makes sense.
+
+    Args:
+        source: The source, which exists.
+        settings: The settings.
+        resumes: Whether the sync after it is that of an earlier run, which may have succeeded.
+
+    Raises:
+        UsageError: Every sync of the source reads everything anyway, or no new sync would follow.
+    """
+    if resumes:
+        raise UsageError(
+            "a full sync is a new one, and a run was named to resume: if its sync has succeeded, nothing would be "
+            "read again",
+            hint=NextStep("leave out the run id: ", command("sync", source, "--full")),
+        )
+    if settings.sources[source].sync_mode == OVERWRITE:
+        raise UsageError(
+            f'sources.{source}.sync_mode is "{OVERWRITE}": every sync reads everything, so there is nothing to reset',
+            hint=command("sync", source),
+        )
+
+
+def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -> SyncJob:
+    """Let Airbyte delete the files and states of a source's streams, and wait for it.
+
+    The published versions of silver and gold stay as they are. A clear that is repeated does no harm.
+
+    Args:
+        source: The source, which exists.
+        settings: The settings.
+        warn: Called with a message where it is not known whether a Glue job reads the files, or files are left.
+
+    Returns:
+        The job of the clear.
+
+    Raises:
+        AlreadyRunningError: A job of the connection runs, or a Glue job reads the files. Nothing was deleted.
+        OutcomeUnknownError: The answer to the start was lost.
+        EtltctlError: The clear failed.
+    """
+    services = Services(settings)
+    require_no_reader_of(source, "a clear", services, warn)
+    again = command("sync", source, "--full")
+    try:
+        started = services.airbyte.start(connection_of(source, services), source, RESET)
+    except ServiceError as error:
+        raise _why_not_started(source, error, again) from error
+    run = SyncRun(services, source, started.id)
+    # How long syncs took says nothing of how long a clear takes.
+    ended = replace(run.waiter(), expected=()).wait(started, run.poll)
+    require_success(
+        ended,
+        hint=NextStep(
+            "bronze may hold less than before; silver and gold are as they were. Fix the cause, then: ", again
+        ),
+    )
+    if left := _files_left(source, services):
+        # The parts of an S3 destination that no longer have the name that Airbyte gives them, for example.
+        warn(
+            f"Airbyte has cleared {source}, and bronze still holds {left:,} files of it. The shipped jobs read the "
+            "newest generation alone; a job of your own has to as well, or the files have to be deleted by hand"
+        )
+    return ended
+
+
+def _files_left(source: str, services: Services) -> int:
+    locations = services.settings.stream_locations(source)
+    return sum(
+        is_data(location, file.key)
+        for location in locations.values()
+        for file in services.s3.objects(location)
+    )
+
+
+def _why_not_started(source: str, error: ServiceError, again: Command) -> EtltctlError:
+    if error.is_open:
+        return OutcomeUnknownError(
+            f"it is not known whether Airbyte clears {source}: {error.message}",
+            hint=NextStep("a second clear does no harm: ", again),
+        )
+    if error.code == TRY_AGAIN_LATER:
+        return AlreadyRunningError(
+            f"a job of the connection of {source} runs already; nothing was deleted",
+            hint=NextStep("wait for its end, then: ", again),
+        )
+    return error

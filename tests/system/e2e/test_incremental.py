@@ -1,0 +1,102 @@
+"""Incremental syncs through the whole pipeline: what is new is read, and the tables are those of a full read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+
+from etltctl.local.samples import weather_documents
+from etltctl.local.services.airbyte.mongodb import MongoProcess
+from support.workplace import Workplace
+
+pytestmark = pytest.mark.e2e
+FIRST, NEW = 2_000, 20
+# What a run writes about itself; the rest is what the data say.
+OF_THE_RUN = {"run_id", "ingested_at", "source_file", "source_rows"}
+TABLES = {"silver.weather_observation": "city_key, observed_at", "gold.weather_daily": "city_key, local_date"}
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[tuple[str, Any]]:
+    mongo = MongoProcess(tmp_path / "mongo")
+    with pymongo.MongoClient[dict[str, Any]](mongo.uri()) as client:
+        yield mongo.uri(), client["weather"]["observations"]
+    mongo.stop()
+
+
+@pytest.fixture
+def place(tmp_path: Path, collection: tuple[str, Any]) -> Iterator[Workplace]:
+    environ = {
+        "MONGODB_URI": collection[0],
+        "ETLTCTL__SOURCES__MONGODB__URI": "env:MONGODB_URI",
+        "ETLTCTL__SOURCES__MONGODB__SYNC_MODE": "incremental_append",
+    }
+    (tmp_path / "lake").mkdir()
+    place = Workplace(tmp_path / "lake", environ)
+    place.run("local", "up")
+    yield place
+    place.run("local", "down")
+
+
+def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in OF_THE_RUN}
+            for row in place.query(f"select * from pi_m3_{table} order by {order}")
+        ]
+        for table, order in TABLES.items()
+    }
+
+
+def rows_of_sync(place: Workplace) -> tuple[str, int]:
+    """Run the pipeline, and return what its line says of the rows, and their number."""
+    done = place.run("run", "mongodb", "-o", "json")
+    (words,) = re.findall(r"[\d,]+ new rows", done.stderr)
+    return words, int(words.split()[0].replace(",", ""))
+
+
+def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_full_read(
+    place: Workplace, collection: tuple[str, Any]
+) -> None:
+    documents = sorted(islice(weather_documents(None), 4_000), key=lambda document: document["_id"])
+    observations = collection[1]
+    observations.insert_many(documents[:FIRST])
+    assert rows_of_sync(place) == ("2,000 new rows", FIRST)
+
+    observations.insert_many(documents[FIRST : FIRST + NEW])
+    assert rows_of_sync(place) == ("20 new rows", NEW)
+    incremental = content(place)
+
+    refused = place.run("sync", "mongodb", "--full", code=5)
+    assert "nothing was deleted or started" in refused.stderr
+    full = place.json("sync", "mongodb", "--full", "--yes")
+    assert (full["rows"], full["incremental"]) == (FIRST + NEW, True)
+
+    assert rows_of_sync(place) == ("0 new rows", 0)
+    assert content(place) == incremental
+    assert len(incremental["silver.weather_observation"]) > FIRST / 2
+
+
+def test_a_state_that_cannot_be_read_fails_with_the_command_that_resets_it(
+    place: Workplace, collection: tuple[str, Any]
+) -> None:
+    collection[1].insert_many([{"_id": number, "dt": number} for number in range(3)])
+    assert place.json("sync", "mongodb")["rows"] == 3
+    (file,) = (place.folder / ".etltctl" / "airbyte").glob("states-*.json")
+    file.write_text("{")
+    failed = place.run("sync", "mongodb", code=1)
+    assert "is damaged (JSONDecodeError" in failed.stderr
+    assert "etltctl sync mongodb --full" in failed.stderr
+    done = place.run("sync", "mongodb", "--full", "--yes")
+    assert "3 new rows in bronze" in done.stdout
+
+
+def test_a_full_sync_is_refused_where_it_would_read_nothing_more(place: Workplace) -> None:
+    refused = place.run("sync", "api", "--full", "--yes", code=2)
+    assert "every sync reads everything, so there is nothing to reset" in refused.stderr
