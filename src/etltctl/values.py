@@ -14,6 +14,7 @@ from etltctl.errors import ConfigurationError, UsageError
 # Airbyte's sync mode in which a sync takes the place of the one before. The default of a connection.
 OVERWRITE: Final = "full_refresh_overwrite"
 LOCAL = "local"  # the environment that the embedded server serves
+AWS = "aws"  # the environment of an account that every settings file has, named there or not
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
 

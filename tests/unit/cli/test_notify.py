@@ -9,6 +9,7 @@ import pytest
 
 from etltctl.cli import main
 from support.receivers import receiving
+from support.sample_settings import on_sample
 
 
 def run(*words: str) -> int:
@@ -22,7 +23,8 @@ def run(*words: str) -> int:
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     hook = '[notify.hook]\nkind = "webhook"\nurl = "env:HOOK"\n'
-    Path("etltctl.toml").write_text(f'{hook}[notify.chat]\nkind = "slack"\nurl = "env:CHAT"\n')
+    text = f'{hook}[notify.chat]\nkind = "slack"\nurl = "env:CHAT"\n'
+    Path("etltctl.toml").write_text(on_sample(text))
     monkeypatch.delenv("CHAT", raising=False)
 
 
