@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-# A project has the descriptions of its own pipelines, which may be one of the two.
+# A project has the descriptions of the pipelines that it runs, which may be one of the two.
 try:
     import f1_descriptions
 except ModuleNotFoundError:

@@ -54,7 +54,7 @@ def init(
         ),
     ] = SampleName.ALL,
 ) -> None:
-    """Write settings, and for each sample its scripts, DAG, contract and tests. Overwrites nothing."""
+    """Write settings, scripts, DAGs, contracts and tests. Overwrites nothing."""
     from etltctl.scaffold import lay_out
     from etltctl.scaffold.samples import PIPELINES
     from etltctl.scaffold.samples import SampleName as Sample

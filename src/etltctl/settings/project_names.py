@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
-DEFAULT_PROJECT = "my-lake"  # enough for the embedded server; an account needs a name of its own
+DEFAULT_PROJECT = "my-lake"  # enough for the embedded server; an account needs a separate name
 BUCKETS = ("bronze", "silver", "gold", "scripts")  # each a setting of `lake`
 # A bucket's name has at most 63 characters, and the longest end is `-athena-results`.
 LONGEST_BUCKET_START = 48

@@ -1,4 +1,4 @@
-"""A project with one source of its own: no command names anything of the sample lake."""
+"""A project with one source that is not a sample: no command names anything of the sample lake."""
 
 from __future__ import annotations
 
