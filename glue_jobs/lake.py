@@ -11,8 +11,15 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-import f1_descriptions
-import weather_descriptions
+# A project has the descriptions of the pipelines that it runs, which may be one of the two.
+try:
+    import f1_descriptions
+except ModuleNotFoundError:
+    f1_descriptions = None  # type: ignore[assignment]
+try:
+    import weather_descriptions
+except ModuleNotFoundError:
+    weather_descriptions = None  # type: ignore[assignment]
 
 GENERATION = "_airbyte_generation_id"
 CANNOT_MERGE = "CANNOT_MERGE"  # begins the name of Spark's error for two types of a column
@@ -200,7 +207,7 @@ def describe_table(table: str) -> dict[str, Any]:
         Nothing for a table that no module describes: a missing text must not fail a job.
     """
     for module in (weather_descriptions, f1_descriptions):
-        if table in module.TABLES:
+        if module is not None and table in module.TABLES:
             description, names = module.TABLES[table]
             texts = {**module.COLUMNS, **module.OWN_COLUMNS.get(table, {})}
             comments = {name: texts[name] for name in names.split() if name in texts}

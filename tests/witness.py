@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from etltctl.local.witness import Seen, read_seen
 from support.checkout import Checkout
+from support.sample_settings import on_sample
 from support.served import ACCOUNT, serve
 from support.workplace import Workplace
 
@@ -64,7 +65,7 @@ def work_on_lake(folder: Path) -> tuple[list[Seen], bool]:
     place.run("local", "up")
     try:
         have_run = run_all(place, PIPELINES)
-        (folder / "etltctl.toml").write_text(GOVERNANCE.read_text())
+        (folder / "etltctl.toml").write_text(on_sample(GOVERNANCE.read_text()))
         have_run &= run_all(place, GOVERNED)
     finally:
         place.run("local", "down")

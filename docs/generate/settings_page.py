@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from etltctl.settings import Settings
-from etltctl.settings.files import project_file
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class Setting:
 def all_settings() -> list[Setting]:
     """Return every setting, section by section."""
     schema = Settings.model_json_schema()
-    shipped = tomllib.loads(project_file("etltctl.toml").read_text("utf-8"))
-    return list(_walk("", schema, schema["$defs"], shipped))
+    return list(_walk("", schema, schema["$defs"]))
 
 
 def sections() -> dict[str, str]:
@@ -60,20 +57,17 @@ def settings_reference() -> str:
     return "\n".join(parts)
 
 
-def _walk(
-    section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any], shipped: Any
-) -> Iterator[Setting]:
+def _walk(section: str, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[Setting]:
     """Yield the section's own keys first, then the sections below it."""
     below = dict(_below(section, schema, definitions))
     for name, raw in schema.get("properties", {}).items():
         inner = _resolved(raw, definitions)
         if "properties" in inner or _is_table_of_sections(inner) or name == "env":
             continue
-        # What the shipped file says is the default that a user meets, before the default of the type.
-        value = shipped[name] if name in shipped else inner.get("default")
-        yield Setting(section, name, _what(inner, definitions), _shown(value), inner.get("description", ""))
+        default = "required" if name in schema.get("required", ()) else _shown(inner.get("default"))
+        yield Setting(section, name, _what(inner, definitions), default, inner.get("description", ""))
     for path, inner in below.items():
-        yield from _walk(path, inner, definitions, shipped.get(path.rpartition(".")[2], {}))
+        yield from _walk(path, inner, definitions)
 
 
 def _below(

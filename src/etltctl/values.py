@@ -15,6 +15,7 @@ from etltctl.errors import ConfigurationError, UsageError
 OVERWRITE: Final = "full_refresh_overwrite"
 INCREMENTAL: Final = "incremental_append"  # the one in which a sync adds only what is new
 LOCAL = "local"  # the environment that the embedded server serves
+AWS = "aws"  # the environment of an account that every settings file has, named there or not
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 # A key whose last word is one of these names a secret, unless the word before says that it is part of a table.
 SECRET_KEY = re.compile(

@@ -23,6 +23,7 @@ from etltctl.pipeline.backfill import ChunkResult
 from etltctl.settings import Settings
 from etltctl.testing import EmbeddedLake, open_lake
 from support.f1_seasons import make_pack
+from support.sample_settings import on_sample
 
 SEASONS = [2096, 2097, 2098, 2099]
 ROUNDS = 9  # of each season
@@ -166,7 +167,7 @@ def open_place(folder: Path, **flags: Any) -> Iterator[Place]:
     """Yield the project on an separate embedded server; the variable of the data pack leads to four seasons."""
     project = folder / "project"
     project.mkdir()
-    (project / "etltctl.toml").write_text(PROJECT)
+    (project / "etltctl.toml").write_text(on_sample(PROJECT))
     (project / "copy_races.py").write_text(copying())
     with open_lake(folder / "lake", project=project, flags=flags) as lake:
         yield Place(lake, lake.settings, project)

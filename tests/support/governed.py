@@ -21,6 +21,7 @@ from etltctl.pipeline import Step, changes_of_pipelines, refresh
 from etltctl.pipeline.kinds import changes_of
 from etltctl.querying import run_query
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 ACCOUNT = "123456789012"
 CONFIG = Path(__file__).parents[2] / "glue_jobs" / "weather_config.json"
@@ -71,7 +72,7 @@ class GovernedLake:
     def settings(self, text: str, *, zones: str = ZONES) -> Settings:
         """Return the shipped settings with the zones and this text over them."""
         file = self.folder / "etltctl.toml"
-        file.write_text(NAMES + zones + text)
+        file.write_text(on_sample(NAMES + zones + text))
         return load_settings(
             config=file, env="local", environ={"ETLTCTL_STATE_DIR": str(self.folder / "state")}
         )

@@ -23,6 +23,7 @@ from etltctl.publishing import Lake, Published
 from etltctl.s3 import S3
 from etltctl.settings import Settings, load_settings
 from etltctl.values import S3Location
+from support.sample_settings import on_sample
 from support.served import Served
 
 BUCKETS = ["pi-m3-bronze", "pi-m3-silver", "pi-m3-gold", "pi-m3-athena-results"]
@@ -77,7 +78,7 @@ class SmallLake:
 
     def __post_init__(self) -> None:
         """Create the buckets, the databases and the workgroup."""
-        (self.folder / "etltctl.toml").write_text(SETTINGS + self.more)
+        (self.folder / "etltctl.toml").write_text(on_sample(SETTINGS + self.more))
         stack = {
             "buckets": BUCKETS,
             "databases": ["pi_m3_bronze", "pi_m3_silver", "pi_m3_silver_rejects", "pi_m3_gold"],

@@ -17,6 +17,7 @@ from etltctl.pipeline import PipelineResult, RunOptions, Services, resume, run_p
 from etltctl.settings import Settings
 from etltctl.testing import EmbeddedLake, open_lake
 from etltctl.values import S3Location
+from support.sample_settings import on_sample
 
 STEP = "sql:windiest"
 # The query is a comment long enough that its errors are on the third line of the file.
@@ -129,7 +130,7 @@ def open_sql_lake(project: Path, folder: Path) -> Iterator[EmbeddedLake]:
         project: The folder of the project, which is written.
         folder: The folder of the lake.
     """
-    (project / "etltctl.toml").write_text(PROJECT)
+    (project / "etltctl.toml").write_text(on_sample(PROJECT))
     (project / "none.py").write_text("print('never run')\n")
     with open_lake(folder, project=project) as lake:
         SqlProject(lake, lake.settings).publish_readings(READINGS, "first")

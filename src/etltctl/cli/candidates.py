@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
+from etltctl.values import AWS, LOCAL
 
 Candidate = tuple[str, str]  # the value, and what it means
 Node = Mapping[str, Any]
@@ -46,20 +47,14 @@ class Context:
 
     def layers(self) -> Layers:
         """Return the settings of the environment, the strongest first; a file that cannot be read adds none."""
-        layers: Layers = []
         chosen = Path(self.config) if self.config else None
         try:
-            own = find_file(chosen, self.environ, self.directory)
-            self.file = own
-            files = [tomllib.loads(read_text(file)) for file in (own, project_file(FILE)) if file]
+            self.file = find_file(chosen, self.environ, self.directory)
+            data = tomllib.loads(read_text(self.file or project_file(FILE)))
         except (OSError, ValueError):
             return []
-        # As the loader decides it: the user's file before the shipped one.
-        default = next((str(data["default_env"]) for data in files if "default_env" in data), "local")
-        env = self.env or self.environ.get("ETLTCTL_ENV", "") or default
-        for data in files:
-            layers += [_table(data, "env", env), data]
-        return layers
+        env = self.env or self.environ.get("ETLTCTL_ENV", "") or str(data.get("default_env", LOCAL))
+        return [_table(data, "env", env), data]
 
 
 def candidates(
@@ -217,7 +212,7 @@ def _tables(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
 
 
 def _environments(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
-    return ["local", *(name for layer in layers for name in _table(layer, "env"))]
+    return [LOCAL, AWS, *(name for layer in layers for name in _table(layer, "env"))]
 
 
 def _runs(layers: Layers, context: Context) -> Iterable[str]:

@@ -31,20 +31,42 @@ class AreaName(StrEnum):
     GOVERNANCE = "governance"
 
 
+class SampleName(StrEnum):
+    """The samples by name, without loading the scaffold for `--help`; a test compares the two."""
+
+    ALL = "all"
+    WEATHER = "weather"
+    F1 = "f1"
+    NONE = "none"
+
+
 def init(
     context: typer.Context,
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="the folder to write to; created if it does not exist")
     ] = Path(),
+    sample: Annotated[
+        SampleName,
+        typer.Option(
+            "--sample",
+            help="The pipelines to begin with: weather from MongoDB, f1 from an HTTP API, all for both, none for an "
+            "empty lake.",
+        ),
+    ] = SampleName.ALL,
 ) -> None:
-    """Write settings, two DAGs, a contract and tests that pass. Overwrites nothing."""
+    """Write settings, scripts, DAGs, contracts and tests. Overwrites nothing."""
     from etltctl.scaffold import lay_out
+    from etltctl.scaffold.samples import PIPELINES
+    from etltctl.scaffold.samples import SampleName as Sample
 
     session: Session = context.obj
-    files = [str(path) for path in lay_out(folder)]
+    chosen = Sample(sample.value)
+    files = [str(path) for path in lay_out(folder, chosen)]
     there = "" if folder == Path() else f"cd {folder} && "
     lines = "".join(f"wrote {path}\n" for path in files)
-    text = NextStep(f"{lines}Next: {there}", command("run", "mongodb"))
+    pipeline = next(iter(PIPELINES[chosen]), None)
+    first = command("run", pipeline) if pipeline else command("config", "validate")
+    text = NextStep(f"{lines}Next: {there}", first)
     session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": files}, text)
 
 

@@ -59,7 +59,7 @@ def add_to(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    pipeline: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
+    pipeline: Annotated[str, typer.Argument(help="a pipeline of the settings, such as mongodb")],
     run_id: RunId = "",
     new: New = False,
     first: First = "",
@@ -109,7 +109,7 @@ def show_run(session: Session, settings: Settings, result: PipelineResult) -> No
 
 def sync(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="mongodb, api, or one of your own")],
+    source: Annotated[str, typer.Argument(help="a source of the settings, such as mongodb")],
     run_id: RunId = "",
     new: New = False,
     fresh: Fresh = False,

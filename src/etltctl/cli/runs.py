@@ -60,7 +60,8 @@ def list_runs(
 
     session: Session = context.obj
     run_filter = RunFilter(status or (), pipeline, since, until)
-    run_list = summaries(session.load_for_record(), limit, run_filter)
+    settings = session.load_for_record()
+    run_list = summaries(settings, limit, run_filter)
     rows = [
         (
             run.run_id,
@@ -75,7 +76,7 @@ def list_runs(
     # The documents keep their fields' names: docs/stability.md.
     places = ("stopped at",) if session.console.is_for_people else ("failed at", "stopped at")
     columns = ("run", "pipeline", "started", "outcome", "seconds", *places)
-    none = NextStep("No runs yet: ", command("run", "mongodb"), ".")
+    none = NextStep("No runs yet: ", command("run", next(iter(settings.pipelines), "PIPELINE")), ".")
     none = NextStep("No run matches the filter.") if run_filter.has_filter else none
     session.console.rows("etltctl.runs/1", columns, rows, none=none)
     if run_list.unread:

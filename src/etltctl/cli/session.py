@@ -108,12 +108,14 @@ class Session:
 
     def _reported(self, settings: Settings, env: str | None = None) -> Settings:
         """Return the settings, after what the user should know of where they come from and lead to."""
-        if (
-            settings.file is None
-            and not self.is_default_reported
-            and self.console.output not in (Output.JSON, Output.NDJSON)
-        ):
-            self.console.say("No settings file was found; the shipped defaults are used.")
+        if settings.file is None and not self.is_default_reported:
+            self.console.say(
+                NextStep(
+                    f"no etltctl.toml here or above: the sample lake {settings.project} (weather and Formula 1) is "
+                    "used. Make your own: ",
+                    command("init"),
+                )
+            )
         self.is_default_reported = True
         if env is None and settings.env != LOCAL:
             self._warn_of_loopback()

@@ -149,7 +149,7 @@ def ran_s(run: Run) -> float:
 
 def steps_as_written(pipeline: str, settings: Settings) -> list[Step]:
     """Return the steps of the pipeline in their order, whether a kind of step has them or not."""
-    no_file = "no etltctl.toml was found, so the shipped defaults are used"
+    no_file = "no etltctl.toml here or above, so the sample lake is used"
     hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
     return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline", hint).steps]
 

@@ -30,7 +30,7 @@ def load_settings(
     """Return the settings of one environment.
 
     A value is the first of: flag, environment variable (`ETLTCTL__SECTION__KEY`), `[env.NAME]`, the file's base, and
-    the same two of the settings that etltctl ships.
+    the default. Without a file, the settings of the sample lake that etltctl ships take its place.
 
     Args:
         config: The settings file. If None, that of ETLTCTL_CONFIG, or the nearest `etltctl.toml` at or above
@@ -69,7 +69,7 @@ def load_for_record(
 
     Returns:
         The settings, and their problem in one line. If there is a problem, only the place of the record is the
-        user's, and the rest is as etltctl ships it.
+        user's, and the rest has its default.
 
     Raises:
         ConfigurationError: The file that is named is not there, or it has no such environment.

@@ -32,6 +32,17 @@ PLAIN_WORDS = {
     "missing": "is missing",
     "too_short": "must not be empty",
 }
+# An example of each value without which a section means nothing.
+EXAMPLES = {
+    "base_url": '"https://api.jolpi.ca/ergast/f1"',
+    "collections": '["orders"]',
+    "database": '"shop"',
+    "file": '"sql/NAME.sql"',
+    "script": '"glue_jobs/NAME.py"',
+    "seasons": "[2024]",
+    "steps": '["sync:SOURCE", "glue:JOB", "athena:refresh"]',
+    "uri": '"env:MONGODB_URI"',
+}
 # Other words for the two values, which shells and other tools have. A setting has true and false only, in the file and
 # in a variable, so that both accept the same.
 BOOLEANS = {
@@ -65,11 +76,13 @@ def problem(error: Any, layers: list[Layer]) -> str:
         keys, numbered = (*keys, "kind"), (*numbered, "kind")
     place = first_layer(layers, numbered).complaint_place(numbered)
     # A key that is missing has no place. The section around it has one.
-    if error["type"] == "missing":
+    if error["type"] in ("missing", "union_tag_not_found"):
         place = _section_place(numbered, layers)
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown setting {'.'.join(keys)}{guess_text(keys[-1], _every_key())}"
     text = _plain_words(error)
+    if error["type"] == "missing" and (example := EXAMPLES.get(keys[-1])):
+        text = f"{text}: add {keys[-1]} = {example} to [{'.'.join(keys[:-1])}]"
     # The value may be the secret itself, and errors end up in logs.
     if is_secret(".".join(keys)):
         text = text.partition(", got ")[0]

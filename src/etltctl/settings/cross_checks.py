@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from etltctl.errors import guess_text
 from etltctl.settings.governance import Governance
 from etltctl.settings.layers import KeyPath
+from etltctl.settings.project_names import DEFAULT_PROJECT
 from etltctl.values import TableName, layer_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def cross_checks(settings: Settings) -> Problems:
     Args:
         settings: The settings, each value of which is valid by itself.
     """
+    yield from _unnamed(settings)
     yield from _overlaps(settings)
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
@@ -42,6 +44,16 @@ def cross_checks(settings: Settings) -> Problems:
             )
             yield ("sources", name, "base_url"), text
     yield from _governance(settings)
+
+
+def _unnamed(settings: Settings) -> Problems:
+    """Yield a problem if an environment on AWS has no project: names in an account should never come by default."""
+    if settings.environment.has_stack and "project" not in settings.model_fields_set:
+        text = (
+            f"project is missing, and environment {settings.env} names its buckets, roles and stack after it: write "
+            f'project = "{DEFAULT_PROJECT}", or another name, at the top of the file'
+        )
+        yield ("project",), text
 
 
 def _shared_databases(settings: Settings) -> Problems:

@@ -15,12 +15,13 @@ from etltctl.errors import guess_text
 from etltctl.settings.connector_problems import connector_problems
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
 from etltctl.settings.files import read_text
-from etltctl.settings.loader import NAMED_VARIABLES, PREFIX, leaves
+from etltctl.settings.loader import NAMED_VARIABLES, PREFIX
 from etltctl.settings.model import Settings
 from etltctl.settings.notify import holds_token
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secrets import is_reference, is_secret
 from etltctl.settings.sql_files import query_problems
+from etltctl.settings.toml_tables import leaves
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {

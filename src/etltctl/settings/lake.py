@@ -15,12 +15,19 @@ class Lake(Section):
     `grace_minutes`. A version that was never published is deleted after `keep_unpublished_days`.
     """
 
-    bronze: Bucket = Field(description="where Airbyte writes")
+    bronze: Bucket = Field(default="", description="where Airbyte writes; `s3://PROJECT-bronze` unless set")
     silver: Bucket = Field(
-        description="the place of cleaned tables; rejected rows are in `rejects/` below it"
+        default="",
+        description=(
+            "the place of cleaned tables; rejected rows are in `rejects/` below it; `s3://PROJECT-silver` unless set"
+        ),
     )
-    gold: Bucket = Field(description="the place of the tables that people query")
-    scripts: Bucket = Field(description="the place of the Glue jobs' scripts")
+    gold: Bucket = Field(
+        default="", description="the place of the tables that people query; `s3://PROJECT-gold` unless set"
+    )
+    scripts: Bucket = Field(
+        default="", description="the place of the Glue jobs' scripts; `s3://PROJECT-scripts` unless set"
+    )
     keep_versions: int = Field(
         default=3, ge=1, le=MOST_VERSIONS, description="how many published versions of a table are kept"
     )

@@ -17,8 +17,10 @@ from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
 from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
 from etltctl.settings.model import Settings
+from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
 from etltctl.settings.secrets import is_secret, masked
-from etltctl.values import LOCAL
+from etltctl.settings.toml_tables import leaves, merge, nested, toml_value
+from etltctl.values import AWS, LOCAL
 
 PREFIX = "ETLTCTL__"
 PLOTS = "plots"
@@ -52,46 +54,43 @@ class Loader:
         Raises:
             ConfigurationError: The settings have problems. Each is listed with its place.
         """
-        # The shipped settings lie below the user's: a file of three lines is a whole configuration.
+        # A file is the whole truth: only without one the sample lake applies.
         file = find_file(config, self.environ, self.directory)
-        own = read_toml(file) if file else None
-        shipped = read_toml(project_file(FILE))
+        own = read_toml(file) if file else sample_lake()
         env = env or self.environ.get("ETLTCTL_ENV") or _default_env(own)
         layers = [
             *([Layer(nested(flags), "flag")] if flags else []),
             *self._variables(),
-            *(_placed(layer, file) for layer in (_of_environment(own, env) if own else [])),
-            *(_placed(Layer(layer.data, "default"), file) for layer in _of_environment(shipped, env)),
+            *(_placed(layer, file) for layer in _of_environment(own, env)),
         ]
+        layers.append(_placed(_defaults(env, layers), file))
         # Before the check of the values: a mistyped environment would make them those of no environment.
-        _check_env(env, own, shipped)
+        _check_env(env, own)
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
-        if own:
-            _check_other_environments(own, shipped)
+        if file:
+            _check_other_environments(own)
         # The values are valid by now. Checks of sections against each other come last, as they need them all.
         return self._kept(settings, layers, file, 1 if flags else 0)
 
-    def load_kept(self, own: Layer, env: str, file: Path | None, defaults: Layer) -> Settings:
-        """Return the settings that these variables make of some values of the user and of those that etltctl ships.
+    def load_kept(self, own: Layer, env: str, file: Path | None) -> Settings:
+        """Return the settings that these variables make of some values of the user; the rest has its default.
 
         Args:
             own: The values, which are those of the environment.
             env: The environment.
             file: The settings file that the values come from.
-            defaults: The values that apply where the user has none.
         """
-        shipped = _of_environment(defaults, env)
-        below = [own, *(Layer(layer.data, "default") for layer in shipped)]
-        layers = [*self._variables(), *(_placed(layer, file) for layer in below)]
+        layers = [*self._variables(), _placed(own, file)]
+        layers.append(_placed(_defaults(env, layers), file))
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         return self._kept(settings, layers, file, 0)
 
     def _kept(self, settings: Settings, layers: list[Layer], file: Path | None, flag_layers: int) -> Settings:
         """Check the sections against each other, and note in the settings where they came from."""
-        problems = self._problems(cross_checks(settings), layers)
+        problems = _problems(cross_checks(settings), layers, file)
         if problems:
             raise complaint(problems)
-        settings.keep_plot_problems(self._problems(plots_of_unknown_tables(settings), layers))
+        settings.keep_plot_problems(_problems(plots_of_unknown_tables(settings), layers, file))
 
         # Below the flags: what the user typed still wins over what a running server says.
         def overlay(values: Mapping[str, Any]) -> Settings:
@@ -108,10 +107,6 @@ class Loader:
             overlay,
         )
         return settings
-
-    def _problems(self, of_paths: Iterator[tuple[KeyPath, str]], layers: list[Layer]) -> list[str]:
-        """Return problems with their places in front."""
-        return [f"{first_layer(layers, path).complaint_place(path)}: {text}" for path, text in of_paths]
 
     def _variables(self) -> Iterator[Layer]:
         """Yield a layer for every environment variable that sets something, the general form first."""
@@ -137,6 +132,21 @@ class Loader:
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
         return SettingValue(key, shown, first_layer(layers, path).origin(path))
+
+
+def _problems(of_paths: Iterator[tuple[KeyPath, str]], layers: list[Layer], file: Path | None) -> list[str]:
+    """Return problems with their places in front. That of a value which nothing sets is the top of the file."""
+    top = f"{file.name}:1:1" if file else "default"
+    placed = ((first_layer(layers, path), path, text) for path, text in of_paths)
+    return [
+        f"{top if layer.name == 'default' else layer.complaint_place(path)}: {text}"
+        for layer, path, text in placed
+    ]
+
+
+def sample_lake() -> Layer:
+    """Return the settings that etltctl ships, which apply where there is no settings file."""
+    return Layer(read_toml(project_file(FILE)).data, "default")
 
 
 def read_toml(file: Path) -> Layer:
@@ -193,20 +203,29 @@ def _placed(layer: Layer, file: Path | None) -> Layer:
     return replace(layer, data={**layer.data, "state": state_place(state, file)})
 
 
-def _default_env(file: Layer | None) -> str:
+def _defaults(env: str, layers: list[Layer]) -> Layer:
+    """Return the defaults that depend on the environment. The layers name the project."""
+    if env != AWS:
+        return Layer({"state": ".etltctl"}, "default")
+    project = merge([layer.data for layer in layers]).get("project", DEFAULT_PROJECT)
+    # More people than one work on an account: they share the record of its runs, and a slip costs money there.
+    return Layer({"state": f"{bucket_url(str(project), 'state')}/etltctl", "protected": True}, "default")
+
+
+def _default_env(file: Layer) -> str:
     """Return the environment that the file names, before the other values are known.
 
     Raises:
         ConfigurationError: It is not text.
     """
-    name = file.data.get("default_env") if file else None
-    if file and name is not None and not isinstance(name, str):
+    name = file.data.get("default_env")
+    if name is not None and not isinstance(name, str):
         raise complaint([f"{file.complaint_place(('default_env',))}: default_env must be text, got {name!r}"])
     return name or LOCAL
 
 
-def _check_env(env: str, *files: Layer | None) -> None:
-    known = {LOCAL, *(name for file in files if file for name in _environments(file))}
+def _check_env(env: str, file: Layer) -> None:
+    known = {LOCAL, AWS, *_environments(file)}
     if env not in known:
         near = difflib.get_close_matches(env, known, n=1)
         guess = f"did you mean {near[0]}? " if near else ""
@@ -216,64 +235,11 @@ def _check_env(env: str, *files: Layer | None) -> None:
         )
 
 
-def _check_other_environments(own: Layer, shipped: Layer) -> None:
+def _check_other_environments(own: Layer) -> None:
     """Check every environment, so that a mistake in `[env.aws]` is reported before the day it is used."""
     for env in _environments(own):
-        layers = _of_environment(own, env) + _of_environment(shipped, env)
+        layers = _of_environment(own, env)
         _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
-
-
-def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the tables laid over each other, the first on top. Lists and values are replaced whole."""
-    merged: dict[str, Any] = {}
-    for data in reversed(stacked):
-        _lay_over(merged, data)
-    return merged
-
-
-def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    # Tables are merged key by key. A list is one value: to merge lists, no element could ever be removed.
-    for name, value in above.items():
-        if isinstance(value, Mapping):
-            nested_below = below.get(name)
-            below[name] = dict(nested_below) if isinstance(nested_below, Mapping) else {}
-            _lay_over(below[name], value)
-        else:
-            below[name] = value
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return dotted keys as tables within tables."""
-    tree: dict[str, Any] = {}
-    for dotted, value in flat.items():
-        *tables, key = dotted.split(".")
-        place = tree
-        for table in tables:
-            place = place.setdefault(table, {})
-        place[key] = value
-    return tree
-
-
-def toml_value(text: str) -> Any:
-    """Return the text as a TOML value (number, list, true, …), or as it is."""
-    # Programs write truth in their own ways, and TOML knows small letters only.
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        # `[1, 2]` and `true` are TOML; `5GB` is not and stays text. A line break would smuggle in a second key.
-        read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
-    return read["value"] if len(read) == 1 else text
-
-
-def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Yield every value with its path."""
-    for name, value in data.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
 
 
 def _validated(data: Mapping[str, Any], layers: list[Layer]) -> Settings:

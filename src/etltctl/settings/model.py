@@ -20,7 +20,7 @@ from etltctl.settings.layers import SettingValue
 from etltctl.settings.lineage import Lineage
 from etltctl.settings.notify import ReceiverSetting
 from etltctl.settings.plots import Plot
-from etltctl.settings.project_names import with_project_names
+from etltctl.settings.project_names import DEFAULT_PROJECT, with_project_names
 from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
 from etltctl.settings.sources import AirbyteSource, HttpSource, MongodbSource
@@ -42,8 +42,10 @@ class Settings(Section):
 
     version: Annotated[Literal[1], Whole] = Field(default=1, description="the version of the file's format")
     project: Text = Field(
+        default=DEFAULT_PROJECT,
         description=(
-            "names the stack with its roles, alarms, log groups and secret; another name makes another stack"
+            "names the buckets, the databases and the stack with its roles, alarms, log groups and secret; another "
+            "name makes another stack. An environment on AWS needs it set"
         ),
     )
     default_env: Text = Field(
@@ -67,15 +69,15 @@ class Settings(Section):
             "folder counts from the settings file, and in `ETLTCTL_STATE_DIR` from the working folder"
         ),
     )
-    lake: Lake
+    lake: Lake = Lake()
     sources: dict[
         str, Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]
     ] = {}
-    airbyte: Airbyte
+    airbyte: Airbyte = Airbyte()
     aws: Aws = Aws()
     glue: Glue = Glue()
     sql: dict[str, SqlTable] = {}
-    athena: Athena
+    athena: Athena = Athena()
     prices: Prices = Prices()
     tables: dict[TableName, TableRules] = {}
     contracts: Contracts = Contracts()

@@ -14,7 +14,7 @@ from typing import Any
 
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command, guess_text
 from etltctl.settings.files import FILE, find_file, project_file, read_text
-from etltctl.values import LOCAL
+from etltctl.values import AWS, LOCAL
 
 GOLD = "gold."
 PREFIX = "ETLTCTL__"
@@ -78,15 +78,15 @@ class _Outline:
             file = find_file(config, environ, directory)
         except ConfigurationError as error:
             raise ConfigurationError(error.message, hint=NO_FILE) from error
-        own = _read(file) if file else {}
-        shipped = _read(project_file(FILE))
+        # A settings file stands alone; without one the sample lake applies.
+        own = _read(file or project_file(FILE))
         default = own.get("default_env")
         env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
-        known = {LOCAL, *_table(own, "env"), *_table(shipped, "env")}
+        known = {LOCAL, AWS, *_table(own, "env")}
         if env not in known:
             hint = f"known: {', '.join(sorted(known))}; add [env.{env}] to {file or FILE}"
             raise ConfigurationError(f"no environment is called {env}", hint=hint)
-        tables = (_table(own, "env", env), own, _table(shipped, "env", env), shipped)
+        tables = (_table(own, "env", env), own)
         return cls(file, tables, environ, directory)
 
     def texts(self, *path: str) -> list[str] | None:

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 LAYERS = ("bronze", "silver", "silver_rejects", "gold")
+DEFAULT_PROJECT = "my-lake"  # enough for the embedded server; an account needs a separate name
+BUCKETS = ("bronze", "silver", "gold", "scripts")  # each a setting of `lake`
+# A bucket's name has at most 63 characters, and the longest end is `-athena-results`.
+LONGEST_BUCKET_START = 48
 # A table in a query of the settings or of a .sql file: `{this}` or `{layer.table}`. A number in braces is SQL's: a
 # regular expression may have it.
 NAMED_TABLE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
@@ -32,24 +36,31 @@ class JobNames:
 
 
 def with_project_names(data: Any) -> Any:
-    """Fill in the databases, the workgroup and the jobs' roles that the settings do not name.
+    """Fill in the buckets, the databases, the workgroup and the jobs' roles that the settings do not name.
 
     Args:
         data: The settings as read. What is not a table is left for the types to complain about.
 
     Returns:
-        A copy with the names, for example `pi_m3_gold` and `pi-m3-glue` in the project `pi-m3`.
+        A copy with the names, for example `my_lake_gold` and `my-lake-glue` in the project `my-lake`.
     """
-    if not isinstance(data, Mapping) or not isinstance(project := data.get("project"), str):
+    if not isinstance(data, Mapping):
+        return data
+    project = data.get("project", DEFAULT_PROJECT)
+    if not isinstance(project, str):
         return data
     # A copy of each level that changes: the same tables are read again for the next environment.
     filled = dict(data)
+    lake = filled.get("lake", {})
+    if isinstance(lake, Mapping):
+        filled["lake"] = {**{name: bucket_url(project, name) for name in BUCKETS}, **lake}
     athena = filled.get("athena", {})
     if isinstance(athena, Mapping):
         # What the settings name wins; only the rest follows from the project.
         named = athena.get("databases", {})
         databases = {layer: database_name(project, layer) for layer in LAYERS}
         filled["athena"] = {
+            "output_location": bucket_url(project, "athena-results") + "/",
             **athena,
             "workgroup": _or(athena.get("workgroup"), project),
             "databases": {**databases, **named} if isinstance(named, Mapping) else named,
@@ -64,6 +75,12 @@ def with_project_names(data: Any) -> Any:
 def database_name(project: str, layer: str) -> str:
     """Return the catalog's database of a layer. Athena takes small letters, digits and `_`."""
     return f"{re.sub(r'[^a-z0-9_]', '_', project.lower())}_{layer}"
+
+
+def bucket_url(project: str, purpose: str) -> str:
+    """Return the bucket of a project for one purpose, as a URL. S3 takes small letters, digits, `-` and `.`."""
+    start = re.sub(r"[^a-z0-9.-]+", "-", project.lower())[:LONGEST_BUCKET_START].strip("-.")
+    return f"s3://{f'{start}-{purpose}'.lstrip('-')}"
 
 
 def _or(value: Any, default: str) -> Any:

@@ -10,31 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.files import FILE, find_file, project_file, read_text
+from etltctl.settings.files import find_file, read_text
 from etltctl.settings.layers import Layer
-from etltctl.settings.loader import PREFIX, Loader, merge, read_toml
+from etltctl.settings.loader import PREFIX, Loader, sample_lake
 from etltctl.settings.model import Settings
-from etltctl.values import LOCAL
+from etltctl.settings.toml_tables import merge
+from etltctl.values import AWS, LOCAL
 
 # All that a command needs which only reads the record: where it is, and who may read it there.
-KEPT = (("state",), ("aws", "profile"), ("aws", "region"))
+KEPT = (("project",), ("state",), ("aws", "profile"), ("aws", "region"))
 KEPT_VARIABLES = frozenset({f"{PREFIX}{'__'.join(path)}".upper() for path in KEPT})
 OTHER_VARIABLES = ("ETLTCTL_STATE_DIR", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION")
-# What settings cannot be without, where not even the shipped ones can be used. No command reads these values.
-LEAST = {
-    "project": "lake",
-    "lake": {layer: f"s3://{layer}" for layer in ("bronze", "silver", "gold", "scripts")},
-    "airbyte": {"url": "https://api.airbyte.com/v1", "client_id": "env:NONE", "client_secret": "env:NONE"},
-    "athena": {"output_location": "s3://scripts/results/"},
-    "state": ".etltctl",
-}
 HEADER = re.compile(r"^\s*\[", re.MULTILINE)
 
 
 def readable_settings(
     environ: Mapping[str, str], directory: Path, config: Path | None, env: str | None
 ) -> Settings:
-    """Return settings with the place of the record as the user's file has it; the rest is as etltctl ships it.
+    """Return settings with the place of the record as the user's file has it; the rest has its default.
 
     Args:
         environ: The variables.
@@ -46,13 +39,12 @@ def readable_settings(
         ConfigurationError: The file that is named is not there, or it has no such environment.
     """
     file = find_file(config, environ, directory)
-    own = _tables_of(file) if file else {}
+    own = _tables_of(file) if file else sample_lake().data
     environments = own.get("env")
     named: Mapping[str, Any] = environments if isinstance(environments, dict) else {}
     default = own.get("default_env")
     env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
-    shipped = _defaults(file)
-    if env not in {LOCAL, *named, *shipped.data.get("env", {})}:
+    if env not in {LOCAL, AWS, *named}:
         # Another environment has other runs: they must not be explained in place of those that are meant.
         raise ConfigurationError(f"no environment is called {env}")
     chosen = named.get(env)
@@ -64,24 +56,16 @@ def readable_settings(
         if name.upper() in KEPT_VARIABLES or name in OTHER_VARIABLES
     }
     loader = Loader(variables, directory)
-    # As the default of the file would be, below the variables: the loader lays the rest over it.
-    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file, shipped)
-
-
-def _defaults(file: Path | None) -> Layer:
-    """Return the shipped settings; in a checkout they are the user's file, whose mistakes must not count twice."""
-    shipped = project_file(FILE)
-    if file is not None and file.samefile(shipped):
-        return Layer(LEAST, "default")
-    return read_toml(shipped)
+    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file)
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a table that say where the record is, as far as they are texts."""
-    kept: dict[str, Any] = {}
-    state, aws = table.get("state"), table.get("aws")
-    if isinstance(state, str) and state.strip():
-        kept["state"] = state
+    texts = {name: table.get(name) for name in ("project", "state")}
+    kept: dict[str, Any] = {
+        name: text for name, text in texts.items() if isinstance(text, str) and text.strip()
+    }
+    aws = table.get("aws")
     if isinstance(aws, dict):
         kept["aws"] = {name: aws[name] for name in ("profile", "region") if isinstance(aws.get(name), str)}
     return kept

@@ -44,9 +44,16 @@ class Destination(Section):
 class Airbyte(Section):
     """Airbyte's public API, the application that calls it, and how long a sync may take."""
 
-    url: Text = Field(description="`https://api.airbyte.com/v1`; self-hosted `https://HOST/api/public/v1`")
-    client_id: IdSecret = Field(description="secret: the client id of an application in Airbyte")
-    client_secret: IdSecret = Field(description="secret: the secret of the same application")
+    url: Text = Field(
+        default="https://api.airbyte.com/v1",
+        description="the API's address; self-hosted `https://HOST/api/public/v1`",
+    )
+    client_id: IdSecret = Field(
+        default="env:AIRBYTE_CLIENT_ID", description="secret: the client id of an application in Airbyte"
+    )
+    client_secret: IdSecret = Field(
+        default="env:AIRBYTE_CLIENT_SECRET", description="secret: the secret of the same application"
+    )
     timeout_minutes: Minutes = Field(
         default=180, description="how long etltctl waits for a sync; the sync goes on after that"
     )
@@ -135,7 +142,9 @@ class Athena(Section):
             "the catalog's database of each layer; `PROJECT_LAYER` unless set, with `_` in place of `-`"
         ),
     )
-    output_location: Folder = Field(description="the place of query results")
+    output_location: Folder = Field(
+        default="", description="the place of query results; `s3://PROJECT-athena-results/` unless set"
+    )
     max_scan: Size = Field(
         default="20GB",
         description=(

@@ -10,6 +10,7 @@ from etltctl.errors import (
     BlockedError,
 )
 from support.airbyte_place import Place
+from support.sample_settings import on_sample
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_manifest_that_loses_a_stream_is_breaking_and_a_changed_one_is_uploade
     shipped = place.settings().manifest_path("api").read_text()
     own = place.folder / "connectors" / "source-f1" / "manifest.yaml"
     own.parent.mkdir(parents=True)
-    (place.folder / "etltctl.toml").write_text("version = 1\n")
+    (place.folder / "etltctl.toml").write_text(on_sample("version = 1\n"))
     place.apply()
     own.write_text(shipped.replace("version: 6.60.0", "version: 6.61.0"))
     (change,) = place.plan()

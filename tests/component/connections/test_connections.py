@@ -16,6 +16,7 @@ from etltctl.pipeline.services import Services
 from etltctl.pipeline.sync_step import SyncRun
 from etltctl.settings import load_settings
 from support.airbyte_place import SECRET, Place
+from support.sample_settings import on_sample
 
 
 def test_after_apply_the_plan_is_empty_and_every_id_is_recorded(place: Place) -> None:
@@ -80,7 +81,7 @@ def test_an_export_can_be_loaded_as_settings(place: Place) -> None:
     assert exported["left_out"] == {}
     text = as_toml(exported)
     assert SECRET not in text
-    (place.folder / "etltctl.toml").write_text(f"version = 1\n{text}")
+    (place.folder / "etltctl.toml").write_text(on_sample(f"version = 1\n{text}"))
     tables = tomllib.loads(text)["sources"]
     assert tables["mongodb"]["uri"] == "env:MONGODB_URI"
     assert tables["api"]["schedule"] == "cron 0 0 3 * * ?"

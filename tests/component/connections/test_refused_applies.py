@@ -18,11 +18,12 @@ from etltctl.errors import (
 )
 from etltctl.testing.clock import VirtualClock
 from support.airbyte_place import Place
+from support.sample_settings import on_sample
 
 
 def test_a_manifest_the_server_refuses_is_named_and_nothing_is_half_applied(place: Place) -> None:
     own = place.folder / "manifest.yaml"
-    (place.folder / "etltctl.toml").write_text("version = 1\n")
+    (place.folder / "etltctl.toml").write_text(on_sample("version = 1\n"))
     own.write_text("type: DeclarativeSource\nversion: 1.0.0\nstreams: [{name: races}]\n")
     with pytest.raises(ServiceError, match="the manifest has no check") as raised:
         place.apply(sources__api__manifest="manifest.yaml")
@@ -55,7 +56,7 @@ def test_an_unresolved_value_is_reported_before_anything_is_changed(
 
 
 def test_a_file_that_is_not_a_manifest_is_named(place: Place) -> None:
-    (place.folder / "etltctl.toml").write_text("version = 1\n")
+    (place.folder / "etltctl.toml").write_text(on_sample("version = 1\n"))
     (place.folder / "other.yaml").write_text("streams: []\n")
     with pytest.raises(ConfigurationError, match=r"other\.yaml is not a low-code manifest"):
         place.plan(sources__api__manifest="other.yaml")

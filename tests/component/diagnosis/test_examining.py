@@ -20,6 +20,7 @@ from etltctl.diagnosis.probe import Probe
 from etltctl.errors import AccessError, ConfigurationError, ExitCode, NextStep, UnreachableError
 from etltctl.settings import Settings, load_settings
 from etltctl.settings.services import GlueJob
+from support.sample_settings import on_sample
 
 
 def defaults(**flags: object) -> Settings:
@@ -156,7 +157,7 @@ def test_the_command_finds_a_taken_port(tmp_path: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        (tmp_path / "etltctl.toml").write_text(f"[local]\nport = {port}\n")
+        (tmp_path / "etltctl.toml").write_text(on_sample(f"[local]\nport = {port}\n"))
         done = subprocess.run(
             [sys.executable, "-m", "etltctl", "doctor", "local"],
             cwd=tmp_path, capture_output=True, text=True, check=False,

@@ -10,6 +10,7 @@ from etltctl.local.client.stack import describe_stack
 from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
 from etltctl.waiting import Waiter
+from support.sample_settings import on_sample
 from support.served import Served
 
 QUICK = Waiter(timeout=20.0, longest=0.05)
@@ -20,7 +21,7 @@ def project(folder: Path, name: str, server: Served) -> Settings:
     """Make a project whose stack exists on the server."""
     folder.mkdir()
     (folder / "small.py").write_text("pass\n")
-    (folder / "etltctl.toml").write_text(f'project = "{name}"\n{JOB.format(project=name)}')
+    (folder / "etltctl.toml").write_text(on_sample(f'project = "{name}"\n{JOB.format(project=name)}'))
     settings = load_settings(config=folder / "etltctl.toml", env="local", environ={})
     assert server.request("POST", "stack", describe_stack(settings, {}))[0] == 200
     return settings

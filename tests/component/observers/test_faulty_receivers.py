@@ -19,6 +19,7 @@ from etltctl.observers.observation import LONGEST_FLUSH
 from etltctl.testing import EmbeddedLake
 from support.ports import free_port
 from support.receivers import PostOffice, Reply, receiving
+from support.sample_settings import on_sample
 from support.sql_project import PROJECT, SqlProject
 
 SECRET = "verysecrettoken42"
@@ -126,7 +127,7 @@ def test_the_command_succeeds_and_prints_one_warning_for_each_observer(
     lake: EmbeddedLake, project: SqlProject, tmp_path: Path
 ) -> None:
     settings = f'{PROJECT}\n[notify.ops]\nkind = "slack"\nurl = "env:HOOK"\non = ["succeeded"]\n'
-    (tmp_path / "etltctl.toml").write_text(settings)
+    (tmp_path / "etltctl.toml").write_text(on_sample(settings))
     shutil.copytree(project.file.parent, tmp_path / "sql")
     (tmp_path / "none.py").write_text("")
     absent = f"http://127.0.0.1:{free_port()}"

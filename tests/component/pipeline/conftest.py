@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from etltctl.testing import EmbeddedLake, VirtualClock, open_lake
+from support.sample_settings import on_sample
 from support.scripted import PROJECT, Place
 
 
@@ -14,7 +15,7 @@ from support.scripted import PROJECT, Place
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedLake]:
     """One embedded server for the tests of this folder, which this process uses until they end."""
     project = tmp_path_factory.mktemp("project")
-    (project / "etltctl.toml").write_text(PROJECT)
+    (project / "etltctl.toml").write_text(on_sample(PROJECT))
     (project / "often.py").write_text("print('never run: the tests script what Glue answers')\n")
     with open_lake(tmp_path_factory.mktemp("lake"), project=project) as lake:
         yield lake

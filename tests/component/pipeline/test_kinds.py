@@ -35,6 +35,7 @@ from etltctl.pipeline.kinds import KINDS
 from etltctl.settings import Settings, load_settings
 from etltctl.testing import answered
 from support.bakery import BakeStep, Oven
+from support.sample_settings import on_sample
 from support.scripted import Place
 from support.simulated import OPEN
 
@@ -150,7 +151,7 @@ def test_lake_formation_is_asked_for_the_tables_of_a_new_kind(oven: Oven, tmp_pa
 
 
 def _settings(folder: Path, text: str) -> Settings:
-    (folder / "etltctl.toml").write_text(text)
+    (folder / "etltctl.toml").write_text(on_sample(text))
     return load_settings(directory=folder, env="local", environ={})
 
 

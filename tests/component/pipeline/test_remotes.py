@@ -22,6 +22,7 @@ from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import JobRun
 from etltctl.settings import load_settings
 from etltctl.testing import VirtualClock
+from support.sample_settings import on_sample
 from support.served import Served, remember_runs, serve
 
 OLDER_RUNS, USUALLY_S, SO_FAR_S = 250, 600.0, 540.0
@@ -41,7 +42,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def services(aws: Aws, tmp_path: Path) -> Services:
-    (tmp_path / "etltctl.toml").write_text('[glue.jobs.often]\nscript = "none.py"\nwrites = ["gold.often"]\n')
+    (tmp_path / "etltctl.toml").write_text(
+        on_sample('[glue.jobs.often]\nscript = "none.py"\nwrites = ["gold.often"]\n')
+    )
     environ = {"ETLTCTL_STATE_DIR": str(tmp_path / "state")}
     return Services(load_settings(config=tmp_path / "etltctl.toml", env="local", environ=environ))
 

@@ -17,6 +17,7 @@ from etltctl.publishing import History
 from etltctl.publishing.retirement import require_free
 from etltctl.settings import load_settings
 from support.lakes import SmallLake
+from support.sample_settings import on_sample
 from support.served import Served
 
 Make = Callable[[str], SmallLake]
@@ -149,7 +150,7 @@ def test_a_folder_without_its_slash_is_never_deleted(make: Make) -> None:
 def test_nested_locations_and_rules_for_unknown_tables_are_settings_errors(
     tmp_path: Path, settings: str, message: str
 ) -> None:
-    (tmp_path / "etltctl.toml").write_text(settings)
+    (tmp_path / "etltctl.toml").write_text(on_sample(settings))
     with pytest.raises(ConfigurationError) as error:
         load_settings(config=tmp_path / "etltctl.toml", env="local", environ={})
     assert message in "\n".join(error.value.problems)

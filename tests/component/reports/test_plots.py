@@ -146,7 +146,7 @@ def test_a_dot_counts_the_rows_that_lie_on_it(plots: dict[str, PlotData]) -> Non
     [
         ("empty", "gold.two has no rows"),
         ("nothing", "gold.one has no values to draw: unknown is null in every row"),
-        ("mistyped", "etltctl.toml:46:1: plots.mistyped.y: gold.one has no column winde, did you mean wind?"),
+        ("mistyped", "etltctl.toml:50:1: plots.mistyped.y: gold.one has no column winde, did you mean wind?"),
         ("words", "gold.one.place is string, and a line needs numbers there"),
         ("word_dots", "gold.one.place is string, and a scatter plot needs numbers or times there"),
         ("unpublished", "gold.weather_daily is not in the catalog"),

@@ -20,6 +20,7 @@ from etltctl.runs import QueryExecution, Run, Verb
 from etltctl.settings import load_settings
 from etltctl.tableau import hyper_types, write_extract
 from support.extract_lake import ROWS, Lake
+from support.sample_settings import on_sample
 from support.tableau_site import Site, served
 
 needs_hyper = [
@@ -175,10 +176,11 @@ class TestWithTableausEngine:
     ) -> None:
         monkeypatch.setenv("TABLEAU_TOKEN_NAME", "ci")
         monkeypatch.setenv("TABLEAU_TOKEN_SECRET", "s3cret")
-        (tmp_path / "etltctl.toml").write_text(
-            'version = 1\n[tableau.datasources.days]\ntable = "gold.days"\nwhere = "n < 10"\n'
+        text = (
+            '[tableau.datasources.days]\ntable = "gold.days"\nwhere = "n < 10"\n'
             '[pipelines.show]\nsteps = ["athena:refresh", "tableau:days"]\n'
         )
+        (tmp_path / "etltctl.toml").write_text(on_sample(text))
         with served(Site()) as site:
             flags = {"state": str(tmp_path), "tableau.server": site.url, "tableau.site": "lake"}
             settings = load_settings(flags=flags, env="local", environ={}, directory=tmp_path)

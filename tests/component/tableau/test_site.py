@@ -31,6 +31,7 @@ from etltctl.pipeline import (
 from etltctl.pipeline.services import Services
 from etltctl.runs import State, Verb
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 from support.tableau_site import RefusalError, Site, served
 
 pytest.importorskip("tableauserverclient", reason="tableauserverclient is not installed (extra `tableau`)")
@@ -55,7 +56,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def settings(site: Site, tmp_path: Path) -> Settings:
-    (tmp_path / "etltctl.toml").write_text(f"version = 1\n{DATASOURCES}")
+    (tmp_path / "etltctl.toml").write_text(on_sample(f"version = 1\n{DATASOURCES}"))
     flags: dict[str, Any] = {
         "tableau.server": site.url,
         "tableau.site": "lake",
@@ -245,7 +246,7 @@ def test_a_run_that_refreshes_can_be_cancelled(site: Site, settings: Settings) -
 
 def test_a_step_with_an_unknown_data_source_is_reported_with_the_most_similar(tmp_path: Path) -> None:
     text = f"version = 1\n{DATASOURCES}".replace("tableau:weather", "tableau:wether")
-    (tmp_path / "etltctl.toml").write_text(text)
+    (tmp_path / "etltctl.toml").write_text(on_sample(text))
     settings = load_settings(env="local", environ={}, directory=tmp_path)
     (problem,) = unknown_steps(settings)
     assert problem.endswith("did you mean tableau:weather?")

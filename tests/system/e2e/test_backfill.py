@@ -16,6 +16,7 @@ from etltctl.local.kernel.processes import wait_until
 from etltctl.pipeline import BackfillOptions, run_backfill, run_pipeline
 from etltctl.testing import EmbeddedLake, open_lake
 from support.backfilled import PROJECT, ROUNDS, SEASONS, copying, pack
+from support.sample_settings import on_sample
 from support.workplace import ETLTCTL, Workplace
 
 pytestmark = pytest.mark.e2e
@@ -39,7 +40,7 @@ def has(folder: Path, label: str, kind: str, step: str) -> bool:
 def copied(tmp_path: Path) -> Iterator[Workplace]:
     """Yield a folder with four seasons and a job that copies them without Spark."""
     place = Workplace(tmp_path, {"ETLTCTL_DATA_PACK": str(pack(tmp_path / "pack"))})
-    (tmp_path / "etltctl.toml").write_text(PROJECT)
+    (tmp_path / "etltctl.toml").write_text(on_sample(PROJECT))
     (tmp_path / "copy_races.py").write_text(copying())
     place.run("local", "up")
     yield place

@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from support.sample_settings import on_sample
 from support.wire import flaws
 from support.workplace import Workplace
 
@@ -22,7 +23,9 @@ def test_connections_are_planned_and_applied_and_then_need_no_change(workplace: 
     assert applied.stdout == "7 changes made: Airbyte is as the settings say.\n"
     again = workplace.run("connections", "plan", "--detailed-exitcode", "-o", "json")
     assert '"changes": []' in again.stdout
-    (workplace.folder / "etltctl.toml").write_text('version = 1\n[sources.api]\nstreams = ["races"]\n')
+    (workplace.folder / "etltctl.toml").write_text(
+        on_sample('version = 1\n[sources.api]\nstreams = ["races"]\n')
+    )
     refused = workplace.run("connections", "apply", code=5)
     assert "stream results is removed" in refused.stderr
     assert (

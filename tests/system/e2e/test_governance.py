@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.sample_settings import on_sample
 from support.wire import flaws
 from support.workplace import Workplace
 
@@ -53,7 +54,7 @@ def example() -> str:
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """Yield a lake with small tables of five places, with the worked example applied."""
     place = Workplace(tmp_path_factory.mktemp("governed"))
-    (place.folder / "etltctl.toml").write_text(example())
+    (place.folder / "etltctl.toml").write_text(on_sample(example()))
     url = place.json("local", "up")["url"]
     try:
         client = aws(place, url, "s3")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.local.kernel.processes import wait_until
+from support.sample_settings import on_sample
 from support.workplace import ETLTCTL, Workplace
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +35,7 @@ steps = ["sync:mongodb", "glue:held"]
 def holding(workplace: Workplace) -> Workplace:
     """Yield a folder whose job waits for the file `go-on`."""
     (workplace.folder / "held.py").write_text(HELD.format(go_on=str(workplace.folder / "go-on")))
-    (workplace.folder / "etltctl.toml").write_text(SETTINGS)
+    (workplace.folder / "etltctl.toml").write_text(on_sample(SETTINGS))
     return workplace
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from support.sample_settings import on_sample
 from support.screen import COLOURS, MOVEMENTS, Screen, on_terminal
 from support.workplace import ETLTCTL, Workplace
 
@@ -25,7 +26,7 @@ def record(shown: str) -> list[str]:
 
 
 def test_a_run_is_drawn_live_and_leaves_the_same_record_as_in_a_log(workplace: Workplace) -> None:
-    (workplace.folder / "etltctl.toml").write_text(SETTINGS)
+    (workplace.folder / "etltctl.toml").write_text(on_sample(SETTINGS))
     workplace.run("local", "up")
 
     def run(columns: int, **environ: str) -> str:

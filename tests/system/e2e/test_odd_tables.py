@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
+from support.sample_settings import on_sample
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.spark
@@ -37,7 +38,7 @@ writes = ["gold.odd_parts"]
 def lake(tmp_path: Path) -> Iterator[Workplace]:
     """Yield a folder with the job `parts`."""
     (tmp_path / "parts.py").write_text(SCRIPT)
-    (tmp_path / "etltctl.toml").write_text(SETTINGS)
+    (tmp_path / "etltctl.toml").write_text(on_sample(SETTINGS))
     place = Workplace(tmp_path)
     try:
         place.run("local", "up")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.local.kernel.processes import wait_until
+from support.sample_settings import on_sample
 from support.transcripts import agree, transcripts
 from support.workplace import ETLTCTL, Workplace
 
@@ -60,7 +61,7 @@ for location in json.loads(options["outputs"]).values():
 
 @pytest.fixture
 def place(workplace: Workplace) -> Workplace:
-    (workplace.folder / "etltctl.toml").write_text(PROJECT)
+    (workplace.folder / "etltctl.toml").write_text(on_sample(PROJECT))
     (workplace.folder / "glue_jobs").mkdir()
     go_on = str(workplace.folder / "go-on")
     (workplace.folder / "glue_jobs" / "races_to_silver.py").write_text(f"GO_ON = {go_on!r}\n{SCRIPT}")

@@ -10,6 +10,7 @@ import pytest
 
 from etltctl.infrastructure.uploads import job_files
 from etltctl.settings import load_settings
+from support.sample_settings import on_sample
 from support.workplace import Workplace
 
 PROJECT = Path(__file__).parents[3]
@@ -28,7 +29,7 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "bronze_to_silver.py").write_text(OWN)
     (folder / "weather_counts.py").write_text('note = "counts"\n')
-    (tmp_path / "etltctl.toml").write_text("version = 1\n")
+    (tmp_path / "etltctl.toml").write_text(on_sample("version = 1\n"))
     return tmp_path
 
 

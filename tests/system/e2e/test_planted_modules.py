@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.sample_settings import on_sample
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
@@ -44,7 +45,7 @@ def test_server_sync_and_job_import_nothing_from_the_working_folder(workplace: W
     plant(folder / "named", ONLY_THE_SERVER_IMPORTS)
     (folder / "jobs").mkdir()
     (folder / "jobs" / "tiny.py").write_text(SCRIPT)
-    (folder / "etltctl.toml").write_text(SETTINGS)
+    (folder / "etltctl.toml").write_text(on_sample(SETTINGS))
     environ = {
         "PYTHONPATH": str(folder / "named"),
         "PYTHONSTARTUP": str(folder / "secrets.py"),

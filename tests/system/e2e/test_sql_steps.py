@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.sample_settings import on_sample
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
@@ -23,7 +24,7 @@ def block(language: str) -> str:
 def test_the_example_of_the_page_makes_the_table(workplace: Workplace) -> None:
     (workplace.folder / "sql").mkdir()
     (workplace.folder / "sql" / "windiest_month.sql").write_text(block("text"))
-    (workplace.folder / "etltctl.toml").write_text(block("toml"))
+    (workplace.folder / "etltctl.toml").write_text(on_sample(block("toml")))
     workplace.run_installed("local", "up")
     outputs = [workplace.run_installed(*shlex.split(line)[1:]).stdout for line in block("bash").splitlines()]
     assert "The settings are valid" in outputs[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.sample_settings import on_sample
 from support.workplace import Workplace
 
 SCRIPT = """\
@@ -41,7 +42,7 @@ writes = ["silver.ships"]
 def test_why_names_file_and_line_of_a_script_without_the_server(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "ships.py").write_text(SCRIPT)
-    (tmp_path / "etltctl.toml").write_text(PROJECT)
+    (tmp_path / "etltctl.toml").write_text(on_sample(PROJECT))
     place = Workplace(tmp_path, {"ETLTCTL_ENV": "local"})
     try:
         failed = place.run_installed("run", "ships", "--run-id", "first-voyage", code=1)

@@ -12,6 +12,7 @@ import pytest
 from etltctl.cli.app import Shell
 from etltctl.errors import ExitCode
 from support import forked
+from support.sample_settings import on_sample
 from support.workplace import ETLTCTL
 
 SETTINGS = """
@@ -32,7 +33,7 @@ state = "elsewhere"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "etltctl.toml").write_text(SETTINGS)
+    (tmp_path / "etltctl.toml").write_text(on_sample(SETTINGS))
     (tmp_path / ".etltctl" / "runs").mkdir(parents=True)
     (tmp_path / ".etltctl" / "runs" / "20260102-0304-mine-k7qf.ndjson").write_text("")
     return tmp_path

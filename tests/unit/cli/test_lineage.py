@@ -15,6 +15,7 @@ from etltctl.ledger import DiskStore, Ledger
 from etltctl.settings import load_settings
 from support.commands import exit_code_of
 from support.lineage_receiver import faults_of, lineage_receiver
+from support.sample_settings import on_sample
 
 STEP = "glue:silver_to_gold"
 
@@ -57,7 +58,7 @@ def test_the_events_are_sent_to_the_receiver_of_the_settings(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # which does not reach this machine
     with lineage_receiver() as receiver:
-        (folder / "etltctl.toml").write_text(f'[lineage]\nurl = "{receiver.url}"\n')
+        (folder / "etltctl.toml").write_text(on_sample(f'[lineage]\nurl = "{receiver.url}"\n'))
         assert exit_code_of("runs", "lineage", "--send") == 0
         assert "4 events of run 20261123-0200-mongodb-p3xa sent" in capsys.readouterr().out
         assert len(receiver.events) == 4

@@ -9,13 +9,15 @@ import pytest
 
 from support.commands import exit_code_of
 from support.receivers import receiving
+from support.sample_settings import on_sample
 
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     hook = '[notify.hook]\nkind = "webhook"\nurl = "env:HOOK"\n'
-    Path("etltctl.toml").write_text(f'{hook}[notify.chat]\nkind = "slack"\nurl = "env:CHAT"\n')
+    text = f'{hook}[notify.chat]\nkind = "slack"\nurl = "env:CHAT"\n'
+    Path("etltctl.toml").write_text(on_sample(text))
     monkeypatch.delenv("CHAT", raising=False)
 
 

@@ -18,6 +18,7 @@ from etltctl.console import Console
 from etltctl.errors import BlockedError, ExitCode
 from etltctl.querying import is_read
 from etltctl.settings import load_settings
+from support.sample_settings import on_sample
 
 SETTINGS = """
 [pipelines.races]
@@ -76,7 +77,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a protected environment, in which one run has failed; no service of it can be reached."""
-    (tmp_path / "etltctl.toml").write_text(SETTINGS)
+    (tmp_path / "etltctl.toml").write_text(on_sample(SETTINGS))
     (tmp_path / "small.py").write_text("")
     (tmp_path / "state" / "runs").mkdir(parents=True)
     common = {"ts": "2026-01-01T00:00:00Z", "run_id": RUN, "step": "", "env": "prod"}

@@ -21,10 +21,16 @@ from etltctl.settings import Settings, load_settings
 URL = "https://airbyte.test/v1"
 MANIFEST = "type: DeclarativeSource\nversion: 1.0.0\nstreams: []\n"
 SETTINGS = f"""
+project = "pi-m3"
 [airbyte]
 url = "{URL}"
 client_id = "id"
 client_secret = "s3cret"
+[sources.mongodb]
+kind = "mongodb"
+uri = "sample:"
+database = "weather"
+collections = ["observations"]
 [sources.api]
 kind = "http"
 base_url = "https://api.test"

@@ -17,6 +17,8 @@ SETTINGS = """
 [glue.jobs.small]
 script = "jobs/small.py"
 writes = ["gold.small"]
+[env.aws]
+project = "lake"
 [env.aws.contracts]
 folder = "contracts"
 """

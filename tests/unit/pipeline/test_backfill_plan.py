@@ -22,6 +22,7 @@ from etltctl.pipeline.backfill.model import in_chunks
 from etltctl.pipeline.backfill.runner import _worst
 from etltctl.pipeline.model import outcome_of
 from etltctl.settings import load_settings
+from support.sample_settings import on_sample
 
 SOURCE = """
 [sources.api]
@@ -49,7 +50,7 @@ def refused(
     stream: str = "races",
     chunk: int = 1,
 ) -> EtltctlError:
-    (folder / "etltctl.toml").write_text(SOURCE.format(seasons=seasons, mode=mode, stream=stream))
+    (folder / "etltctl.toml").write_text(on_sample(SOURCE.format(seasons=seasons, mode=mode, stream=stream)))
     settings = load_settings(directory=folder, env="aws", environ={})
     with pytest.raises(EtltctlError) as raised:
         require_backfillable(pipeline, settings, BackfillOptions(start, end, chunk))
@@ -106,7 +107,7 @@ def test_settings_under_which_rows_could_be_lost_or_doubled_are_refused(tmp_path
 
 
 def test_a_source_of_all_seasons_has_none_to_name(tmp_path: Path) -> None:
-    (tmp_path / "etltctl.toml").write_text("")
+    (tmp_path / "etltctl.toml").write_text(on_sample())
     settings = load_settings(directory=tmp_path, env="local", environ={})
     with pytest.raises(ConfigurationError, match=r'sources\.api\.seasons is "all"'):
         require_backfillable("api", settings, BackfillOptions(2023, 2024))

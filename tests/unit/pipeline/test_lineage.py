@@ -8,13 +8,14 @@ import pytest
 
 from etltctl.pipeline import Step, lineage_of, steps
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 TABLEAU = '[tableau.datasources.weather]\ntable = "gold.weather_daily"\n[tableau.datasources.server]\n'
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    (tmp_path / "etltctl.toml").write_text(TABLEAU)
+    (tmp_path / "etltctl.toml").write_text(on_sample(TABLEAU))
     return load_settings(config=tmp_path / "etltctl.toml", env="local", environ={})
 
 

@@ -26,6 +26,7 @@ from etltctl.pipeline import (
     unstarted,
 )
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 ETLTCTL = Path(sys.executable).with_name("etltctl")
 BROKEN = "import sys\n\nif sys.argv:\n    print('no end'\n"
@@ -37,7 +38,7 @@ SYNC, SILVER, GOLD = (
 
 
 def settings_in(folder: Path, text: str = "", env: str = "local") -> Settings:
-    (folder / "etltctl.toml").write_text(text)
+    (folder / "etltctl.toml").write_text(on_sample(text))
     return load_settings(directory=folder, env=env, environ={"ETLTCTL_STATE_DIR": str(folder / ".etltctl")})
 
 
@@ -59,9 +60,8 @@ def broken(tmp_path: Path) -> Path:
     """Return a project whose script of `silver_to_gold_api` has a syntax error."""
     (tmp_path / "glue_jobs").mkdir()
     (tmp_path / "glue_jobs" / "silver_to_gold_api.py").write_text(BROKEN)
-    (tmp_path / "etltctl.toml").write_text(
-        '[glue.jobs.silver_to_gold_api]\nscript = "glue_jobs/silver_to_gold_api.py"\n'
-    )
+    text = '[glue.jobs.silver_to_gold_api]\nscript = "glue_jobs/silver_to_gold_api.py"\n'
+    (tmp_path / "etltctl.toml").write_text(on_sample(text))
     return tmp_path
 
 

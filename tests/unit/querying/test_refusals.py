@@ -9,6 +9,7 @@ import pytest
 from etltctl.errors import NextStep, RunFailedError
 from etltctl.querying.refusals import step_after_failure, step_after_no_role
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 NO_COLUMN = "query FAILED: COLUMN_NOT_FOUND: line 1:8: Column 'n' cannot be resolved"
 TABLES = [("gold", "weather_daily"), ("silver", "cities"), ("gold", "cities")]
@@ -81,8 +82,11 @@ def test_another_failure_keeps_its_next_step(settings: Settings) -> None:
         ("aws", EXAMPLE, "analyst", "if the account has no such role, create it; if it has: allow it"),
     ],
 )
-def test_a_role_that_sts_does_not_give_may_not_exist(env: str, file: str, role: str, says: str) -> None:
-    path = Path(file) if file else None
+def test_a_role_that_sts_does_not_give_may_not_exist(
+    tmp_path: Path, env: str, file: str, role: str, says: str
+) -> None:
+    path = tmp_path / "etltctl.toml"
+    path.write_text(on_sample(Path(file).read_text() if file else ""))
     settings = load_settings(config=path, env=env, environ={})
     hint = str(step_after_no_role(f"arn:aws:iam::123456789012:role/{role}", settings, NextStep("allow it")))
     assert hint.startswith(says)

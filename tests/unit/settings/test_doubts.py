@@ -13,6 +13,7 @@ import pytest
 from etltctl.errors import ExitCode
 from etltctl.settings.doubts import known_regions
 from support import forked
+from support.sample_settings import on_sample
 from support.workplace import ETLTCTL
 
 
@@ -22,7 +23,7 @@ def etltctl(cwd: Path, *words: str, **environ: str) -> subprocess.CompletedProce
 
 
 def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    (cwd / "etltctl.toml").write_text(text)
+    (cwd / "etltctl.toml").write_text(on_sample(text, "mine"))
     return etltctl(cwd, "config", "validate", **environ)
 
 
@@ -113,15 +114,16 @@ def test_a_misspelt_variable_is_a_warning(tmp_path: Path) -> None:
 
 def test_the_buckets_of_the_shipped_settings_are_a_warning_on_aws_only(tmp_path: Path) -> None:
     said = (
-        "warning: default: in environment aws, lake.bronze, lake.silver, lake.scripts, athena.output_location, "
+        ":1: in environment aws, lake.bronze, lake.silver, lake.scripts, athena.output_location, "
         "state: buckets called pi-m3-… belong to the account that made them first: name your own, unless the account "
         "is yours"
     )
-    gold = '[lake]\ngold = "s3://sea-gold"\n'
-    on_aws = validated(tmp_path, gold, ETLTCTL_ENV="aws")
+    (tmp_path / "etltctl.toml").write_text(on_sample('[lake]\ngold = "s3://sea-gold"\n'))
+    on_aws = etltctl(tmp_path, "config", "validate", ETLTCTL_ENV="aws")
     assert (on_aws.returncode, said in on_aws.stderr) == (0, True)
-    assert "buckets called" not in validated(tmp_path, gold).stderr
-    both = validated(tmp_path, f"{gold}[env.aws]\n", ETLTCTL_ENV="local")
+    assert "buckets called" not in validated(tmp_path, 'project = "sea"\n').stderr
+    (tmp_path / "etltctl.toml").write_text(on_sample('[lake]\ngold = "s3://sea-gold"\n'))
+    both = etltctl(tmp_path, "config", "validate", ETLTCTL_ENV="local")
     assert both.stderr.count("buckets called") == both.stderr.count("in environment aws, ") == 1
 
 
@@ -141,13 +143,17 @@ def test_a_missing_key_is_reported_at_its_section(tmp_path: Path) -> None:
 
 
 def test_a_missing_settings_file_is_mentioned_once_on_stderr(tmp_path: Path) -> None:
-    said = "No settings file was found; the shipped defaults are used.\n"
+    said = (
+        "no etltctl.toml here or above: the sample lake pi-m3 (weather and Formula 1) is used. Make your own: "
+        "etltctl init\n"
+    )
     assert etltctl(tmp_path, "config", "show").stderr == said
     assert etltctl(tmp_path, "config", "show", "-q").stderr == ""
-    assert etltctl(tmp_path, "config", "show", "-o", "json").stderr == ""
+    shown = etltctl(tmp_path, "config", "show", "-o", "json")
+    assert (shown.stderr, json.loads(shown.stdout)["schema"]) == (said, "etltctl.config/1")
     unknown = etltctl(tmp_path, "run", "harbour").stderr
     assert unknown.startswith(said)
-    assert unknown.count("shipped defaults") == 2, "the error names them as its reason"
+    assert unknown.count("no etltctl.toml here or above") == 2, "the error names it as its reason"
     assert validated(tmp_path, "").stderr == ""
 
 
@@ -159,7 +165,9 @@ def test_a_leading_byte_order_mark_is_not_part_of_the_settings(tmp_path: Path) -
 def test_a_secret_without_a_value_stops_the_run_before_anything_starts(
     tmp_path: Path, words: list[str]
 ) -> None:
-    (tmp_path / "etltctl.toml").write_text('[env.local.sources.mongodb]\nuri = "env:NOT_SET_HERE"\n')
+    (tmp_path / "etltctl.toml").write_text(
+        on_sample('[env.local.sources.mongodb]\nuri = "env:NOT_SET_HERE"\n')
+    )
     done = etltctl(tmp_path, *words)
     assert done.returncode == ExitCode.CONFIGURATION
     assert "sources.mongodb.uri is env:NOT_SET_HERE, but NOT_SET_HERE is not set" in done.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings import load_settings
+from support.sample_settings import on_sample
 
 PROJECT = Path(__file__).parents[3]
 ZONES = '[governance.zones]\ncurated = { layers = ["gold"] }\n'
@@ -18,7 +19,7 @@ ELEVEN = ", ".join(f'"f{n}"' for n in range(11))
 
 def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
     file = tmp_path / "etltctl.toml"
-    file.write_text(text)
+    file.write_text(on_sample(text))
     with pytest.raises(ConfigurationError) as error:
         load_settings(config=file, environ={})
     return error.value.problems

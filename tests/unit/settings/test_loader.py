@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 
 def load(folder: Path, text: str = "", **environ: str) -> Settings:
@@ -34,6 +36,7 @@ ENV = '[env.local.athena]\nworkgroup = "env"\n'
     ("text", "environ", "flags", "value", "from_"),
     [
         ("", {}, {}, "pi-m3", "default"),
+        ('project = "sea"\n', {}, {}, "sea", "default"),
         (BASE, {}, {}, "base", "etltctl.toml:2"),
         (BASE + ENV, {}, {}, "env", "etltctl.toml:4 [env.local]"),
         (BASE + ENV, {"ETLTCTL__ATHENA__WORKGROUP": "v"}, {}, "v", "env ETLTCTL__ATHENA__WORKGROUP"),
@@ -50,15 +53,72 @@ def test_flag_beats_variable_beats_environment_beats_base_beats_default(
     assert origin(settings, "athena.workgroup") == from_
 
 
-def test_the_user_s_base_beats_the_shipped_environment(tmp_path: Path) -> None:
-    settings = load(tmp_path, '[sources.mongodb]\nuri = "mongodb://host/"\n')
-    assert settings.sources["mongodb"].uri == "mongodb://host/"
-    assert settings.sources["mongodb"].database == "weather"
+OWN = """
+project = "sea"
+[sources.orders]
+kind = "mongodb"
+uri = "env:ORDERS"
+database = "shop"
+collections = ["orders"]
+"""
+SAMPLE = re.compile(r"weather|f1|\bapi\b|mongodb_|\bmongodb\.|ergast|pi-m3|pi_m3", re.IGNORECASE)
 
 
-def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
+@pytest.mark.parametrize("env", ["local", "aws"])
+def test_nothing_of_the_sample_lies_below_a_file(tmp_path: Path, env: str) -> None:
+    settings = load(tmp_path, OWN, ETLTCTL_ENV=env)
+    shown = "\n".join(f"{value.key} {value.value}" for value in settings.values())
+    assert SAMPLE.findall(shown.replace("api.airbyte.com", "").replace("api/v1/lineage", "")) == []
+    assert list(settings.sources) == ["orders"]
+    assert (settings.pipelines, settings.glue.jobs, settings.tables, settings.plots) == ({}, {}, {}, {})
+
+
+def test_a_short_file_has_buckets_databases_and_the_api_by_default(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'project = "sea"\n')
+    lake = settings.lake
+    assert (lake.bronze, lake.silver, lake.gold, lake.scripts) == (
+        "s3://sea-bronze", "s3://sea-silver", "s3://sea-gold", "s3://sea-scripts",
+    )  # fmt: skip
+    assert settings.athena.output_location == "s3://sea-athena-results/"
+    assert settings.airbyte.url == "https://api.airbyte.com/v1"
+    assert (settings.airbyte.client_id, settings.airbyte.client_secret) == (
+        "env:AIRBYTE_CLIENT_ID", "env:AIRBYTE_CLIENT_SECRET",
+    )  # fmt: skip
+    assert settings.state == str(tmp_path / ".etltctl")
+    assert not settings.protected
+
+
+@pytest.mark.parametrize(
+    ("project", "bucket"),
+    [("My lake", "s3://my-lake-gold"), ("ö", "s3://gold"), ("x" * 80, f"s3://{'x' * 48}-gold")],
+)
+def test_the_name_of_every_project_makes_names_of_buckets(tmp_path: Path, project: str, bucket: str) -> None:
+    assert load(tmp_path, f'project = "{project}"\n').lake.gold == bucket
+
+
+def test_an_account_needs_no_section_and_has_the_shared_record_of_its_project(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'project = "sea"\n', ETLTCTL_ENV="aws")
+    assert (settings.protected, settings.state) == (True, "s3://sea-state/etltctl")
+    assert (settings.aws.profile, settings.aws.region) == (None, None)
+    assert origin(settings, "protected") == "default"
+    own = load(tmp_path, 'project = "sea"\nprotected = false\nstate = "s3://mine/x"\n', ETLTCTL_ENV="aws")
+    assert (own.protected, own.state) == (False, "s3://mine/x")
+
+
+@pytest.mark.parametrize("env", ["aws", "prod"])
+def test_an_account_needs_a_project_of_its_own(tmp_path: Path, env: str) -> None:
+    text = f"[env.{env}]\nprotected = true\n"
+    assert load(tmp_path, text).project == "my-lake"
+    assert problems(tmp_path, text, ETLTCTL_ENV=env) == (
+        f"etltctl.toml:1:1: project is missing, and environment {env} names its buckets, roles and stack after it: "
+        'write project = "my-lake", or another name, at the top of the file',
+    )
+
+
+def test_without_a_file_the_sample_lake_applies(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert settings.env == "local"
+    assert (settings.env, settings.project, settings.file) == ("local", "pi-m3", None)
+    assert settings.sources["mongodb"].uri == settings.sources["api"].base_url == "sample:"
     assert sorted(settings.pipelines) == ["api", "mongodb"]
     assert settings.script_path("bronze_to_silver").name == "bronze_to_silver.py"
 
@@ -126,13 +186,22 @@ def test_variables_may_hold_numbers_and_lists(tmp_path: Path) -> None:
         ),
         ("version = 2\n", "etltctl.toml:1:1: version must be 1, got 2"),
         ('[sources.x]\nkind = "mysql"\n', "etltctl.toml:2:1: sources.x.kind must be one of"),
-        ('[sources.api]\nstreams = ["race"]\n', "did you mean races?"),
+        ('[sources.api]\nkind = "http"\nstreams = ["race"]\n', "did you mean races?"),
+        ('[sources.x]\nuri = "env:X"\n', "etltctl.toml:1:2: sources.x.kind must be one of"),
+        (
+            '[sources.x]\nkind = "mongodb"\n',
+            'etltctl.toml:1:2: sources.x.uri is missing: add uri = "env:MONGODB_URI" to [sources.x]',
+        ),
+        ("[pipelines.x]\n", 'etltctl.toml:1:2: pipelines.x.steps is missing: add steps = ["sync:SOURCE"'),
         (
             '[tables."silver.weather_observation"]\ntypes = "quarantine"\n',
             'etltctl.toml:2:1: tables."silver.weather_observation".types = "quarantine" is for files of bronze',
         ),
         ('[athena]\ndatabases = { gold = "g", tin = "t" }\n', "etltctl.toml:2:1: athena.databases must name"),
-        ('[sources.api]\nbase_url = "https://x"\n', "etltctl.toml:2:1: sources.api.seasons"),
+        (
+            '[sources.api]\nkind = "http"\nbase_url = "https://x"\nseasons = "all"\n',
+            "etltctl.toml:3:1: sources.api.seasons",
+        ),
         ("env = 3\n", "etltctl.toml:1:1: env must be a table"),
         ("[env]\nlocal = 3\n", "etltctl.toml:2:1: env.local must be a table"),
         ("[env.aws]\nprotectd = true\n", "unknown setting protectd, did you mean protected?"),
@@ -190,7 +259,7 @@ def test_a_reference_is_printed_with_its_state(tmp_path: Path) -> None:
 
 
 def test_streams_are_below_the_source_s_prefix(tmp_path: Path) -> None:
-    settings = load(tmp_path, '[sources.api]\nprefix = "f1"\nstreams = ["races"]\n')
+    settings = load(tmp_path, on_sample('[sources.api]\nprefix = "f1"\nstreams = ["races"]\n'))
     assert settings.stream_locations("api") == {"api_races": "s3://pi-m3-bronze/f1/races/"}
     assert settings.stream_locations("mongodb") == {
         "mongodb_observations": "s3://pi-m3-bronze/mongodb/weather/observations/"
@@ -204,7 +273,9 @@ def test_an_error_about_a_wrong_secret_does_not_repeat_it(tmp_path: Path) -> Non
 
 
 def test_a_table_has_one_writer(tmp_path: Path) -> None:
-    (message,) = problems(tmp_path, '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n')
+    text = '[glue.jobs.mine]\nscript = "mine.py"\nwrites = ["gold.weather_daily"]\n'
+    (message,) = problems(tmp_path, f"{on_sample()}{text}")
+    place = f"etltctl.toml:{on_sample().count(chr(10)) + 3}:1"
     assert message == (
-        "etltctl.toml:3:1: table gold.weather_daily is written by job silver_to_gold already: a table has one writer"
+        f"{place}: table gold.weather_daily is written by job silver_to_gold already: a table has one writer"
     )

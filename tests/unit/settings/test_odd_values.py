@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from etltctl.errors import ConfigurationError
 from etltctl.settings import Settings, load_settings
 from etltctl.settings.section import MAX_DAYS, MAX_MINUTES
+from support.sample_settings import on_sample
 
 ODD = (
     "true", "false", "0", "1", "-1", "1.0", "inf", "nan", "-inf", "1e308", "9" * 18, '""', '" "', '"\\n"', '"x"', '"*"',
@@ -47,11 +48,12 @@ def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[tuple[str, 
 
 
 def written(path: tuple[str, ...], value: str) -> str:
-    return f"{'.'.join(json.dumps(name) for name in path)} = {value}\n"
+    *table, key = map(json.dumps, path)
+    return f"[{'.'.join(table)}]\n{key} = {value}\n" if table else f"{key} = {value}\n"
 
 
 def load(folder: Path, text: str, **environ: str) -> Settings:
-    (folder / "etltctl.toml").write_text(text)
+    (folder / "etltctl.toml").write_text(on_sample(text))
     return load_settings(directory=folder, environ=environ)
 
 
@@ -106,8 +108,9 @@ WRONG = {
 
 @pytest.mark.parametrize(("value", "key"), [(value, key) for value, wrong in WRONG.items() for key in wrong])
 def test_a_wrong_value_is_reported_with_its_place_and_its_key(tmp_path: Path, key: str, value: str) -> None:
-    text = problem(tmp_path, f"{key} = {value}\n")
-    assert text.startswith(f"etltctl.toml:1:1: {key.replace(chr(34), '')} must ")
+    table, _, name = key.rpartition(".")
+    text = problem(tmp_path, f"[{table}]\n{name} = {value}\n" if table else f"{key} = {value}\n")
+    assert text.startswith(f"etltctl.toml:{2 if table else 1}:1: {key.replace(chr(34), '')} must ")
 
 
 @pytest.mark.parametrize(("name", "text"), [("LAKE__KEEP_VERSIONS", "true"), ("DEFAULT_ENV", "5")])

@@ -9,11 +9,12 @@ import pytest
 from etltctl.errors import ConfigurationError
 from etltctl.settings import Settings, load_settings
 from etltctl.settings.doubts import doubts
+from support.sample_settings import on_sample
 
 
 def loaded(folder: Path, text: str) -> Settings:
     file = folder / "etltctl.toml"
-    file.write_text(text)
+    file.write_text(on_sample(text))
     return load_settings(config=file, env="local", environ={"ETLTCTL_STATE_DIR": str(folder / "state")})
 
 

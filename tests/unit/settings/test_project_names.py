@@ -10,11 +10,12 @@ import pytest
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
 from etltctl.settings import Settings, load_settings
+from support.sample_settings import on_sample
 
 
 def settings(folder: Path, text: str, **flags: Any) -> Settings:
     """Return the settings of a file with this text."""
-    (folder / "etltctl.toml").write_text(text)
+    (folder / "etltctl.toml").write_text(on_sample(text))
     named = {name.replace("__", "."): value for name, value in flags.items()}
     return load_settings(config=folder / "etltctl.toml", environ={}, flags=named)
 

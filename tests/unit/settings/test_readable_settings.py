@@ -11,6 +11,7 @@ from etltctl.settings import load_for_record
 
 SOUND = """
 version = 1
+project = "lake"
 state = "base-state"
 [aws]
 profile = "base"
@@ -24,7 +25,10 @@ region = "eu-west-1"
 @pytest.mark.parametrize(
     ("mistake", "problem"),
     [
-        ("[glue.jobs.x]\nscirpt = 'x.py'\n", "glue.jobs.x.script is missing and 1 more"),
+        (
+            "[glue.jobs.x]\nscirpt = 'x.py'\n",
+            'glue.jobs.x.script is missing: add script = "glue_jobs/NAME.py" to [glue.jobs.x] and 1 more',
+        ),
         ("[glue.jobs.x]\nscript = x.py\n", "is not valid TOML"),
         ("[glue\n", "is not valid TOML"),
         ("[athena]\nworkgroup = 5\n", "athena.workgroup"),
@@ -36,7 +40,7 @@ region = "eu-west-1"
 def test_the_place_of_the_record_is_read_next_to_a_mistake(
     tmp_path: Path, mistake: str, problem: str, is_first: bool
 ) -> None:
-    text = f"version = 1\nstate = 'base-state'\n{mistake}{SOUND.partition('base-state')[2][1:]}"
+    text = f"version = 1\nproject = 'lake'\nstate = 'base-state'\n{mistake}{SOUND.partition('base-state')[2][1:]}"
     (tmp_path / "etltctl.toml").write_text(text if is_first else SOUND + mistake)
     settings, line = load_for_record(env="prod", environ={}, directory=tmp_path)
     assert problem in line
@@ -88,13 +92,26 @@ def test_sound_settings_have_no_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mistake", ["[lake]\nkeep_version = 3\n", "[glue\n", "defalt_env = 'x'\n"])
-def test_the_file_of_a_checkout_may_have_the_mistake_although_it_is_the_shipped_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
-) -> None:
-    file = tmp_path / "etltctl.toml"
-    file.write_text("state = 'base-state'\n" + mistake)
-    monkeypatch.setattr("etltctl.settings.readable.project_file", lambda _: file)
+def test_nothing_but_the_place_of_the_record_is_read_next_to_a_mistake(tmp_path: Path, mistake: str) -> None:
+    text = "state = 'base-state'\npipelines.mine.steps = ['athena:refresh']\n"
+    (tmp_path / "etltctl.toml").write_text(text + mistake)
     settings, line = load_for_record(environ={}, directory=tmp_path)
     assert line
     assert settings.state == str(tmp_path / "base-state")
     assert settings.pipelines == {}
+
+
+def test_a_mistake_in_a_variable_leaves_the_record_of_the_sample_lake(tmp_path: Path) -> None:
+    environ = {"ETLTCTL__LAKE__KEEP": "1", "ETLTCTL_ENV": "aws"}
+    settings, line = load_for_record(environ=environ, directory=tmp_path)
+    assert "unknown setting lake.keep" in line
+    assert (settings.state, settings.aws.region) == ("s3://pi-m3-state/etltctl", "us-east-2")
+
+
+def test_the_shared_record_of_an_account_is_that_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "etltctl.toml").write_text("project = 'sea'\n[nonsense]\n")
+    settings, line = load_for_record(env="aws", environ={}, directory=tmp_path)
+    assert (settings.state, "nonsense" in line) == ("s3://sea-state/etltctl", True)
+    (tmp_path / "etltctl.toml").write_text("[nonsense]\n")
+    with pytest.raises(ConfigurationError, match="in the settings"):  # whose record it would be is not known
+        load_for_record(env="aws", environ={}, directory=tmp_path)

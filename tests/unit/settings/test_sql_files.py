@@ -28,6 +28,7 @@ from etltctl.settings.checks import TableRules
 from etltctl.settings.declared import is_written, unknown_columns
 from etltctl.settings.doubts import doubts
 from etltctl.settings.sql_files import query_problems, read_query, with_tables
+from support.sample_settings import on_sample
 
 STEP = Step("sql", "calm")
 CALM = """
@@ -44,7 +45,7 @@ GOOD = "select city_key from {silver.weather_observation}"
 
 def project(folder: Path, query: str | None, more: str = "", env: str = "local") -> Settings:
     """Return the settings of a project with the query's file; None for no file."""
-    (folder / "etltctl.toml").write_text(CALM + more)
+    (folder / "etltctl.toml").write_text(on_sample(CALM + more))
     (folder / "sql").mkdir(exist_ok=True)
     if query is not None:
         (folder / "sql" / "calm.sql").write_text(query)
@@ -253,7 +254,7 @@ def test_the_lineage_of_a_query_is_what_its_settings_say(tmp_path: Path) -> None
 def test_the_file_of_a_query_does_not_leave_the_folder_of_the_settings_file(
     tmp_path: Path, file: str
 ) -> None:
-    (tmp_path / "etltctl.toml").write_text(CALM.replace("sql/calm.sql", file))
+    (tmp_path / "etltctl.toml").write_text(on_sample(CALM.replace("sql/calm.sql", file)))
     with pytest.raises(ConfigurationError) as refusal:
         load_settings(directory=tmp_path, env="local", environ={})
     (problem,) = refusal.value.problems

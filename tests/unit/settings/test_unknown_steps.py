@@ -10,6 +10,7 @@ import pytest
 
 from etltctl.errors import ExitCode
 from support import forked
+from support.sample_settings import on_sample
 from support.workplace import ETLTCTL
 
 SAYS = "etltctl.toml:2:1: pipeline api has the unknown step sink:api, did you mean sync:api?"
@@ -24,7 +25,7 @@ def etltctl(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     "words", [("config", "validate"), ("run", "api"), ("doctor", "settings")], ids=" ".join
 )
 def test_an_unknown_step_is_reported_with_its_place(tmp_path: Path, words: tuple[str, ...]) -> None:
-    (tmp_path / "etltctl.toml").write_text('[pipelines.api]\nsteps = ["sink:api"]\n')
+    (tmp_path / "etltctl.toml").write_text(on_sample('[pipelines.api]\nsteps = ["sink:api"]\n'))
     done = etltctl(tmp_path, *words)
     assert done.returncode == ExitCode.CONFIGURATION
     assert SAYS in " ".join(f"{done.stdout} {done.stderr}".split())

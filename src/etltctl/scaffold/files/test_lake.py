@@ -1,4 +1,4 @@
-"""Tests of this lake on embedded endpoints: no AWS account, nothing is billed. Run them: pytest"""
+"""Tests of this lake's settings. Run them: pytest"""
 
 import ast
 from pathlib import Path
@@ -6,37 +6,15 @@ from pathlib import Path
 import pytest
 
 import etltctl
-from etltctl.drift import differences
-from etltctl.testing import changed, glue_run
 
 HERE = Path(__file__).parents[1]
 
 
-def test_a_sync_brings_rows_and_proves_that_they_landed(embedded_lake):
-    result = etltctl.sync("api", embedded_lake.settings)
-    assert result.facts["rows"] == result.facts["reported_rows"] > 0
+@pytest.mark.parametrize("env", ["local", "aws"])
+def test_the_settings_of_every_environment_are_valid(env):
+    assert etltctl.load_settings(directory=HERE, env=env).env == env
 
 
-def test_what_landed_keeps_its_contract(embedded_lake):
-    etltctl.sync("api", embedded_lake.settings)
-    assert differences(embedded_lake.settings, ["bronze.api_circuits"]) == ([], False)
-
-
-def test_a_sync_that_reports_rows_nobody_finds_stops_the_run(embedded_lake):
-    embedded_lake.script(changed("GET /jobs/*", {"rowsSynced": 1_000_000}))
-    with pytest.raises(etltctl.UnverifiedError):
-        etltctl.sync("api", embedded_lake.settings)
-
-
-def test_a_job_that_waits_for_three_quarters_of_an_hour_and_fails_says_why(embedded_lake, virtual_clock):
-    states = ["STARTING"] + ["WAITING"] * 180
-    embedded_lake.script(glue_run("bronze_to_silver", *states, "FAILED", reason="no capacity"))
-    with pytest.raises(etltctl.RunFailedError, match="no capacity"):
-        etltctl.run_step("mongodb", "glue:bronze_to_silver", run_id="waits", settings=embedded_lake.settings)
-    assert virtual_clock.now > 45 * 60
-
-
-@pytest.mark.parametrize("pipeline", ["mongodb", "api"])
-def test_every_pipeline_has_a_dag(pipeline):
-    assert pipeline in etltctl.load_settings(directory=HERE, env="local").pipelines
-    ast.parse((HERE / "dags" / f"dag_{pipeline}.py").read_text())
+def test_every_dag_is_valid_python():
+    for file in (HERE / "dags").glob("*.py"):
+        ast.parse(file.read_text())
