@@ -24,9 +24,11 @@ class ConnectorServer(Server):
         catalog = streams or [stream("ships")]
         config = {"script": script, "streams": catalog, **source.pop("config", {})}
         names = source.pop("names", [each["name"] for each in catalog])
-        self.configure(
-            connection("tiny", kind="airbyte", package=PACKAGE, config=config, streams=names, **source)
+        mode = source.pop("sync_mode", None)
+        described = connection(
+            "tiny", kind="airbyte", package=PACKAGE, config=config, streams=names, **source
         )
+        self.configure({**described, "sync_mode": mode})
 
     def read(self, prefix: str = "tiny/ships/") -> list[dict[str, Any]]:
         """Return the rows of a stream's files."""

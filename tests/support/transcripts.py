@@ -19,10 +19,11 @@ MASKS = (
     (r"\bjr_[0-9a-f]+(?:…[0-9a-f]+)?", "JOB RUN"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+|\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"calling o\d+\.", "calling oN."),
+    (r"\bpart-\d{5}\S*\.snappy\.parquet", "PART"),
     (r" +", " "),
 )
 # What a command that waits for long prints where no one watches. A terminal shows none of these lines.
-HEARTBEAT = re.compile(r"\S+ [A-Z_]+ (?:JOB RUN|\S+) for \d+:\d\d\b.*")
+HEARTBEAT = re.compile(r"\S+ [A-Za-z_]+ (?:JOB RUN|\S+) for \d+:\d\d\b.*")
 BEGINS = "no run is called RUN yet: it begins now"  # the pages name no id, so one is passed
 FOLD = 12 * " "  # the indentation of the rest of a folded line; no line that a command prints has it
 

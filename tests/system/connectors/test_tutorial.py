@@ -82,18 +82,9 @@ def test_a_source_goes_from_nothing_to_silver_as_the_page_shows(tmp_path: Path) 
                 code = CODES.get((command, counts[command]), 0)
                 if code:
                     name_the_columns(place.folder)
-                done = follow(place, command.replace(PORT, f"127.0.0.1:{port}"), code)
+                done = place.run(*shlex.split(command.replace(PORT, f"127.0.0.1:{port}")), code=code)
                 assert agree(shown, done), f"{command}\n{done.stderr}{done.stdout}"
+            tested = [sys.executable, "-m", "pytest", "-q", "tests/test_bronze_to_silver_ships.py"]
+            subprocess.run(tested, cwd=place.folder, env=place.full_environ, check=True)
         finally:
             place.run("local", "down")
-
-
-def follow(place: Workplace, command: str, code: int) -> subprocess.CompletedProcess[str]:
-    """Run a command of the page."""
-    words = shlex.split(command)
-    if words[0] != "pytest":
-        return place.run(*words, code=code)
-    call = [sys.executable, "-m", *words]
-    return subprocess.run(
-        call, cwd=place.folder, env=place.full_environ, capture_output=True, text=True, check=True
-    )

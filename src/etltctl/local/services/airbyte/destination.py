@@ -5,7 +5,8 @@ generations deleted, so a failed sync leaves what was readable before, and the n
 
 Of an incremental stream a state is passed on only after the file with the records before it is there and on the disk.
 A sync that is killed in between leaves records without their state: the next one writes them again. The other order
-would leave a state without its records, and those would never be read again.
+would leave a state without its records, and those would never be read again. What was read before the source failed
+is written, too, and the next sync resumes from there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etltctl.local.services.airbyte.columns import Sync, parquet_schema, to_line, to_table
-from etltctl.local.services.airbyte.records import Checkpoint, Record, Stream
+from etltctl.local.services.airbyte.records import Checkpoint, Record, Stream, SyncCancelledError, SyncError
 
 if TYPE_CHECKING:
     from etltctl.local.services.s3.directory import S3Directory
@@ -56,6 +57,13 @@ class _Batch:
     table: pa.Table | None
     checkpoint: Checkpoint | None
     is_due: bool = False
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """The error by which the source ended, in the place of a record."""
+
+    error: SyncError | SyncCancelledError
 
 
 def _ignore(state: Mapping[str, Any], rows: int) -> None:
@@ -101,7 +109,9 @@ class S3Destination:
             on_rows: Called with the rows and bytes that were written.
             on_state: Called with a state once all records before it are in the bucket and on the disk.
         """
-        batches = self._batches(records, stream, sync, on_rows)
+        # Without states, the part in progress of a sync that fails must not be seen.
+        ending = records if on_state is _ignore else _with_failure(records)
+        batches = self._batches(ending, stream, sync, on_rows)
         unforced: list[Path] = []
         part, unkept = 0, 0
         # `_fill_part` draws from the same iterator, so each round of the loop begins a new part.
@@ -160,18 +170,18 @@ class S3Destination:
         return sink.getvalue(), rows, checkpoint
 
     def _batches(
-        self, records: Iterable[Record | Checkpoint], stream: Stream, sync: Sync, on_rows: OnRows
+        self, records: Iterable[Record | Checkpoint | _Failure], stream: Stream, sync: Sync, on_rows: OnRows
     ) -> Iterator[_Batch]:
         """Yield the records as tables of bounded size."""
         schema = parquet_schema(stream)
         lines: list[bytes] = []
         size, checkpoint, committed = 0, None, time.monotonic()
         for record in records:
-            is_due = False
+            is_due = isinstance(record, _Failure)
             if isinstance(record, Checkpoint):
                 checkpoint = record
                 is_due = time.monotonic() - committed >= COMMIT_S
-            else:
+            elif not isinstance(record, _Failure):
                 lines.append(to_line(record, stream, sync, int(time.time() * 1000)))
                 size += len(lines[-1])
             if is_due or len(lines) == BATCH_ROWS or size >= BATCH_BYTES:
@@ -179,6 +189,8 @@ class S3Destination:
                 on_rows(len(lines), 0)
                 lines, size, checkpoint = [], 0, None
                 committed = time.monotonic() if is_due else committed
+            if isinstance(record, _Failure):
+                raise record.error
         if lines or checkpoint:
             yield _Batch(_table(lines, schema), checkpoint)
             on_rows(len(lines), 0)
@@ -197,6 +209,14 @@ class S3Destination:
         # A file without the metadata is older than every generation, and goes with the next sync that succeeds.
         text = self._directory.head_object(self._bucket, key).metadata.get(GENERATION, "0")
         return int(text) if text.isdigit() else 0
+
+
+def _with_failure(records: Iterable[Record | Checkpoint]) -> Iterator[Record | Checkpoint | _Failure]:
+    """Yield the records, and behind them the error of a source that failed or was cancelled."""
+    try:
+        yield from records
+    except (SyncError, SyncCancelledError) as error:
+        yield _Failure(error)
 
 
 def _table(lines: list[bytes], schema: pa.Schema) -> pa.Table | None:
