@@ -33,7 +33,7 @@ def transcripts(page: str) -> list[tuple[str, list[str]]]:
     text = (PROJECT / page).read_text("utf-8")
     blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
     # The pages fold long lines, which readers with a small window would not see to their ends.
-    blocks = [block.replace("\n" + FOLD, " ") for block in blocks]
+    blocks = [re.sub(rf"(?: \\)?\n{FOLD}", " ", block) for block in blocks]
     shown = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
     return [
         (part.partition("\n")[0].removeprefix("etltctl "), part.strip().splitlines()[1:]) for part in shown
