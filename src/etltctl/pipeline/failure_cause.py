@@ -70,6 +70,8 @@ CALL = re.compile(r"^(?:glue|athena|s3|sts|logs|lakeformation|secretsmanager|ssm
 QUERY = re.compile(r"^(?:the )?query (?:[A-Z]+: |scanned )")
 # The end of the sentence about a script's exception.
 RAISED_AT = re.compile(r" at (?P<at>(?P<file>\S+\.py):(?P<line>\d{1,9}))\.$")
+# The fact of a broken contract: a line for each change, which may end with the file that has it.
+DIFFERENCE, IN_FILE = "difference", "  in s3://"
 LONGEST_EXCERPT = 8_000
 MOST_EVIDENCE = 3
 
@@ -138,10 +140,17 @@ def diagnosis_of(error: EtltctlError) -> Diagnosis:
     words += error.problems if isinstance(error, ConfigurationError) else ()
     each = [Line(text, REASON) for text in words]
     diagnosis = diagnose(Failure((Line(error.message, REASON), *each), service, code=code))
+    diagnosis = replace(diagnosis, evidence=(*diagnosis.evidence, *_changes(error)))
     likely = next((code for kind, code in LIKELY.items() if isinstance(error, kind)), "")
     if diagnosis.cause == UNKNOWN and likely:
         return Diagnosis(catalogue()[likely], Confidence.MEDIUM, (line,))
     return diagnosis
+
+
+def _changes(error: EtltctlError) -> Iterator[Line]:
+    """Yield the first changes of columns that broke a contract, without the files that have them."""
+    changes = str(error.facts.get(DIFFERENCE, "")).splitlines()
+    yield from (Line(change.partition(IN_FILE)[0], "contract") for change in changes[:MOST_EVIDENCE])
 
 
 def hide_secrets(error: BaseException, settings: Settings) -> None:

@@ -154,7 +154,9 @@ def test_options_of_another_kind_are_refused() -> None:
 
 
 def test_the_config_of_a_connector_keeps_numbers_and_texts() -> None:
-    source = NewSource("x", {"kind": "airbyte", "config": {"start": "2024-01-01", "pages": 5, "all of": [True]}}, ("s",))
+    source = NewSource(
+        "x", {"kind": "airbyte", "config": {"start": "2024-01-01", "pages": 5, "all of": [True]}}, ("s",)
+    )
     assert 'config = { start = "2024-01-01", pages = 5, "all of" = [true] }' in settings_of(source)
     answers = Answers("x", "airbyte", streams=("s",), configured=("pages=5", "day=2024-01-01", "key=env:K"))
     assert new_source(answers, no_terminal).values["config"] == {

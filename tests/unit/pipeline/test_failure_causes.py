@@ -100,3 +100,20 @@ def test_each_line_of_a_log_has_its_process_and_time() -> None:
     assert diagnosis.cause.code == "G117"
     assert diagnosis.evidence[0].source == "executor-4"
     assert diagnosis.evidence[0].at == "2026-11-23T03:01:44+00:00"
+
+
+def test_the_changes_that_broke_a_contract_are_evidence_without_their_files() -> None:
+    changes = (
+        "~ position string → struct<lat:double>  retyped, blocked: no reader  in s3://b/t/v=1/part-0.parquet",
+        "- wind double  dropped, blocked",
+    )
+    error = BlockedError(
+        "silver.x breaks its contract: position retyped, and 1 more", difference="\n".join(changes)
+    )
+    name_cause(error, step="glue:job", run_id="r1")
+    assert error.record["cause"] == "C104"
+    assert [line["text"] for line in error.record["evidence"]] == [
+        error.message,
+        "~ position string → struct<lat:double>  retyped, blocked: no reader",
+        "- wind double  dropped, blocked",
+    ]
