@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from etltctl.atomic_files import atomic_file
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold.new_files import write_together
 from etltctl.settings import load_settings
-from etltctl.settings.files import FILE
 
 TEMPLATES = Path(__file__).parent / "files" / "source"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -74,7 +72,7 @@ def add_source(settings_file: Path, source: NewSource) -> list[Path]:
     before = settings_file.read_text("utf-8")
     _require_new(settings_file, source)
     text = f"{before.rstrip()}\n\n{settings_of(source)}"
-    _require_valid(text, source.name)
+    _require_valid(settings_file, text, source.name)
     written = write_together(settings_file.parent, _files(source))
     try:
         with atomic_file(settings_file) as stream:
@@ -124,20 +122,20 @@ def _require_new(settings_file: Path, source: NewSource) -> None:
         )
 
 
-def _require_valid(text: str, name: str) -> None:
-    """Check the whole file before the project sees it, in another folder and under its own name, which errors show."""
+def _require_valid(settings_file: Path, text: str, name: str) -> None:
+    """Check the whole text before the file has it. The connector's own files count from the project's folder."""
+    from etltctl.settings.connector_problems import connector_problems
     from etltctl.settings.doubts import literal_secrets
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / FILE
-        file.write_text(text, "utf-8")
-        try:
-            settings = load_settings(config=file)
-        except ConfigurationError as error:
-            raise _invalid(error.problems or (error.message,)) from error
-        own = [doubt.text for doubt in literal_secrets(settings) if f" sources.{name}." in doubt.text]
+    try:
+        settings = load_settings(config=settings_file, text=text)
+    except ConfigurationError as error:
+        raise _invalid(error.problems or (error.message,)) from error
+    problems = [*(doubt.text for doubt in literal_secrets(settings)), *connector_problems(settings)]
+    # Only this source's: a fault that the project had before is no reason to refuse it.
+    own = tuple(problem for problem in problems if f" sources.{name}." in problem)
     if own:
-        raise _invalid(tuple(own))
+        raise _invalid(own)
 
 
 def _invalid(problems: tuple[str, ...]) -> ConfigurationError:

@@ -93,15 +93,14 @@ def new_source(answers: Answers, ask: Ask) -> NewSource:
 
 def _require_references(answers: Answers) -> None:
     """Raise UsageError for a secret that stands in an option itself; the error does not repeat it."""
-    from etltctl.settings.doubts import SECRET_NAME
+    from etltctl.settings.connector_config import config_values, is_literal_secret
     from etltctl.settings.secrets import REFERENCES, is_reference
 
-    named = dict(map(_configured, answers.configured))
-    literal = [
-        f"--set {name}"
-        for name, value in named.items()
-        if SECRET_NAME.search(name) and not is_reference(str(value))
-    ]
+    # A JSON object may hold the secret further down, and a later value of the same key hides none.
+    values = (
+        place for key, value in map(_configured, answers.configured) for place in config_values(value, (key,))
+    )
+    literal = [f"--set {'.'.join(path)}" for path, value in values if is_literal_secret(path, value)]
     if answers.uri and not is_reference(answers.uri):
         literal.append("--uri")
     if literal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,17 @@ from etltctl.settings import load_settings
 SHIPS = Answers(
     "ships", "mongodb", streams=("ships", "ports"), uri="env:SHIPS_URI", database="harbour", keys=("_id",)
 )
+
+MANIFEST = """\
+type: DeclarativeSource
+version: 6.60.0
+streams:
+  - {name: ships}
+spec:
+  connection_specification:
+    properties:
+      pin: {type: string, airbyte_secret: true}
+"""
 
 
 def no_terminal(question: str) -> str:
@@ -111,12 +123,70 @@ def test_settings_that_would_not_be_valid_are_not_written(project: Path) -> None
         replace(SHIPS, uri="mongodb://user:hidden-word@host/", database=""),
         replace(SHIPS, uri="hidden-word"),
         Answers("ships", "airbyte", configured=("api_key=hidden-word",)),
+        Answers("ships", "airbyte", streams=("s",), configured=("token=hidden-word",)),
+        Answers("ships", "airbyte", streams=("s",), configured=("clientSecret=hidden-word",)),
+        Answers("ships", "airbyte", streams=("s",), configured=("refresh_token=hidden-word",)),
+        Answers("ships", "airbyte", streams=("s",), configured=("credentials=hidden-word",)),
+        Answers("ships", "airbyte", streams=("s",), configured=("url=https://me:hidden-word@host/",)),
+        Answers("ships", "airbyte", streams=("s",), configured=('auth={"client_secret": "hidden-word"}',)),
+        Answers("ships", "airbyte", streams=("s",), configured=("token=hidden-word", "token=env:TOKEN")),
     ],
 )
 def test_a_secret_itself_is_refused_and_not_repeated(answers: Answers) -> None:
     with pytest.raises(UsageError, match="takes a reference") as refused:
         new_source(answers, no_terminal)
     assert "hidden-word" not in f"{refused.value.message} {refused.value.next_step}"
+
+
+@pytest.mark.parametrize("value", ["token=hidden-word", "pin=hidden-word"])
+def test_a_secret_that_only_the_connector_knows_is_not_written(project: Path, value: str) -> None:
+    (project.parent / "ships.yaml").write_text(MANIFEST)
+    before = files_below(project.parent)
+    key, _, text = value.partition("=")
+    values = {"kind": "airbyte", "manifest": "ships.yaml", "config": {key: text}, "streams": ["ships"]}
+    with pytest.raises(ConfigurationError, match="nothing was written") as refused:
+        add_source(project, NewSource("ships", values, ("ships",)))
+    (problem,) = refused.value.problems
+    assert f"sources.ships.config.{key} holds a secret itself" in problem
+    assert "hidden-word" not in problem
+    assert files_below(project.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("manifest", "stream", "words"),
+    [
+        ("nope.yaml", "ships", r"sources.ships.manifest: cannot read .*nope.yaml"),
+        ("ships.yaml", "shps", "the manifest has no stream shps; did you mean ships"),
+    ],
+)
+def test_a_manifest_that_no_run_could_use_is_refused(
+    project: Path, manifest: str, stream: str, words: str
+) -> None:
+    (project.parent / "ships.yaml").write_text(MANIFEST)
+    before = files_below(project.parent)
+    answers = Answers("ships", "airbyte", streams=(stream,), manifest=manifest)
+    with pytest.raises(ConfigurationError, match="nothing was written") as refused:
+        add_source(project, new_source(answers, no_terminal))
+    (problem,) = refused.value.problems
+    assert re.search(words, problem)
+    assert files_below(project.parent) == before
+
+
+def test_a_manifest_of_the_project_and_its_streams_are_taken(project: Path) -> None:
+    (project.parent / "ships.yaml").write_text(MANIFEST)
+    answers = Answers(
+        "ships", "airbyte", streams=("ships",), manifest="ships.yaml", configured=("pin=env:P",)
+    )
+    add_source(project, new_source(answers, no_terminal))
+    assert load_settings(config=project, environ={}).sources["ships"].manifest == "ships.yaml"
+
+
+def test_a_fault_that_the_project_has_already_does_not_stop_a_new_source(project: Path) -> None:
+    other = (
+        '[sources.boats]\nkind = "airbyte"\nstreams = ["s"]\nmanifest = "gone.yaml"\nconnection_id = "x"\n'
+    )
+    project.write_text(f"{project.read_text()}\n{other}")
+    add_source(project, new_source(SHIPS, no_terminal))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +224,9 @@ def test_options_of_another_kind_are_refused() -> None:
 
 
 def test_the_config_of_a_connector_keeps_numbers_and_texts() -> None:
-    source = NewSource("x", {"config": {"start": "2024-01-01", "pages": 5, "all of": [True]}}, ("s",))
+    source = NewSource(
+        "x", {"kind": "airbyte", "config": {"start": "2024-01-01", "pages": 5, "all of": [True]}}, ("s",)
+    )
     assert 'config = { start = "2024-01-01", pages = 5, "all of" = [true] }' in settings_of(source)
     answers = Answers("x", "airbyte", streams=("s",), configured=("pages=5", "day=2024-01-01", "key=env:K"))
     assert new_source(answers, no_terminal).values["config"] == {
