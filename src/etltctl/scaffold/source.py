@@ -13,11 +13,11 @@ from etltctl.atomic_files import atomic_file
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold.new_files import write_together
 from etltctl.settings import load_settings
+from etltctl.settings.toml_tables import toml_key, toml_text
 
 TEMPLATES = Path(__file__).parent / "files" / "source"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MONGODB = "mongodb"
-BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def settings_of(source: NewSource) -> str:
     }
     if source.keys:
         for table in source.tables.values():
-            sections[f'[tables."{table}"]'] = {"keys": list(source.keys)}
+            sections[f"[tables.{toml_key(table)}]"] = {"keys": list(source.keys)}
     return "\n".join(
-        f"{header}\n" + "".join(f"{_key(name)} = {_toml(value)}\n" for name, value in values.items())
+        f"{header}\n" + "".join(f"{toml_key(name)} = {toml_text(value)}\n" for name, value in values.items())
         for header, values in sections.items()
     )
 
@@ -171,22 +171,9 @@ def _template(name: str, replaced: Mapping[str, str]) -> str:
 
 def _python(value: Mapping[str, Any]) -> str:
     """Return a dictionary as Python writes it, an entry a line."""
-    return (
-        "{\n"
-        + "".join(f"    {json.dumps(key)}: {json.dumps(entry)},\n" for key, entry in value.items())
-        + "}"
-    )
+    return "{\n" + "".join(f"    {_quoted(key)}: {_quoted(entry)},\n" for key, entry in value.items()) + "}"
 
 
-def _toml(value: Any) -> str:
-    """Return a value as TOML writes it on one line."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    # JSON's texts, numbers and truth values are also TOML's.
+def _quoted(value: Any) -> str:
+    # JSON's escapes are also Python's, but for the two by which JSON writes a character such as 😀.
     return json.dumps(value, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    return name if BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)

@@ -95,6 +95,11 @@ def test_the_python_files_compile_and_name_the_tables(project: Path) -> None:
     assert tables["KEYS"] == {"silver.ships_ships": ["_id"], "silver.ships_ports": ["_id"]}
 
 
+def test_the_script_has_the_key_columns_as_they_are_called(project: Path) -> None:
+    written = add_source(project, new_source(replace(SHIPS, keys=("😀",)), no_terminal))
+    assert '["😀"]' in written[1].read_text("utf-8")
+
+
 def test_a_name_that_is_taken_changes_nothing(project: Path) -> None:
     add_source(project, new_source(SHIPS, no_terminal))
     before = files_below(project.parent)
