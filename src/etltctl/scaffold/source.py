@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etltctl.atomic_files import atomic_file
+from etltctl.atomic_files import write_atomically
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold.new_files import write_together
 from etltctl.settings import load_settings
@@ -69,20 +69,16 @@ def add_source(settings_file: Path, source: NewSource) -> list[Path]:
         raise UsageError(
             f"a source cannot be called {source.name!r}: use small letters, digits and _, a letter first, at most 40"
         )
-    before = settings_file.read_text("utf-8")
+    # As bytes: what stands in the file keeps its line ends and its byte order mark.
+    content = settings_file.read_bytes().rstrip() + f"\n\n{settings_of(source)}".encode()
     _require_new(settings_file, source)
-    text = f"{before.rstrip()}\n\n{settings_of(source)}"
-    _require_valid(settings_file, text, source.name)
-    written = write_together(settings_file.parent, _files(source))
-    try:
-        with atomic_file(settings_file) as stream:
-            stream.write(text.encode())
-    except OSError as error:
-        for file in written:
-            file.unlink()
-        raise ConfigurationError(
-            f"cannot write {settings_file}: {error.strerror}; nothing was added"
-        ) from error
+    _require_valid(settings_file, content.decode("utf-8-sig"), source.name)
+    written = write_together(
+        settings_file.parent,
+        _files(source),
+        instead=NextStep("choose another name for the source"),
+        finish=lambda: write_atomically(settings_file, content),
+    )
     return [settings_file, *written]
 
 

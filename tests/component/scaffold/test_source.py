@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError, UsageError
 from etltctl.scaffold import lay_out
+from etltctl.scaffold.samples import SampleName
 from etltctl.scaffold.source import NewSource, add_source, settings_of
 from etltctl.scaffold.source_answers import Answers, new_source
 from etltctl.settings import load_settings
@@ -106,10 +107,37 @@ def test_a_name_that_is_taken_changes_nothing(project: Path) -> None:
     with pytest.raises(UsageError, match="already has a source ships and a pipeline ships"):
         add_source(project, new_source(SHIPS, no_terminal))
     (project.parent / "dags/dag_boats.py").write_text("")
-    with pytest.raises(UsageError, match=r"already has dags/dag_boats\.py"):
+    with pytest.raises(UsageError, match=r"already has dags/dag_boats\.py") as refused:
         add_source(project, new_source(replace(SHIPS, name="boats"), no_terminal))
+    assert refused.value.hint == "choose another name for the source; or move those files away"
     (project.parent / "dags/dag_boats.py").unlink()
     assert files_below(project.parent) == before
+
+
+def test_settings_that_cannot_be_written_leave_no_file_and_no_folder(tmp_path: Path) -> None:
+    lay_out(tmp_path, SampleName.NONE)
+    before = sorted(tmp_path.rglob("*"))
+    written = new_source(SHIPS, no_terminal)
+    # Its temporary file takes the longest name that a file may have, so that no text can be written next to it.
+    file = tmp_path / f"{'a' * 240}.toml"
+    (tmp_path / "etltctl.toml").rename(file)
+    with pytest.raises(ConfigurationError, match="File name too long; nothing was written"):
+        add_source(file, written)
+    file.rename(tmp_path / "etltctl.toml")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n")]
+)
+def test_the_file_keeps_its_line_ends_and_its_byte_order_mark(
+    project: Path, change: Callable[[bytes], bytes]
+) -> None:
+    before = change(project.read_bytes())
+    project.write_bytes(before)
+    add_source(project, new_source(SHIPS, no_terminal))
+    assert project.read_bytes().startswith(before.rstrip())
+    assert "ships" in load_settings(config=project, environ={}).sources
 
 
 def test_settings_that_would_not_be_valid_are_not_written(project: Path) -> None:
