@@ -163,15 +163,15 @@ def read_toml(file: Path, text: str | None = None) -> Layer:
         ConfigurationError: The file cannot be read, or is not TOML.
     """
     try:
-        text = read_text(file) if text is None else text
-        return Layer(tomllib.loads(text), file.name, places=key_places(text))
+        content = read_text(file) if text is None else text
+        return Layer(tomllib.loads(content), file.name, places=key_places(content))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {file}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         # tomllib has the place only in its text: `… (at line 3, column 5)` or `… (at end of document)`.
         words, _, place = str(error).partition(" (at ")
         numbers = "".join(c if c.isdigit() else " " for c in place).split()
-        where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
+        where = ":".join([str(file.name), *(numbers or [str(len(content.splitlines()))])])
         raise ConfigurationError(
             f"{file} is not valid TOML",
             problems=(f"{where}: {words}",),
