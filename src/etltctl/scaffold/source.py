@@ -122,7 +122,7 @@ def _require_valid(before: Settings, file: Path, text: str, name: str) -> None:
     except ConfigurationError as error:
         raise _invalid(error.problems or (error.message,)) from error
     problems = [*(doubt.text for doubt in literal_secrets(settings)), *connector_problems(settings)]
-    # Only this source's: a fault that the project had before is no reason to refuse it.
+    # Only those of this source: a fault that the project had before does not stop it.
     own = tuple(problem for problem in problems if f" sources.{name}." in problem)
     if own:
         raise _invalid(own)
