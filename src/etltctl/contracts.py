@@ -6,7 +6,6 @@ compared with it by the schemas in their footers. The policy of the settings dec
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from etltctl.atomic_files import write_atomically
 from etltctl.catalog import comment_line, hive_columns, widened
 from etltctl.errors import RETRY, BlockedError, ConfigurationError, NextStep, command
 from etltctl.s3 import Footer, S3Object
+from etltctl.settings.toml_tables import toml_text
 
 if TYPE_CHECKING:
     from etltctl.settings.checks import Contracts, TableRules
@@ -80,11 +80,11 @@ def _as_toml(contract: Contract) -> str:
     notes = {name: f"  # {line}" for name, text in contract.comments.items() if (line := comment_line(text))}
     lines = [
         f"# What readers of {contract.table} rely on; {command('contract', 'accept', contract.table)} changes it.",
-        f"table = {json.dumps(contract.table)}",
-        f"version = {json.dumps(contract.version)}",
+        f"table = {toml_text(contract.table)}",
+        f"version = {toml_text(contract.version)}",
         "",
         "[columns]",
-        *(f"{json.dumps(name)} = {json.dumps(kind)}{notes.get(name, '')}" for name, kind in columns),
+        *(f"{toml_text(name)} = {toml_text(kind)}{notes.get(name, '')}" for name, kind in columns),
     ]
     return "\n".join(lines) + "\n"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 from etltctl.errors import ConfigurationError, UsageError
@@ -23,6 +24,13 @@ SECRET_KEY = re.compile(
 )
 PLAIN_KEY = re.compile(r"(^|.*_)(primary|public|foreign|cursor|sort|partition)_keys?$")
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
+
+
+class SourceKind(StrEnum):
+    """The kinds of sources that a project can add by name. Settings know one more, the `http` of the sample lake."""
+
+    MONGODB = "mongodb"
+    AIRBYTE = "airbyte"
 
 
 def is_billed(env: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +9,10 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
-from etltctl.errors import ConfigurationError, NextStep, command
+from etltctl.errors import NextStep
+from etltctl.values import SourceKind
 
 app = group("Add sources to the project.")
-
-
-class SourceKind(StrEnum):
-    """The kinds of sources that a project can add by name, without loading the settings for `--help`."""
-
-    MONGODB = "mongodb"
-    AIRBYTE = "airbyte"
 
 
 @app.command("add")
@@ -57,27 +50,17 @@ def add(
 ) -> None:
     """Add a source with its Glue job, a test and a DAG. On a terminal it asks for what is not given."""
     from etltctl.scaffold.source import add_source
-    from etltctl.scaffold.source_answers import Answers, new_source
+    from etltctl.scaffold.source_answers import Answers
 
     session: Session = context.obj
-    settings = session.load()
-    if settings.file is None:
-        raise ConfigurationError(
-            "there is no etltctl.toml here or above to add a source to",
-            hint=NextStep("begin a project: ", command("init", "DIR")),
-        )
     answers = Answers(
-        name=name, kind=str(kind), streams=tuple(streams or ()), manifest=manifest, package=package,
+        name=name, kind=kind, streams=tuple(streams or ()), manifest=manifest, package=package,
         configured=tuple(configured or ()), uri=uri, database=database, keys=tuple(keys or ()),
     )  # fmt: skip
-    source = new_source(answers, session.console.ask)
-    here = Path.cwd()
-    files = [
-        str(path.relative_to(here) if path.is_relative_to(here) else path)
-        for path in add_source(settings.file, source)
-    ]
-    lines = "".join(f"{'changed' if number == 0 else 'wrote'} {path}\n" for number, path in enumerate(files))
+    added = add_source(session.load(), answers, session.console.ask).seen_from(Path.cwd())
+    files = [str(path) for path in (added.changed, *added.written)]
+    lines = "".join((f"changed {added.changed}\n", *(f"wrote {path}\n" for path in added.written)))
     session.console.result(
         {"schema": "etltctl.source-add/1", "source": name, "files": files},
-        NextStep(f"{lines}Next: ", command("run", name)),
+        NextStep(f"{lines}Next: ", added.next_command),
     )

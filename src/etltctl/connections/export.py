@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from etltctl.connections.actual import (
     schedule_of,
     streams_of,
 )
+from etltctl.settings.toml_tables import toml_comment, toml_key, toml_text
 from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
@@ -54,8 +54,10 @@ def as_toml(exported: Mapping[str, Any]) -> str:
     """Return the exported tables as text for etltctl.toml."""
     lines: list[str] = []
     for name, table in exported["sources"].items():
-        lines += [f"[sources.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items()), ""]
-    lines += [f"# left out: connection {name}: {reason}" for name, reason in exported["left_out"].items()]
+        settings = (f"{toml_key(key)} = {toml_text(value)}" for key, value in table.items())
+        lines += [f"[sources.{toml_key(name)}]", *settings, ""]
+    left_out = exported["left_out"].items()
+    lines += [toml_comment(f"left out: connection {name}: {reason}") for name, reason in left_out]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -90,7 +92,7 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
         variable = f"{name.upper()}_URI"
         return {
             "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
-            "collections": names, "schema_enforced": database.get("schema_enforced", True), **common,
+            "collections": names, "schema_enforced": database.get("schema_enforced") is not False, **common,
         }  # fmt: skip
     from etltctl.settings.sources import OPTIONAL_STREAMS, STREAMS
 

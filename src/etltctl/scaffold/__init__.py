@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from etltctl.errors import NextStep, command
 from etltctl.scaffold.new_files import write_together
 from etltctl.scaffold.samples import PIPELINES, SampleName, SamplePipeline, lineage_of, settings_of
 from etltctl.scaffold.sections import in_order, sections
@@ -33,7 +34,8 @@ def lay_out(folder: Path, sample: SampleName = SampleName.ALL) -> list[Path]:
         UsageError: A file exists already. Nothing was written.
         ConfigurationError: The folder cannot be written. Nothing stays of it.
     """
-    return write_together(folder, _files(project_name(folder.resolve().name), sample))
+    files = _files(project_name(folder.resolve().name), sample)
+    return write_together(folder, files, instead=NextStep("name another folder: ", command("init", "DIR")))
 
 
 def project_name(folder: str) -> str:

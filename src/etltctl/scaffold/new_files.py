@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from etltctl.errors import ConfigurationError, NextStep, UsageError, command
+from etltctl.errors import ConfigurationError, NextStep, UsageError
 
 
-def write_together(folder: Path, files: Mapping[str, str]) -> list[Path]:
+def write_together(
+    folder: Path, files: Mapping[str, str], *, instead: NextStep, finish: Callable[[], None] = lambda: None
+) -> list[Path]:
     """Write new files into a folder, which is made if it does not exist.
 
     Args:
         folder: The folder.
         files: The text of each file by its place in the folder.
+        instead: What to do if a file exists already, other than to move it away.
+        finish: Writes what belongs to the files and is there already. If it fails, the files are removed again.
 
     Returns:
         The files, in the order in which they were written.
 
     Raises:
         UsageError: A file exists already. Nothing was written.
-        ConfigurationError: The folder cannot be written. Nothing stays of it.
+        ConfigurationError: The folder cannot be written, or `finish` failed. No file and no new folder stays.
     """
     existing = [name for name in files if (folder / name).exists()]
     if existing:
         raise UsageError(
             f"{folder} already has {', '.join(existing)}; nothing was written",
-            hint=NextStep("name another folder: ", command("init", "DIR"), "; or move those files away"),
+            hint=NextStep(*instead.parts, "; or move those files away"),
         )
     written: list[Path] = []
     try:
         for name, text in files.items():
             _write(folder / name, text, written)
+        finish()
     except OSError as error:
-        remove(written)
+        _remove(written)
         raise ConfigurationError(
-            f"cannot write {folder}: {error.strerror}; nothing was written", hint="name another folder"
+            f"cannot write {folder}: {error.strerror}; nothing was written",
+            hint="check that you may write to this folder, and that its disk has space",
         ) from error
     return [path for path in written if path.is_file()]
 
 
-def remove(written: list[Path]) -> None:
+def _remove(written: list[Path]) -> None:
     """Remove files and the folders that were made for them."""
     # Backwards: a folder is empty only after its files are gone.
     for path in reversed(written):
-        path.rmdir() if path.is_dir() else path.unlink()
+        # A folder stays if another program has put a file into it.
+        with suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _write(file: Path, text: str, written: list[Path]) -> None:

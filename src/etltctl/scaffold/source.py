@@ -3,89 +3,79 @@
 from __future__ import annotations
 
 import json
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from etltctl.atomic_files import atomic_file
-from etltctl.errors import ConfigurationError, NextStep, UsageError, command
+from etltctl.atomic_files import write_atomically
+from etltctl.errors import Command, ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold.new_files import write_together
+from etltctl.scaffold.source_answers import Answers, Ask, NewSource, new_source, source_command
 from etltctl.settings import load_settings
-from etltctl.settings.files import FILE
+from etltctl.settings.toml_tables import toml_key, toml_text
+
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
 
 TEMPLATES = Path(__file__).parent / "files" / "source"
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-MONGODB = "mongodb"
-BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
-class NewSource:
-    """A source that a project does not have yet.
+class AddedSource:
+    """A source that was added to a project.
 
     Attributes:
-        name: The source's name, which begins the names of its bronze and silver tables.
-        values: The source's settings, in the order in which they are written.
-        streams: The streams or collections that it reads. Each becomes a bronze and a silver table.
-        keys: The columns whose values name a record; none if the source has no such columns.
+        changed: The settings file, which has the source's sections at its end.
+        written: The new files.
+        next_command: The command that runs the source's pipeline.
     """
 
-    name: str
-    values: Mapping[str, Any]
-    streams: Sequence[str]
-    keys: Sequence[str] = field(default_factory=tuple)
+    changed: Path
+    written: Sequence[Path]
+    next_command: Command
 
-    @property
-    def job(self) -> str:
-        """The name of the Glue job."""
-        return f"bronze_to_silver_{self.name}"
-
-    @property
-    def tables(self) -> Mapping[str, str]:
-        """The silver table of each bronze table."""
-        from etltctl.settings.sources import table_of_stream
-
-        is_mongodb = self.values["kind"] == MONGODB  # whose collections are tables under their own names
-        names = [f"{self.name}_{each if is_mongodb else table_of_stream(each)}" for each in self.streams]
-        return {f"bronze.{name}": f"silver.{name}" for name in names}
+    def seen_from(self, folder: Path) -> AddedSource:
+        """Return it with the paths below a folder as they are called there."""
+        changed, *written = (
+            path.relative_to(folder) if path.is_relative_to(folder) else path
+            for path in (self.changed, *self.written)
+        )
+        return replace(self, changed=changed, written=written)
 
 
-def add_source(settings_file: Path, source: NewSource) -> list[Path]:
+def add_source(settings: Settings, answers: Answers, ask: Ask) -> AddedSource:
     """Add a source to a project: sections of its settings, a Glue script, a test and a DAG.
 
     Args:
-        settings_file: The project's settings file. The sections are added at its end; nothing else in it changes.
-        source: The source.
-
-    Returns:
-        The files that were written, the settings file first.
+        settings: The project's settings. The sections are added at the end of their file; nothing else in it changes.
+        answers: What is known of the source.
+        ask: Asks for a value that is missing.
 
     Raises:
-        UsageError: The project has a source, a pipeline or a file of that name already. Nothing was written.
-        ConfigurationError: The settings would not be valid, or a file cannot be written. Nothing was written.
+        UsageError: A value is missing or has another form, or the project has a source, a pipeline or a file of that
+            name already. Nothing was written.
+        ConfigurationError: There is no project, its settings would not be valid, or a file cannot be written. Nothing
+            was written.
     """
-    if not NAME.fullmatch(source.name):
-        raise UsageError(
-            f"a source cannot be called {source.name!r}: use small letters, digits and _, a letter first, at most 40"
-        )
-    before = settings_file.read_text("utf-8")
-    _require_new(settings_file, source)
-    text = f"{before.rstrip()}\n\n{settings_of(source)}"
-    _require_valid(text, source.name)
-    written = write_together(settings_file.parent, _files(source))
-    try:
-        with atomic_file(settings_file) as stream:
-            stream.write(text.encode())
-    except OSError as error:
-        for file in written:
-            file.unlink()
+    file = settings.file
+    if file is None:
         raise ConfigurationError(
-            f"cannot write {settings_file}: {error.strerror}; nothing was added"
-        ) from error
-    return [settings_file, *written]
+            "there is no etltctl.toml here or above to add a source to",
+            hint=NextStep("begin a project: ", command("init", "DIR")),
+        )
+    source = new_source(answers, ask)
+    another_name = NextStep(
+        "choose another name for the source: ", source_command(replace(answers, name="NAME"))
+    )
+    _require_new(settings, file, source, another_name)
+    # As bytes: what stands in the file keeps its line ends and its byte order mark.
+    content = file.read_bytes().rstrip() + f"\n\n{settings_of(source)}".encode()
+    _require_valid(settings, file, content.decode("utf-8-sig"), source.name)
+    written = write_together(
+        file.parent, _files(source), instead=another_name, finish=lambda: write_atomically(file, content)
+    )
+    return AddedSource(file, written, command("run", source.name))
 
 
 def settings_of(source: NewSource) -> str:
@@ -103,15 +93,14 @@ def settings_of(source: NewSource) -> str:
     }
     if source.keys:
         for table in source.tables.values():
-            sections[f'[tables."{table}"]'] = {"keys": list(source.keys)}
+            sections[f"[tables.{toml_key(table)}]"] = {"keys": list(source.keys)}
     return "\n".join(
-        f"{header}\n" + "".join(f"{_key(name)} = {_toml(value)}\n" for name, value in values.items())
+        f"{header}\n" + "".join(f"{toml_key(name)} = {toml_text(value)}\n" for name, value in values.items())
         for header, values in sections.items()
     )
 
 
-def _require_new(settings_file: Path, source: NewSource) -> None:
-    settings = load_settings(config=settings_file)
+def _require_new(settings: Settings, file: Path, source: NewSource, another_name: NextStep) -> None:
     taken = {
         f"a source {source.name}": source.name in settings.sources,
         f"a pipeline {source.name}": source.name in settings.pipelines,
@@ -119,25 +108,24 @@ def _require_new(settings_file: Path, source: NewSource) -> None:
     }
     if existing := [name for name, is_taken in taken.items() if is_taken]:
         raise UsageError(
-            f"{settings_file} already has {' and '.join(existing)}; nothing was written",
-            hint="choose another name for the source",
+            f"{file} already has {' and '.join(existing)}; nothing was written", hint=another_name
         )
 
 
-def _require_valid(text: str, name: str) -> None:
-    """Check the whole file before the project sees it, in another folder and under its own name, which errors show."""
+def _require_valid(before: Settings, file: Path, text: str, name: str) -> None:
+    """Check the whole text before the file has it, in the same environment and the same folder."""
+    from etltctl.settings.connector_problems import connector_problems
     from etltctl.settings.doubts import literal_secrets
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / FILE
-        file.write_text(text, "utf-8")
-        try:
-            settings = load_settings(config=file)
-        except ConfigurationError as error:
-            raise _invalid(error.problems or (error.message,)) from error
-        own = [doubt.text for doubt in literal_secrets(settings) if f" sources.{name}." in doubt.text]
+    try:
+        settings = load_settings(config=file, env=before.env, text=text)
+    except ConfigurationError as error:
+        raise _invalid(error.problems or (error.message,)) from error
+    problems = [*(doubt.text for doubt in literal_secrets(settings)), *connector_problems(settings)]
+    # Only those of this source: a fault that the project had before does not stop it.
+    own = tuple(problem for problem in problems if f" sources.{name}." in problem)
     if own:
-        raise _invalid(tuple(own))
+        raise _invalid(own)
 
 
 def _invalid(problems: tuple[str, ...]) -> ConfigurationError:
@@ -173,22 +161,9 @@ def _template(name: str, replaced: Mapping[str, str]) -> str:
 
 def _python(value: Mapping[str, Any]) -> str:
     """Return a dictionary as Python writes it, an entry a line."""
-    return (
-        "{\n"
-        + "".join(f"    {json.dumps(key)}: {json.dumps(entry)},\n" for key, entry in value.items())
-        + "}"
-    )
+    return "{\n" + "".join(f"    {_quoted(key)}: {_quoted(entry)},\n" for key, entry in value.items()) + "}"
 
 
-def _toml(value: Any) -> str:
-    """Return a value as TOML writes it on one line."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    # JSON's texts, numbers and truth values are also TOML's.
+def _quoted(value: Any) -> str:
+    # JSON's escapes are also Python's, but for the two by which JSON writes a character such as 😀.
     return json.dumps(value, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    return name if BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)

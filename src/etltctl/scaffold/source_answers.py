@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from etltctl.errors import NextStep, UsageError, command
-from etltctl.scaffold.source import MONGODB, NewSource
+from etltctl.errors import Command, NextStep, UsageError, command
+from etltctl.values import SourceKind
 
 Ask = Callable[[str], str]  # returns the answer at a terminal; empty without a terminal
-AIRBYTE = "airbyte"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Answers:
 
     Attributes:
         name: Its name.
-        kind: `mongodb` or `airbyte`.
+        kind: Its kind.
         streams: The streams or collections to read.
         manifest: The manifest of a low-code connector.
         package: The Python package of a connector, with its version.
@@ -31,7 +32,7 @@ class Answers:
     """
 
     name: str
-    kind: str
+    kind: SourceKind
     streams: Sequence[str] = ()
     manifest: str = ""
     package: str = ""
@@ -60,9 +61,41 @@ class Answers:
             "database": ("--database", "Which database?"),
             "uri": ("--uri", "Where is the address kept, such as env:SHIPS_URI?"),
         }
-        needed = ["streams"] if self.kind == AIRBYTE else ["streams", "database", "uri"]
+        needed = ["streams"] if self.kind is SourceKind.AIRBYTE else ["streams", "database", "uri"]
         missing = next((name for name in needed if not getattr(self, name)), None)
         return (missing, *questions[missing]) if missing else None
+
+
+@dataclass(frozen=True)
+class NewSource:
+    """A source that a project does not have yet.
+
+    Attributes:
+        name: The source's name, which begins the names of its bronze and silver tables.
+        values: The source's settings, in the order in which they are written.
+        streams: The streams or collections that it reads. Each becomes a bronze and a silver table.
+        keys: The columns whose values name a record; none if the source has no such columns.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    streams: Sequence[str]
+    keys: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def job(self) -> str:
+        """The name of the Glue job."""
+        return f"bronze_to_silver_{self.name}"
+
+    @property
+    def tables(self) -> Mapping[str, str]:
+        """The silver table of each bronze table."""
+        from etltctl.settings.sources import table_of_stream
+
+        # The collections of MongoDB are tables under their own names.
+        is_mongodb = self.values["kind"] == SourceKind.MONGODB
+        names = [f"{self.name}_{each if is_mongodb else table_of_stream(each)}" for each in self.streams]
+        return {f"bronze.{name}": f"silver.{name}" for name in names}
 
 
 def new_source(answers: Answers, ask: Ask) -> NewSource:
@@ -73,35 +106,47 @@ def new_source(answers: Answers, ask: Ask) -> NewSource:
         ask: Asks one question.
 
     Raises:
-        UsageError: A value is missing and there is no answer, or a value has another form.
+        UsageError: A value is missing and there is no answer, a value has another form, or the kind has no such option.
     """
-    # Before any error could repeat the options.
+    # First, so that no error repeats a secret with the options.
     _require_references(answers)
+    _require_values(answers)
+    _require_name(answers)
+    _require_options_of_kind(answers)
     while question := answers.question_of_missing:
         name, option, text = question
         answer = ask(text).strip()
         if not answer:
             raise UsageError(
                 f"{option} is missing: a source of kind {answers.kind} needs it",
-                hint=NextStep(command("source", "add", *answers.words(), option, "VALUE")),
+                hint=source_command(answers, option, "VALUE"),
             )
         value: dict[str, Any] = {name: tuple(answer.split()) if name == "streams" else answer}
         answers = replace(answers, **value)
-    values = dict(_mongodb(answers) if answers.kind != AIRBYTE else _airbyte(answers))
+    values = dict(_airbyte(answers) if answers.kind is SourceKind.AIRBYTE else _mongodb(answers))
     return NewSource(answers.name, values, answers.streams, answers.keys)
+
+
+def source_command(answers: Answers, *more: str) -> Command:
+    """Return the command that adds a source by these answers.
+
+    Args:
+        answers: The answers.
+        more: Words at its end, such as an option that is missing.
+    """
+    return command("source", "add", *answers.words(), *more)
 
 
 def _require_references(answers: Answers) -> None:
     """Raise UsageError for a secret that stands in an option itself; the error does not repeat it."""
-    from etltctl.settings.doubts import SECRET_NAME
+    from etltctl.settings.connector_config import config_values, is_literal_secret
     from etltctl.settings.secrets import REFERENCES, is_reference
 
-    named = dict(map(_configured, answers.configured))
-    literal = [
-        f"--set {name}"
-        for name, value in named.items()
-        if SECRET_NAME.search(name) and not is_reference(str(value))
-    ]
+    # A JSON object may hold the secret further down, and a later value of the same key hides none.
+    values = (
+        place for key, value in map(_configured, answers.configured) for place in config_values(value, (key,))
+    )
+    literal = [f"--set {'.'.join(path)}" for path, value in values if is_literal_secret(path, value)]
     if answers.uri and not is_reference(answers.uri):
         literal.append("--uri")
     if literal:
@@ -111,9 +156,52 @@ def _require_references(answers: Answers) -> None:
         )
 
 
+def _require_name(answers: Answers) -> None:
+    if not NAME.fullmatch(answers.name):
+        raise UsageError(
+            f"a source cannot be called {answers.name!r}: use small letters, digits and _, a letter first, at most 40",
+            hint=NextStep("choose another name: ", source_command(replace(answers, name="NAME"))),
+        )
+
+
+def _require_values(answers: Answers) -> None:
+    """Raise UsageError for a value of the config that no settings file can hold; the error does not repeat it."""
+    from etltctl.settings.connector_config import config_values
+
+    right = tuple(text for text in answers.configured if "=" in text and _configured(text)[0])
+    if len(right) < len(answers.configured):
+        raise UsageError(
+            "--set takes KEY=VALUE: one has no key or no =",
+            hint=source_command(replace(answers, configured=right), "--set", "KEY=VALUE"),
+        )
+    null = {text for text in right if None in dict(config_values(_configured(text)[1])).values()}
+    if null:
+        rest = replace(answers, configured=tuple(text for text in right if text not in null))
+        keys = ", ".join(f"--set {_configured(text)[0]}" for text in sorted(null))
+        raise UsageError(
+            f"TOML has no null: {keys} cannot be written",
+            hint=NextStep("leave out what is null: ", source_command(rest)),
+        )
+
+
+def _require_options_of_kind(answers: Answers) -> None:
+    """Raise UsageError for options that the kind does not take."""
+    if answers.kind is SourceKind.AIRBYTE:
+        others = {"uri": "--uri", "database": "--database"}
+    else:
+        others = {"manifest": "--manifest", "package": "--package", "configured": "--set"}
+    wrong = {name: option for name, option in others.items() if getattr(answers, name)}
+    if wrong:
+        verb = "are not options" if len(wrong) > 1 else "is not an option"
+        empty: dict[str, Any] = {name: () if name == "configured" else "" for name in wrong}
+        raise UsageError(
+            f"{' and '.join(wrong.values())} {verb} of a source of kind {answers.kind}",
+            hint=NextStep("leave out what it does not take: ", source_command(replace(answers, **empty))),
+        )
+
+
 def _mongodb(answers: Answers) -> Iterator[tuple[str, Any]]:
-    _refuse(answers, manifest="--manifest", package="--package", configured="--set")
-    yield "kind", MONGODB
+    yield "kind", answers.kind.value
     yield "uri", answers.uri
     yield "database", answers.database
     yield "collections", list(answers.streams)
@@ -121,8 +209,7 @@ def _mongodb(answers: Answers) -> Iterator[tuple[str, Any]]:
 
 
 def _airbyte(answers: Answers) -> Iterator[tuple[str, Any]]:
-    _refuse(answers, uri="--uri", database="--database")
-    yield "kind", AIRBYTE
+    yield "kind", answers.kind.value
     if answers.manifest:
         yield "manifest", answers.manifest
     if answers.package:
@@ -133,18 +220,9 @@ def _airbyte(answers: Answers) -> Iterator[tuple[str, Any]]:
     yield "connection_id", _connection_id(answers)
 
 
-def _refuse(answers: Answers, **options: str) -> None:
-    """Raise UsageError for an option that the kind does not take."""
-    for name, option in options.items():
-        if getattr(answers, name):
-            raise UsageError(f"{option} is not an option of a source of kind {answers.kind}")
-
-
 def _configured(text: str) -> tuple[str, Any]:
     """Return a key and a value of the connector's config: a JSON value such as 5, true or "5", or else text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"--set takes KEY=VALUE, got {name!r} without a value")
+    name, _, value = text.partition("=")
     try:
         return name.strip(), json.loads(value)
     except ValueError:

@@ -26,6 +26,7 @@ def load_settings(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    text: str | None = None,
 ) -> Settings:
     """Return the settings of one environment.
 
@@ -39,6 +40,7 @@ def load_settings(
         flags: Values on top of all others, by dotted key.
         environ: The variables; those of the process if None.
         directory: The folder to search from; the working folder if None.
+        text: What the settings file is to hold, to check it before it is written; what it holds if None.
 
     Raises:
         ConfigurationError: The settings have problems. Each is listed with its place.
@@ -47,7 +49,7 @@ def load_settings(
     from etltctl.settings.loader import Loader
 
     variables = dict(os.environ if environ is None else environ)  # as they are now, whenever a value is shown
-    return Loader(variables, directory or _here()).load(config, env, flags or {})
+    return Loader(variables, directory or _here()).load(config, env, flags or {}, text)
 
 
 def load_for_record(

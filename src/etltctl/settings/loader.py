@@ -43,20 +43,23 @@ class Loader:
     environ: Mapping[str, str]
     directory: Path
 
-    def load(self, config: Path | None, env: str | None, flags: Mapping[str, Any]) -> Settings:
+    def load(
+        self, config: Path | None, env: str | None, flags: Mapping[str, Any], text: str | None = None
+    ) -> Settings:
         """Return the checked settings.
 
         Args:
             config: The settings file; None for that of ETLTCTL_CONFIG, or the nearest one.
             env: The environment; None for that of ETLTCTL_ENV, or the file's default.
             flags: Values on top of all others, by dotted key.
+            text: What the settings file is to hold; what it holds if None.
 
         Raises:
             ConfigurationError: The settings have problems. Each is listed with its place.
         """
         # A file is the whole truth: only without one the sample lake applies.
         file = find_file(config, self.environ, self.directory)
-        own = read_toml(file) if file else sample_lake()
+        own = read_toml(file, text) if file else sample_lake()
         env = env or self.environ.get("ETLTCTL_ENV") or _default_env(own)
         layers = [
             *([Layer(nested(flags), "flag")] if flags else []),
@@ -149,22 +152,26 @@ def sample_lake() -> Layer:
     return Layer(read_toml(project_file(FILE)).data, "default")
 
 
-def read_toml(file: Path) -> Layer:
+def read_toml(file: Path, text: str | None = None) -> Layer:
     """Return the file's tables with the places of their keys.
+
+    Args:
+        file: The file.
+        text: What the file is to hold; what it holds if None.
 
     Raises:
         ConfigurationError: The file cannot be read, or is not TOML.
     """
     try:
-        text = read_text(file)
-        return Layer(tomllib.loads(text), file.name, places=key_places(text))
+        content = read_text(file) if text is None else text
+        return Layer(tomllib.loads(content), file.name, places=key_places(content))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {file}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         # tomllib has the place only in its text: `… (at line 3, column 5)` or `… (at end of document)`.
         words, _, place = str(error).partition(" (at ")
         numbers = "".join(c if c.isdigit() else " " for c in place).split()
-        where = ":".join([str(file.name), *(numbers or [str(len(text.splitlines()))])])
+        where = ":".join([str(file.name), *(numbers or [str(len(content.splitlines()))])])
         raise ConfigurationError(
             f"{file} is not valid TOML",
             problems=(f"{where}: {words}",),

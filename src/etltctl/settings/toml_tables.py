@@ -1,12 +1,18 @@
-"""Tables of TOML as data: laid over each other, made of dotted keys, and walked value by value."""
+"""Tables of TOML as data: laid over each other, made of dotted keys, walked value by value, and written."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from etltctl.settings.layers import KeyPath
+
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # no comment may have them, or they end its line
 
 
 def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
@@ -60,3 +66,40 @@ def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPat
             yield from leaves(value, (*path, name))
         else:
             yield (*path, name), value
+
+
+def toml_text(value: Any) -> str:
+    """Return a value as TOML writes it on one line.
+
+    Args:
+        value: A text, a number, a truth value, or a list or a table of such values. A surrogate that stands alone,
+            which TOML cannot hold, becomes a question mark.
+
+    Raises:
+        TypeError: TOML has no such value, as it has no null.
+    """
+    if isinstance(value, Mapping):
+        entries = ", ".join(f"{toml_key(key)} = {toml_text(each)}" for key, each in value.items())
+        return f"{{ {entries} }}" if entries else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_text, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))  # nan, inf and -inf, which JSON writes in another way
+    if isinstance(value, str):
+        # JSON's escapes are also TOML's, but JSON leaves U+007F as it is, and writes 😀 as two surrogates if it may.
+        text = json.dumps(value.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+        return text.replace("\x7f", "\\u007f")
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    raise TypeError(f"TOML has no value of the type {type(value).__name__}")
+
+
+def toml_key(name: str) -> str:
+    """Return a key as TOML writes it: in quotes where it needs them."""
+    return name if BARE_KEY.fullmatch(name) else toml_text(name)
+
+
+def toml_comment(text: str) -> str:
+    """Return a comment of one line. Control characters, which could end it, become blanks."""
+    plain = text.encode("utf-8", "replace").decode("utf-8")
+    return f"# {CONTROL.sub(' ', plain)}"
