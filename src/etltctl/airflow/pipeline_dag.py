@@ -28,8 +28,9 @@ TRIES = {
     "execution_timeout": timedelta(hours=4),
     "on_failure_callback": tell_failure,
 }
-# A job such as `bronze_to_silver_api`: the layer that it reads names the task.
-LAYERED = re.compile(r"(bronze|silver)_to_(?:silver|gold)(?:_|$)")
+# Names of a kind of step that get a short task id: the verb, and the groups of the pattern. A pipeline has one sync as
+# a rule, and of a job such as `bronze_to_silver_api` the layer that it reads says enough.
+SHORT = {"sync": re.compile(""), "glue": re.compile(r"(bronze|silver)_to_(?:silver|gold)(?:_|$)")}
 VERBS = {
     "sync": "trigger_airbyte_sync",
     "glue": "run_glue_job",
@@ -127,10 +128,9 @@ def task_names(steps: Sequence[str], named: Mapping[str, str]) -> dict[str, str]
 
 def _short_name(step: str) -> str:
     kind, _, name = step.partition(":")
-    if kind == "sync":
-        return VERBS[kind]
-    layered = LAYERED.match(name) if kind == "glue" else None
-    return f"{VERBS[kind]}_{layered[1]}" if layered else _long_name(step)
+    pattern = SHORT.get(kind)
+    match = pattern.match(name) if pattern else None
+    return "_".join((VERBS[kind], *match.groups())) if match else _long_name(step)
 
 
 def _long_name(step: str) -> str:

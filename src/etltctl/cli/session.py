@@ -156,7 +156,7 @@ class Session:
         """Warn once if `--env aws` would reach the embedded server in this shell, which looks like AWS."""
         from etltctl.cli.leading import loopback_endpoints
 
-        if self.is_loopback_reported or not (places := loopback_endpoints(os.environ)):
+        if self.is_loopback_reported or self.console.quiet or not (places := loopback_endpoints(os.environ)):
             return
         self.is_loopback_reported = True
         endpoints = ", ".join(f"{place} ({name})" for name, place in places.items())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from etltctl.settings.files import FILE, find_file, project_file, read_text
 from etltctl.values import AWS, LOCAL
 
 GOLD = "gold."
+# Where the settings of the steps that write tables are, by kind.
+SECTIONS = {"glue": ("glue", "jobs"), "sql": ("sql",)}
 PREFIX = "ETLTCTL__"
 NO_FILE = (
     "name another with the variable ETLTCTL_CONFIG or the argument config. Every process that parses or runs the DAG "
@@ -89,15 +91,20 @@ class _Outline:
         tables = (_table(own, "env", env), own)
         return cls(file, tables, environ, directory)
 
+    def value(self, *path: str) -> Any:
+        """Return a value from the first place that has it; None if no place has it."""
+        value = self._variable(path)
+        for table in self.tables:
+            value = _table(table, *path[:-1]).get(path[-1]) if value is None else value
+        return value
+
     def texts(self, *path: str) -> list[str] | None:
         """Return a list of texts, from the first place that has it; None if no place has it.
 
         Raises:
             ConfigurationError: The value is not a list of texts.
         """
-        value = self._variable(path)
-        for table in self.tables:
-            value = _table(table, *path[:-1]).get(path[-1]) if value is None else value
+        value = self.value(*path)
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
@@ -105,18 +112,14 @@ class _Outline:
             raise ConfigurationError(f"{self._place}: {problem}", hint=CHECK)
         return value
 
-    def gold(self, step: str) -> Iterable[str]:
+    def gold(self, step: str) -> list[str]:
         """Return the gold tables that the settings of the step's job or query name."""
         kind, _, name = step.partition(":")
-        if kind == "glue":
-            written = self.texts("glue", "jobs", name, "writes") or []
-        elif kind == "sql":
-            written = [text for table in self.tables if (text := _table(table, "sql", name).get("writes"))][
-                :1
-            ]
-        else:
+        if kind not in SECTIONS:
             return []
-        return [table for table in written if isinstance(table, str) and table.startswith(GOLD)]
+        written = self.value(*SECTIONS[kind], name, "writes")
+        tables = [written] if isinstance(written, str) else written if isinstance(written, list) else []
+        return [table for table in tables if isinstance(table, str) and table.startswith(GOLD)]
 
     def lacks(self, pipeline: str) -> UsageError:
         """Return the error for a pipeline that the settings do not have."""
