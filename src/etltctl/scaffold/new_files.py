@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -38,6 +39,9 @@ def write_together(
         for name, text in files.items():
             _write(folder / name, text, written)
         finish()
+    except ConfigurationError:
+        _remove(written)
+        raise
     except OSError as error:
         _remove(written)
         raise ConfigurationError(
@@ -45,6 +49,34 @@ def write_together(
             hint="check that you may write to this folder, and that its disk has space",
         ) from error
     return [path for path in written if path.is_file()]
+
+
+def append(file: Path, before: bytes, added: bytes) -> None:
+    """Add to the end of a file that is as it was read. Its rights and everything that stands in it stay as they are.
+
+    Args:
+        file: The file.
+        before: What it held when it was read.
+        added: What comes behind that.
+
+    Raises:
+        ConfigurationError: Another program has changed the file since then. It stays as that program left it.
+        OSError: The file cannot be written. It stays as it was.
+    """
+    with file.open("r+b") as stream:
+        # Two commands at once: the second waits here, and then sees what the first has added.
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        if stream.read() != before:
+            raise ConfigurationError(
+                f"another program changed {file} at the same time; nothing was written",
+                hint="run the command again",
+            )
+        try:
+            stream.write(added)
+            stream.flush()
+        except OSError:
+            stream.truncate(len(before))
+            raise
 
 
 def _remove(written: list[Path]) -> None:

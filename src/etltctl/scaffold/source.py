@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etltctl.atomic_files import write_atomically
 from etltctl.errors import Command, ConfigurationError, NextStep, UsageError, command
-from etltctl.scaffold.new_files import write_together
+from etltctl.scaffold.new_files import append, write_together
 from etltctl.scaffold.source_answers import Answers, Ask, NewSource, new_source, source_command
 from etltctl.settings import load_settings
 from etltctl.settings.toml_tables import toml_key, toml_text
@@ -69,11 +68,11 @@ def add_source(settings: Settings, answers: Answers, ask: Ask) -> AddedSource:
         "choose another name for the source: ", source_command(replace(answers, name="NAME"))
     )
     _require_new(settings, file, source, another_name)
-    # As bytes: what stands in the file keeps its line ends and its byte order mark.
-    content = file.read_bytes().rstrip() + f"\n\n{settings_of(source)}".encode()
-    _require_valid(settings, file, content.decode("utf-8-sig"), source.name)
+    before = file.read_bytes()
+    added = ("\n" if before.endswith(b"\n") else "\n\n") + settings_of(source)
+    _require_valid(settings, file, before.decode("utf-8-sig") + added, source.name)
     written = write_together(
-        file.parent, _files(source), instead=another_name, finish=lambda: write_atomically(file, content)
+        file.parent, _files(source), instead=another_name, finish=lambda: append(file, before, added.encode())
     )
     return AddedSource(file, written, command("run", source.name))
 

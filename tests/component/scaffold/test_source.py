@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+import resource
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from etltctl.errors import ConfigurationError, UsageError, command
+from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold import lay_out
-from etltctl.scaffold.samples import SampleName
+from etltctl.scaffold.new_files import append, write_together
 from etltctl.scaffold.source import add_source
 from etltctl.scaffold.source_answers import Answers
 from etltctl.settings import load_settings
@@ -130,16 +132,28 @@ def test_a_name_that_is_taken_changes_nothing(project: Path) -> None:
     assert files_below(project.parent) == before
 
 
-def test_settings_that_cannot_be_written_leave_no_file_and_no_folder(tmp_path: Path) -> None:
-    lay_out(tmp_path, SampleName.NONE)
-    before = sorted(tmp_path.rglob("*"))
-    # Its temporary file takes the longest name that a file may have, so that no text can be written next to it.
-    file = tmp_path / f"{'a' * 240}.toml"
-    (tmp_path / "etltctl.toml").rename(file)
-    with pytest.raises(ConfigurationError, match="File name too long; nothing was written"):
-        add(file)
-    file.rename(tmp_path / "etltctl.toml")
-    assert sorted(tmp_path.rglob("*")) == before
+def test_settings_that_cannot_be_written_stay_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "etltctl.toml"
+    file.write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            append(file, b"old", b"much more than fits")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert file.read_bytes() == b"old"
+
+
+def test_files_are_removed_again_if_the_settings_cannot_be_written(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConfigurationError, match="No space left on device; nothing was written"):
+        write_together(tmp_path, {"jobs/a.py": "", "tests/b.py": ""}, instead=NextStep("no"), finish=fail)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -228,3 +242,17 @@ def test_the_result_names_the_files_as_the_folder_calls_them_and_the_next_comman
     assert added.next_command == command("run", "ships")
     below = added.seen_from(project.parent / "dags")
     assert (below.changed, below.written[-1]) == (project, Path("dag_ships.py"))
+
+
+def test_a_file_that_another_program_changed_meanwhile_keeps_its_change(tmp_path: Path) -> None:
+    file = tmp_path / "etltctl.toml"
+    file.write_bytes(b"# a line of another program")
+    with pytest.raises(ConfigurationError, match="another program changed .* nothing was written"):
+        append(file, b"", b"[sources.ships]")
+    assert file.read_bytes() == b"# a line of another program"
+
+
+def test_the_rights_of_the_settings_file_stay(project: Path) -> None:
+    project.chmod(0o600)
+    add_source(load_settings(config=project, environ={}), SHIPS, no_terminal)
+    assert project.stat().st_mode & 0o777 == 0o600
