@@ -63,17 +63,19 @@ def append(file: Path, before: bytes, added: bytes) -> None:
         ConfigurationError: Another program has changed the file since then. It stays as that program left it.
         OSError: The file cannot be written. It stays as it was.
     """
-    with file.open("r+b") as stream:
+    # Without a buffer, which would try to write again what did not fit.
+    with file.open("r+b", buffering=0) as stream:
         # Two commands at once: the second waits here, and then sees what the first has added.
         fcntl.flock(stream, fcntl.LOCK_EX)
-        if stream.read() != before:
+        if stream.readall() != before:
             raise ConfigurationError(
                 f"another program changed {file} at the same time; nothing was written",
                 hint="run the command again",
             )
         try:
-            stream.write(added)
-            stream.flush()
+            left = memoryview(added)
+            while left:
+                left = left[stream.write(left) :]
         except OSError:
             stream.truncate(len(before))
             raise

@@ -247,7 +247,7 @@ def test_the_result_names_the_files_as_the_folder_calls_them_and_the_next_comman
 def test_a_file_that_another_program_changed_meanwhile_keeps_its_change(tmp_path: Path) -> None:
     file = tmp_path / "etltctl.toml"
     file.write_bytes(b"# a line of another program")
-    with pytest.raises(ConfigurationError, match="another program changed .* nothing was written"):
+    with pytest.raises(ConfigurationError, match=r"another program changed .* nothing was written"):
         append(file, b"", b"[sources.ships]")
     assert file.read_bytes() == b"# a line of another program"
 
