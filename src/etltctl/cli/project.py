@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,7 @@ def init(
     session: Session = context.obj
     chosen = Sample(sample.value)
     files = [str(path) for path in lay_out(folder, chosen)]
-    there = "" if folder == Path() else f"cd {folder} && "
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     lines = "".join(f"wrote {path}\n" for path in files)
     pipeline = next(iter(PIPELINES[chosen]), None)
     first = command("run", pipeline) if pipeline else command("config", "validate")

@@ -133,7 +133,7 @@ def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
 def _plain_words(error: Any) -> str:
     kind, limits = error["type"], error.get("ctx", {})
     if kind.startswith("union_tag"):
-        return f"must be one of {limits.get('expected_tags', 'mongodb, http')}"
+        return f"must be one of {limits.get('expected_tags', 'mongodb, airbyte, http')}"
     if "literal" in kind or kind == "literal_error":
         return f"must be {limits['expected']}, got {error['input']!r}"
     if kind in LIMITS:
