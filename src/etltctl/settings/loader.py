@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,15 +13,15 @@ from pydantic import ValidationError
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
+from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
 from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
 from etltctl.settings.model import Settings
 from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
 from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.toml_tables import leaves, merge, nested, toml_value
-from etltctl.values import AWS, LOCAL
+from etltctl.values import AWS
 
-PREFIX = "ETLTCTL__"
 PLOTS = "plots"
 # Variables with short names, for settings that are often set in the shell.
 NAMED_VARIABLES = {
@@ -57,7 +56,7 @@ class Loader:
         # A file is the whole truth: only without one the sample lake applies.
         file = find_file(config, self.environ, self.directory)
         own = read_toml(file) if file else sample_lake()
-        env = env or self.environ.get("ETLTCTL_ENV") or _default_env(own)
+        env = chosen_env(own.data, env, self.environ)
         layers = [
             *([Layer(nested(flags), "flag")] if flags else []),
             *self._variables(),
@@ -65,7 +64,8 @@ class Loader:
         ]
         layers.append(_placed(_defaults(env, layers), file))
         # Before the check of the values: a mistyped environment would make them those of no environment.
-        _check_env(env, own)
+        if env not in (known := known_envs(own.data)):
+            raise unknown_env(env, known, file)
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         if file:
             _check_other_environments(own)
@@ -210,29 +210,6 @@ def _defaults(env: str, layers: list[Layer]) -> Layer:
     project = merge([layer.data for layer in layers]).get("project", DEFAULT_PROJECT)
     # More people than one work on an account: they share the record of its runs, and a slip costs money there.
     return Layer({"state": f"{bucket_url(str(project), 'state')}/etltctl", "protected": True}, "default")
-
-
-def _default_env(file: Layer) -> str:
-    """Return the environment that the file names, before the other values are known.
-
-    Raises:
-        ConfigurationError: It is not text.
-    """
-    name = file.data.get("default_env")
-    if name is not None and not isinstance(name, str):
-        raise complaint([f"{file.complaint_place(('default_env',))}: default_env must be text, got {name!r}"])
-    return name or LOCAL
-
-
-def _check_env(env: str, file: Layer) -> None:
-    known = {LOCAL, AWS, *_environments(file)}
-    if env not in known:
-        near = difflib.get_close_matches(env, known, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise ConfigurationError(
-            f"no environment is called {env}",
-            hint=f"{guess}known: {', '.join(sorted(known))}; add [env.{env}] to {FILE}",
-        )
 
 
 def _check_other_environments(own: Layer) -> None:

@@ -240,7 +240,7 @@ def test_a_named_file_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 def test_an_unknown_environment_is_reported_with_the_most_similar(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, ETLTCTL_ENV="awss")
-    assert "did you mean aws?" in caught.value.hint
+    assert caught.value.message == "no environment is called awss, did you mean aws?"
 
 
 @pytest.mark.parametrize("secret", ["mongodb://user:tops3cret@host/", "tops3cret"])
