@@ -148,7 +148,8 @@ class Aws:
         """Return the profile with the place that names it, for an error about it; nothing without a profile."""
         if not self.profile or self.endpoint is not None:
             return {}
-        place = {"default": "the shipped settings", "flag": "a flag"}.get(
+        # As `settings/layers.py` names the places; a name of a variable follows `env `.
+        place = {"sample lake": "the sample lake", "flag": "a flag"}.get(
             self.profile_place, self.profile_place.replace("env ", "the variable ")
         )
         return {"profile": f"{self.profile}, named by {place}" if place else self.profile}

@@ -170,7 +170,7 @@ class Settings(Section):
 
     @property
     def file(self) -> Path | None:
-        """The settings file; None where there is none and the shipped defaults are in force."""
+        """The settings file; None where there is none and the sample lake applies."""
         return self._file
 
     def stream_locations(self, source: str) -> dict[str, str]:

@@ -120,14 +120,14 @@ class _Outline:
         hint = f"known: {', '.join(known)}; add [pipelines.{pipeline}] to {self._place}"
         if self.file is None:
             hint = (
-                f"no {FILE} was found in {self.directory} or above, so the shipped settings were read; name the file "
+                f"no {FILE} was found in {self.directory} or above, so the sample lake was read; name the file "
                 f"with the variable ETLTCTL_CONFIG or the argument config. {hint}"
             )
         return UsageError(f"{self._place} has no pipeline {pipeline}{guess_text(pipeline, known)}", hint=hint)
 
     @property
     def _place(self) -> Path | str:
-        return self.file or f"the shipped {FILE}"
+        return self.file or "the sample lake"
 
     def _variable(self, path: tuple[str, ...]) -> Any:
         """Return the value of the variable that sets the key, as TOML; None if there is none."""

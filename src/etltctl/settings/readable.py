@@ -11,7 +11,7 @@ from typing import Any
 
 from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import find_file, read_text
-from etltctl.settings.layers import Layer
+from etltctl.settings.layers import SAMPLE_LAKE, Layer
 from etltctl.settings.loader import Loader, sample_lake
 from etltctl.settings.model import Settings
 from etltctl.settings.toml_tables import merge
@@ -53,7 +53,7 @@ def readable_settings(
         if name.upper() in KEPT_VARIABLES or name in OTHER_VARIABLES
     }
     loader = Loader(variables, directory)
-    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file)
+    return loader.load_kept(Layer(kept, file.name if file else SAMPLE_LAKE), env, file)
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
