@@ -7,6 +7,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     model.py              steps and results; options.py run_ids.py step_run.py what a run and a step carry
     services.py           the clients of the services, made when first needed
     run_record.py         the events of a run from its first to its last; one process drives it
+    recorded_result.py    what a run did, by these events
     preflight.py          the checks before a run: settings that must fail it (settings_faults.py), the budget, the
                           caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
@@ -58,11 +59,11 @@ from etltctl.pipeline.model import (
     StepHandle,
     StepResult,
     known,
-    result_if_succeeded,
 )
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
 from etltctl.pipeline.rebuild import rebuild
+from etltctl.pipeline.recorded_result import already_done
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.run_logs import read_logs
 from etltctl.pipeline.runner import (
@@ -94,6 +95,7 @@ __all__ = [
     "StepHandle",
     "StepResult",
     "SyncStep",
+    "already_done",
     "cancel_run",
     "changes_of_pipelines",
     "check_exists",
@@ -117,7 +119,6 @@ __all__ = [
     "require_backfillable",
     "require_clearable",
     "require_ready",
-    "result_if_succeeded",
     "resume",
     "rollback",
     "run_alone",
