@@ -22,7 +22,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     deferred.py           a step in the hands of several processes
     backfill/             the seasons of a source in chunks, each a run
     cancel.py follow.py run_logs.py rebuild.py lineage_replay.py        what is done with a run that exists
-    clear.py              the files and states of a source go, so that the next sync reads everything
+    clear.py              a full sync: the files and states of a source go, so that it reads everything
 """
 
 from etltctl.pipeline.backfill import (
@@ -36,7 +36,7 @@ from etltctl.pipeline.backfill import (
     run_backfill,
 )
 from etltctl.pipeline.cancel import cancel_run, stop_step
-from etltctl.pipeline.clear import clear_source, require_clearable
+from etltctl.pipeline.clear import require_clearable, sync_fully
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
@@ -99,7 +99,6 @@ __all__ = [
     "cancel_run",
     "changes_of_pipelines",
     "check_exists",
-    "clear_source",
     "describe_failure",
     "finish_step",
     "in_detail",
@@ -131,6 +130,7 @@ __all__ = [
     "start_step",
     "steps",
     "stop_step",
+    "sync_fully",
     "title_of",
     "unknown_steps",
     "unstarted",
