@@ -19,7 +19,7 @@ from etltctl.errors import (
     command,
 )
 from etltctl.ledger import read_events
-from etltctl.pipeline.conflicts import require_no_reader_of
+from etltctl.pipeline.conflicts import CLEAR, require_no_reader_of
 from etltctl.pipeline.failures import require_success
 from etltctl.pipeline.model import StepResult
 from etltctl.pipeline.options import RunOptions
@@ -113,7 +113,7 @@ def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -
         EtltctlError: The clear failed.
     """
     services = Services(settings)
-    require_no_reader_of(source, "a clear", services, warn)
+    require_no_reader_of(source, CLEAR, services, warn)
     again = command("sync", source, "--full")
     try:
         started = services.airbyte.start(connection_of(source, services), source, RESET)
