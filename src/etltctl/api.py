@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -206,16 +205,12 @@ def sync(
         UsageError: With `full`: every sync of the source reads everything, or a run is resumed.
         AlreadyRunningError: With `full`: a job reads or writes what would be deleted. Nothing was deleted.
     """
-    from etltctl.pipeline import SyncStep, check_exists, clear_source, require_clearable, run_alone
+    from etltctl.pipeline import SyncStep, run_alone, sync_fully
 
-    step = SyncStep.step(source)
     with _reached(settings) as reached:
         if full:
-            check_exists(step, reached)
-            is_named = options is not None and bool(options.run_id) and not options.fresh
-            require_clearable(source, reached, resumes=is_named)
-            clear_source(source, reached, getLogger(__name__).warning)
-        return run_alone(step, reached, options)
+            return sync_fully(source, reached, options)
+        return run_alone(SyncStep.step(source), reached, options)
 
 
 def run_glue(

@@ -12,6 +12,7 @@ def open_session(
     region: str | None = None,
     credentials: tuple[str, str, str] | None = None,
     config_file: str | None = None,
+    held: Any = None,
 ) -> Any:
     """Return a new session of botocore.
 
@@ -24,6 +25,8 @@ def open_session(
         credentials: Access key, secret key and session token; None for the first that the SDK finds.
         config_file: The only file of the SDK's settings; the user's files and profile are left out. None for those
             that the environment names.
+        held: Credentials of botocore that a caller hands over, in place of those that the SDK finds. They may renew
+            themselves, unlike three texts. `credentials` come before them.
 
     Returns:
         A `botocore.session.Session`.
@@ -44,20 +47,12 @@ def open_session(
         session.set_config_variable("region", region)
     if credentials is not None:
         session.set_credentials(*credentials)
+    if held is not None:
+        session.register_component("credential_provider", _Held(held))
     # The quick loader does not read descriptions in a data path that the user sets.
     if session.get_config_variable("data_path") is None:
         session.register_component("data_loader", _loader())
     return session
-
-
-def sign_with(session: Any, credentials: Any) -> None:
-    """Make the session sign with these credentials, in place of those that it would find.
-
-    Args:
-        session: A session as `open_session` returns it, before its first client.
-        credentials: Credentials of botocore. They may renew themselves, unlike three texts.
-    """
-    session.register_component("credential_provider", _Held(credentials))
 
 
 class _Held:

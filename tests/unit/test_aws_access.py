@@ -70,4 +70,10 @@ def test_a_service_s_url_is_that_of_the_access_and_only_its_own() -> None:
 def test_they_are_in_no_text_of_the_settings_and_the_clients() -> None:
     settings = settings_with(ReadOnlyCredentials("KEY0", "secret", "token"))  # their own text has the key
     aws = Aws.from_settings(settings)
-    assert "KEY0" not in f"{settings!r}{settings.endpoint!r}{aws!r}{settings.values()}"
+    assert "KEY0" not in f"{settings!r}{settings.route!r}{aws!r}{settings.values()}"
+
+
+def test_the_credentials_of_an_assumed_role_come_before_those_that_assumed_it() -> None:
+    access = ReadOnlyCredentials("KEY0", "secret", "token")
+    aws = Aws(credentials=("ROLE", "s", "t"), region="eu-north-1", route=settings_with(access).route)
+    assert signs_with(aws, "glue") == "ROLE"

@@ -62,6 +62,17 @@ def test_a_profile_that_does_not_exist_is_named_with_the_place_that_names_it(
     assert raised.value.facts["profile"] == f"me, named by {place}"
 
 
+def test_a_profile_of_the_sample_lake_is_named_as_such(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    settings = load_settings(directory=tmp_path, env="aws", environ={})
+    with pytest.raises(ConfigurationError) as raised:
+        Aws.from_settings(settings).identity()
+    assert raised.value.facts["profile"] == "pi-m3, named by the sample lake"
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_faulty_profile_is_named_with_the_file_to_correct(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str

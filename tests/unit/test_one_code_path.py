@@ -10,8 +10,7 @@ from etltctl.settings import load_settings
 
 PACKAGE = Path(str(etltctl.__file__)).parent
 FRONT_DOORS = {"cli", "local", "airflow", "testing", "scaffold", "api.py"}
-KNOW_THE_NAME = {"values.py", "settings/model.py", "settings/loader.py", "settings/outline.py"}
-KNOW_THE_NAME |= {"settings/readable.py"}
+KNOW_THE_NAME = {"values.py", "settings/model.py", "settings/environments.py"}
 # Every other module asks for a fact of `Settings.environment` by its meaning.
 MAY_READ_IS_EMBEDDED = {
     "settings/model.py": "chooses the facts of the environment",

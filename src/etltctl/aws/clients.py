@@ -48,7 +48,7 @@ class Aws:
     region: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     credentials: tuple[str, str, str] | None = field(default=None, repr=False)  # key, secret, session token
-    endpoint: AwsRoute | None = None
+    route: AwsRoute | None = None
     profile_place: str = ""  # where the settings name the profile
     _clients: dict[tuple[str, _Use], Any] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -67,7 +67,7 @@ class Aws:
             aws.profile,
             aws.region,
             policy or RetryPolicy(),
-            endpoint=settings.endpoint,
+            route=settings.route,
             profile_place=place,
         )
 
@@ -110,7 +110,7 @@ class Aws:
             answer = self.client("sts").assume_role(RoleArn=role, RoleSessionName="etltctl")
         answered = answer["Credentials"]
         credentials = (answered["AccessKeyId"], answered["SecretAccessKey"], answered["SessionToken"])
-        return Aws(None, self.region_name, self.policy, credentials, self.endpoint)
+        return Aws(None, self.region_name, self.policy, credentials, self.route)
 
     def fetch_secret(self, reference: str) -> str:
         """Return the value behind `ssm:/path` or `secretsmanager:id#key`; without `#key` the whole secret."""
@@ -146,9 +146,10 @@ class Aws:
 
     def _named_profile(self) -> dict[str, str]:
         """Return the profile with the place that names it, for an error about it; nothing without a profile."""
-        if not self.profile or self.endpoint is not None:
+        if not self.profile or self.route is not None:
             return {}
-        place = {"default": "the shipped settings", "flag": "a flag"}.get(
+        # As `settings/layers.py` names the places; a name of a variable follows `env `.
+        place = {"sample lake": "the sample lake", "flag": "a flag"}.get(
             self.profile_place, self.profile_place.replace("env ", "the variable ")
         )
         return {"profile": f"{self.profile}, named by {place}" if place else self.profile}
@@ -175,7 +176,7 @@ class Aws:
         """
         from botocore.config import Config
 
-        url = self.endpoint.url_of(service) if self.endpoint else None
+        url = self.route.url_of(service) if self.route else None
         direct = config.merge(Config(proxies={}))
         if url is not None and is_loopback(url):
             return self._session.create_client(service, config=direct, endpoint_url=url)
@@ -189,21 +190,15 @@ class Aws:
 
     @cached_property
     def _session(self) -> Any:
-        from etltctl.sdk import open_session, sign_with
-        from etltctl.settings.environment import AwsAccess
+        from etltctl.sdk import open_session
 
         keep_quiet(*TALKATIVE)
-        if self.endpoint is None:
-            return open_session(self.profile or None, self.region, self.credentials)
-        if isinstance(self.endpoint, AwsAccess):
-            session = open_session(None, self.region, self.credentials)
-            # Those of a role that was assumed with them are the nearer ones.
-            if self.credentials is None:
-                sign_with(session, self.endpoint.credentials)
-            return session
-        # With an endpoint the user's own credentials are never sent: they may be those of a real account.
-        credentials = self.credentials or (self.endpoint.access_key_id, self.endpoint.secret_access_key, "")
-        return open_session(None, self.region, credentials, self.endpoint.config_file)
+        # A route leaves out the user's profile and credentials, which may be those of a real account.
+        options = self.route.session_options() if self.route else {"profile": self.profile or None}
+        # The credentials of a role that was assumed are nearer than those that assumed it.
+        if self.credentials is not None:
+            options = {**options, "credentials": self.credentials}
+        return open_session(region=self.region, **options)
 
 
 def _wait_for_service(request: Any, **_: Any) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from etltctl.settings.environments import PREFIX, chosen_env, known_envs
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
-from etltctl.values import AWS, LOCAL
 
 Candidate = tuple[str, str]  # the value, and what it means
 Node = Mapping[str, Any]
@@ -53,8 +53,7 @@ class Context:
             data = tomllib.loads(read_text(self.file or project_file(FILE)))
         except (OSError, ValueError):
             return []
-        env = self.env or self.environ.get("ETLTCTL_ENV", "") or str(data.get("default_env", LOCAL))
-        return [_table(data, "env", env), data]
+        return [_table(data, "env", chosen_env(data, self.env, self.environ)), data]
 
 
 def candidates(
@@ -212,13 +211,13 @@ def _tables(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
 
 
 def _environments(layers: Layers, context: Context) -> Iterable[str]:  # noqa: ARG001
-    return [LOCAL, AWS, *(name for layer in layers for name in _table(layer, "env"))]
+    return known_envs(layers[-1])
 
 
 def _runs(layers: Layers, context: Context) -> Iterable[str]:
     """Return the newest runs that have a file in the state folder. Runs in S3 would need a call to AWS."""
     environ = context.environ
-    variables = [environ.get("ETLTCTL__STATE"), environ.get("ETLTCTL_STATE_DIR")]
+    variables = [environ.get(f"{PREFIX}STATE"), environ.get("ETLTCTL_STATE_DIR")]
     typed = next(filter(None, variables), "")
     state = typed or next(filter(None, (layer.get("state") for layer in layers)), ".etltctl")
     if not isinstance(state, str) or "://" in state:

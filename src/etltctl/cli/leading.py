@@ -8,13 +8,14 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from etltctl.proxies import is_loopback
+from etltctl.settings.environments import PREFIX
 
 ENDPOINT = "AWS_ENDPOINT_URL"
 # All that `etltctl local env` sets but NO_PROXY, which may hold hosts of the user's own.
 LOCAL_VARIABLES = re.compile(
     r"AWS_ENDPOINT_URL(_\w+)?|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|REGION|DEFAULT_REGION|CONFIG_FILE"
-    r"|SHARED_CREDENTIALS_FILE)|(ETLTCTL__AIRBYTE__|AIRBYTE_)(URL|CLIENT_ID|CLIENT_SECRET)"
-    r"|ETLTCTL__SOURCES__\w+__CONNECTION_ID"
+    rf"|SHARED_CREDENTIALS_FILE)|({PREFIX}AIRBYTE__|AIRBYTE_)(URL|CLIENT_ID|CLIENT_SECRET)"
+    rf"|{PREFIX}SOURCES__\w+__CONNECTION_ID"
 )
 
 

@@ -55,12 +55,13 @@ def retry(
 ) -> None:
     """Run the failed steps of a run again. Live remote runs are adopted, and successful ones are reused."""
     from etltctl.history import run_to_retry
-    from etltctl.pipeline import RunOptions, Step, result_if_succeeded, resume
+    from etltctl.pipeline import RunOptions, Step, already_done, resume
 
     session: Session = context.obj
     settings = session.load()
     events = run_to_retry(settings, run_id)
-    if not fresh and (done := result_if_succeeded(events)):
+    options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
+    if done := already_done(events, options):
         show_result(session, settings, done)
         again = command("retry", done.run_id, "--fresh")
         session.console.say(NextStep("to start every step again: ", again))
@@ -78,7 +79,6 @@ def retry(
         session.require_ready(settings, walk, run, fresh=fresh)
         require_consent(session, settings, f"retry run {run}", yes=yes, named=() if run_id else (run,))
 
-    options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
     with session.following(name, options, on_interrupt, check) as (settings, options):
         result = resume(events, settings, options)
     show_result(session, settings, result)

@@ -128,10 +128,10 @@ def sync(
         RunOptions,
         SyncStep,
         check_exists,
-        clear_source,
         landed_text,
         require_clearable,
         run_alone,
+        sync_fully,
     )
 
     session: Session = context.obj
@@ -142,15 +142,17 @@ def sync(
         check_exists(step, settings)
         session.require_ready(settings, [step], options.run_id, fresh=fresh)
         if full:
-            require_clearable(source, settings, resumes=bool(run_id) and not (new or fresh))
+            with session.reading(settings) as reached:
+                require_clearable(source, reached, options)
             require_clear(session, source, yes=yes)
         else:
             require_consent(session, settings, f"sync source {source}", yes=yes)
 
     with session.following(source, options, on_interrupt, check) as (settings, options):
         if full:
-            clear_source(source, settings, session.console.warn)
-        result = run_alone(step, settings, options)
+            result = sync_fully(source, settings, options, session.console.warn)
+        else:
+            result = run_alone(step, settings, options)
     text = f"Sync of {source} {result.verb} as job {result.remote_id}: {landed_text(result.facts)} in bronze"
     session.console.result({"schema": "etltctl.sync/1", **result.as_dict()}, text)
 

@@ -34,10 +34,7 @@ def check_file(probe: Probe) -> Iterator[Finding]:
         yield fail("file", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
     for problem in settings.plot_problems:
         yield warn("plots", shortened(problem), NextStep("correct it, then: ", command("config", "validate")))
-    own = {value.origin.partition(":")[0] for value in settings.values()} - {"default", "chosen", "flag"}
-    files = (
-        ", ".join(sorted(origin for origin in own if not origin.startswith("env "))) or "the shipped defaults"
-    )
+    files = settings.file.name if settings.file else "the sample lake"
     pipelines = ", ".join(settings.pipelines) or "none"
     yield ok("file", f"{files}; environment {settings.env}; pipelines: {pipelines}")
 
@@ -57,13 +54,14 @@ def check_queries(probe: Probe) -> Iterator[Finding]:
 
 def check_secrets(probe: Probe) -> Iterator[Finding]:
     """Every secret is a reference and has a value; no value is shown."""
+    from etltctl.settings.layers import is_in_file
     from etltctl.settings.secrets import is_reference
 
     origins = {value.key: value.origin for value in probe.settings.values()}
     for key, reference in _secrets(probe.settings):
         if is_reference(reference):
             yield _revealed(probe, key, reference)
-        elif not origins.get(key, "").startswith(("env ", "flag", "default")):
+        elif is_in_file(origins.get(key, "")):
             fix = f'write {key} = "env:NAME" (or file:, ssm:, secretsmanager:) and put the secret there'
             yield warn(key, "the secret itself is written in the settings file", fix)
         else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from etltctl.contracts import ContractBook
 from etltctl.errors import ConfigurationError
 from etltctl.infrastructure.names import Names
+from etltctl.settings.environments import PREFIX
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -89,9 +90,9 @@ def environment(settings: Settings) -> list[str]:
         values[f"SOURCES__{name.upper()}__CONNECTION_ID"] = (f"{name}_connection_id", source.connection_id)
     return [
         f"ETLTCTL_ENV={settings.env}",
-        "ETLTCTL__AWS__PROFILE=",  # the machine's role is the credential
+        f"{PREFIX}AWS__PROFILE=",  # the machine's role is the credential
         *(
-            f"ETLTCTL__{variable}={secret}#{key}"
+            f"{PREFIX}{variable}={secret}#{key}"
             for variable, (key, value) in values.items()
             if value.startswith("env:")
         ),

@@ -7,6 +7,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     model.py              steps and results; options.py run_ids.py step_run.py what a run and a step carry
     services.py           the clients of the services, made when first needed
     run_record.py         the events of a run from its first to its last; one process drives it
+    recorded_result.py    what a run did, by these events
     preflight.py          the checks before a run: settings that must fail it (settings_faults.py), the budget, the
                           caller's permissions
     step_kind.py          what a kind of step offers; kinds.py the registry
@@ -21,7 +22,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     deferred.py           a step in the hands of several processes
     backfill/             the seasons of a source in chunks, each a run
     cancel.py follow.py run_logs.py rebuild.py lineage_replay.py        what is done with a run that exists
-    clear.py              the files and states of a source go, so that the next sync reads everything
+    clear.py              a full sync: the files and states of a source go, so that it reads everything
 """
 
 from etltctl.pipeline.backfill import (
@@ -35,7 +36,7 @@ from etltctl.pipeline.backfill import (
     run_backfill,
 )
 from etltctl.pipeline.cancel import cancel_run, stop_step
-from etltctl.pipeline.clear import clear_source, require_clearable
+from etltctl.pipeline.clear import require_clearable, sync_fully
 from etltctl.pipeline.deferred import finish_step, start_step, wait_for_step
 from etltctl.pipeline.failures import describe_failure
 from etltctl.pipeline.follow import watch
@@ -58,11 +59,11 @@ from etltctl.pipeline.model import (
     StepHandle,
     StepResult,
     known,
-    result_if_succeeded,
 )
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_ready, unstarted
 from etltctl.pipeline.rebuild import rebuild
+from etltctl.pipeline.recorded_result import already_done
 from etltctl.pipeline.run_ids import RunId, new_run_id
 from etltctl.pipeline.run_logs import read_logs
 from etltctl.pipeline.runner import (
@@ -94,10 +95,10 @@ __all__ = [
     "StepHandle",
     "StepResult",
     "SyncStep",
+    "already_done",
     "cancel_run",
     "changes_of_pipelines",
     "check_exists",
-    "clear_source",
     "describe_failure",
     "finish_step",
     "in_detail",
@@ -117,7 +118,6 @@ __all__ = [
     "require_backfillable",
     "require_clearable",
     "require_ready",
-    "result_if_succeeded",
     "resume",
     "rollback",
     "run_alone",
@@ -130,6 +130,7 @@ __all__ = [
     "start_step",
     "steps",
     "stop_step",
+    "sync_fully",
     "title_of",
     "unknown_steps",
     "unstarted",

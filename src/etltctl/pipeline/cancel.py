@@ -11,7 +11,8 @@ from etltctl.observers import observed
 from etltctl.pipeline.interrupts import decision_on_record, detach_on_record, stop_on_record
 from etltctl.pipeline.kinds import remote_run_of
 from etltctl.pipeline.lost_starts import adopt_lost_start, find_remote_run, open_start_text
-from etltctl.pipeline.model import Step, remote_runs
+from etltctl.pipeline.model import Step
+from etltctl.pipeline.recorded_result import remote_runs
 from etltctl.pipeline.run_ids import RunId
 from etltctl.pipeline.run_record import observation_of
 from etltctl.pipeline.services import Services

@@ -1,9 +1,10 @@
-"""Clear a source in Airbyte: its files in bronze and its states go, and the next sync reads everything again."""
+"""A full sync: Airbyte clears a source, so its files in bronze and its states go, and the sync reads everything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from logging import getLogger
 from typing import TYPE_CHECKING
 
 from etltctl.airbyte.problems import TRY_AGAIN_LATER
@@ -17,10 +18,16 @@ from etltctl.errors import (
     UsageError,
     command,
 )
-from etltctl.pipeline.conflicts import require_no_reader_of
+from etltctl.ledger import read_events
+from etltctl.pipeline.conflicts import CLEAR, require_no_reader_of
 from etltctl.pipeline.failures import require_success
+from etltctl.pipeline.model import StepResult
+from etltctl.pipeline.options import RunOptions
+from etltctl.pipeline.preflight import require_ready
+from etltctl.pipeline.run_ids import RunId
+from etltctl.pipeline.runner import check_exists, run_alone
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.sync_step import SyncRun, connection_of
+from etltctl.pipeline.sync_step import SyncRun, SyncStep, connection_of
 from etltctl.runs import SyncJob
 from etltctl.s3 import is_data
 from etltctl.values import OVERWRITE
@@ -32,18 +39,49 @@ if TYPE_CHECKING:
 RESET = "reset"
 
 
-def require_clearable(source: str, settings: Settings, *, resumes: bool) -> None:
+log = getLogger(__name__)
+
+
+def sync_fully(
+    source: str,
+    settings: Settings,
+    options: RunOptions | None = None,
+    warn: Callable[[str], None] = log.warning,
+) -> StepResult:
+    """Clear a source and sync it, so that the sync reads everything. It asks no one.
+
+    Args:
+        source: The source's name.
+        settings: The settings.
+        options: The options of the sync.
+        warn: As for `clear_source`.
+
+    Raises:
+        UsageError: There is no such source, or the error of `require_clearable`.
+        ConfigurationError: The sync would fail with these settings. Nothing was deleted.
+        EtltctlError: The errors of `clear_source` and of the sync.
+    """
+    step, options = SyncStep.step(source), options or RunOptions()
+    check_exists(step, settings)
+    require_clearable(source, settings, options)
+    # Before the clear: a sync that cannot start would leave bronze empty.
+    require_ready(settings, [step])
+    clear_source(source, settings, warn)
+    return run_alone(step, settings, options)
+
+
+def require_clearable(source: str, settings: Settings, options: RunOptions) -> None:
     """Check that a clear of the source before a sync makes sense.
 
     Args:
         source: The source, which exists.
         settings: The settings.
-        resumes: Whether the sync after it is that of an earlier run, which may have succeeded.
+        options: The options of the sync after it. A run on record, unless it starts fresh, may reuse its sync.
 
     Raises:
         UsageError: Every sync of the source reads everything anyway, or no new sync would follow.
     """
-    if resumes:
+    if _is_resumed(settings, options):
         raise UsageError(
             "a full sync is a new one, and a run was named to resume: if its sync has succeeded, nothing would be "
             "read again",
@@ -75,7 +113,7 @@ def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -
         EtltctlError: The clear failed.
     """
     services = Services(settings)
-    require_no_reader_of(source, "a clear", services, warn)
+    require_no_reader_of(source, CLEAR, services, warn)
     again = command("sync", source, "--full")
     try:
         started = services.airbyte.start(connection_of(source, services), source, RESET)
@@ -97,6 +135,13 @@ def clear_source(source: str, settings: Settings, warn: Callable[[str], None]) -
             "newest generation alone; a job of your own has to as well, or the files have to be deleted by hand"
         )
     return ended
+
+
+def _is_resumed(settings: Settings, options: RunOptions) -> bool:
+    """Return whether the sync is that of a run on record, which may have succeeded."""
+    if options.fresh or not options.run_id:
+        return False
+    return bool(read_events(Services(settings).store, RunId(options.run_id).safe))
 
 
 def _files_left(source: str, services: Services) -> int:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from etltctl.errors import AlreadyRunningError, ConfigurationError, EtltctlError, command
 from etltctl.glue import in_the_way
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
 from etltctl.values import OVERWRITE
+
+
+class FileChange(NamedTuple):
+    """An act that a reader of the same files blocks, and what it does to them."""
+
+    name: str
+    verb: str
+
+
+SYNC = FileChange("a sync", "replace")
+CLEAR = FileChange("a clear", "delete")
 
 
 def require_no_reader(step_run: StepRun) -> None:
@@ -24,15 +36,17 @@ def require_no_reader(step_run: StepRun) -> None:
     source = step_run.step.name
     # An append leaves the files alone that a reader has open.
     if step_run.settings.sources[source].sync_mode == OVERWRITE:
-        require_no_reader_of(source, "a sync", step_run.services, step_run.warn)
+        require_no_reader_of(source, SYNC, step_run.services, step_run.warn)
 
 
-def require_no_reader_of(source: str, cause: str, services: Services, warn: Callable[[str], None]) -> None:
+def require_no_reader_of(
+    source: str, change: FileChange, services: Services, warn: Callable[[str], None]
+) -> None:
     """Check that no Glue job reads the bronze tables of a source.
 
     Args:
         source: The source.
-        cause: What is about to replace them, such as "a sync".
+        change: The act that would replace or delete their files.
         services: The services.
         warn: Called with a message where Glue does not answer.
 
@@ -40,20 +54,22 @@ def require_no_reader_of(source: str, cause: str, services: Services, warn: Call
         AlreadyRunningError: A job run still reads the files. It names the run that began it.
     """
     settings = services.settings
-    replaced = {f"bronze.{table}" for table in settings.stream_locations(source)}
+    changed = {f"bronze.{table}" for table in settings.stream_locations(source)}
     # A job that reads other tables only is not an obstacle.
-    for job in (name for name, job in settings.glue.jobs.items() if replaced & set(job.reads)):
+    for job in (name for name, job in settings.glue.jobs.items() if changed & set(job.reads)):
         try:
             live = services.glue.live_runs(job)
         except ConfigurationError:
             continue  # the job is not deployed, so it has no runs
         # A sync must not fail because a check that only protects a reader could not be made.
         except EtltctlError as error:
-            text = f"whether Glue job {job} still reads what {cause} of {source} replaces is not known"
+            text = f"whether Glue job {job} still reads what {change.name} of {source} {change.verb}s is not known"
             warn(f"{text}: {error.message}")
             continue
         if live:
-            message = f"a run of Glue job {job} still reads what {cause} of {source} would replace"
+            message = (
+                f"a run of Glue job {job} still reads what {change.name} of {source} would {change.verb}"
+            )
             raise with_holder(services, in_the_way(live[0], message))
 
 

@@ -10,9 +10,10 @@ from etltctl.errors import DrivenElsewhereError, UnverifiedError, command
 from etltctl.ledger import Event, newest_event, read_events
 from etltctl.pipeline.failures import failed, failure_class
 from etltctl.pipeline.kinds import remote_run_of
-from etltctl.pipeline.model import PipelineResult, Step, recorded_result, remote_runs
+from etltctl.pipeline.model import PipelineResult, Step
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import unstarted
+from etltctl.pipeline.recorded_result import recorded_result, remote_runs
 from etltctl.pipeline.runner import resume
 from etltctl.pipeline.services import Services
 from etltctl.runs import Run, State

@@ -42,14 +42,13 @@ def prove_landing(step_run: StepRun, job: SyncJob, connection: str) -> int:
     name, lake = step_run.step.name, step_run.services.lake
     source = step_run.settings.sources[name]
     locations = step_run.settings.stream_locations(name)
-    landed = held = _landed_in_all(locations, job, step_run.services)
-    if source.is_incremental:
-        held = _landed_in_all(locations, None, step_run.services)
+    landed = _landed_in_all(locations, job, step_run.services)
+    held = _landed_in_all(locations, None, step_run.services) if source.is_incremental else None
     doubt = _doubt(name, landed, job.rows, source.least_rows, held)
     # The footers of the last publish are read only if nothing else is wrong, because that costs a call a table.
     if doubt is None and source.max_drop_pct is not None:
         before = sum(lake.published_rows(f"bronze.{table}") for table in locations)
-        doubt = _drop(name, held, before, source.max_drop_pct)
+        doubt = _drop(name, landed, before, source.max_drop_pct, held)
     # A verdict against the sync is on record as well: `runs show` has the counts behind the error.
     step_run.append("verify.result", job=job.id, proven=doubt is None, landed=landed, reported=job.rows)
     surplus = _surplus(name, landed, job.rows)
@@ -88,13 +87,15 @@ def _doubt(
         landed: The rows in the files of this sync.
         reported: The rows that Airbyte reports; None if it reports none.
         least: The fewest rows that the settings expect.
-        held: The rows of all syncs in bronze, if the source is incremental; by default those of this sync.
+        held: The rows of all syncs in bronze, if the source is incremental; None if it is not.
     """
-    held = landed if held is None else held
+    rows = landed if held is None else held
     # Before the comparison with Airbyte: a source that sends nothing reports 0 rows, and 0 of 0 would be proven.
-    if held < least:
+    if rows < least:
         return (
-            f"sync of {name} succeeded, but {held} rows landed in bronze and at least {least} are expected",
+            f"sync of {name} succeeded, but {rows} rows landed in bronze and at least {least} are expected"
+            if held is None
+            else f"sync of {name} succeeded, but bronze holds {rows} rows and at least {least} are expected",
             f"is that right? lower sources.{name}.min_rows; for a source that may be empty set "
             f"sources.{name}.allow_empty = true",
         )
@@ -121,12 +122,24 @@ def _surplus(name: str, landed: int, reported: int | None) -> str:
     )
 
 
-def _drop(name: str, landed: int, before: int, max_drop_pct: float) -> tuple[str, str] | None:
-    """Return why a sync with so many fewer rows than the one before is not believed; None if it is believed."""
-    if landed >= before * (1 - max_drop_pct / 100):
+def _drop(
+    name: str, landed: int, before: int, max_drop_pct: float, held: int | None = None
+) -> tuple[str, str] | None:
+    """Return why a sync is not believed after which there are far fewer rows; None if it is believed.
+
+    Args:
+        name: The source.
+        landed: The rows in the files of this sync.
+        before: The rows that bronze had when it was published last.
+        max_drop_pct: The most by which they may become fewer, in per cent.
+        held: As for `_doubt`.
+    """
+    rows = landed if held is None else held
+    if rows >= before * (1 - max_drop_pct / 100):
         return None
+    said = f"{rows} rows landed for {name}" if held is None else f"bronze holds {rows} rows of {name}"
     return (
-        f"{landed} rows landed for {name}, {100 * (1 - landed / before):.0f} % less than the {before} before",
+        f"{said}, {100 * (1 - rows / before):.0f} % less than the {before} before",
         f"if the source did shrink, raise sources.{name}.max_drop_pct ({max_drop_pct:g})",
     )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
-from etltctl.ledger import REMOTE_KNOWN, Event, driven_seconds, newest_event
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
@@ -101,42 +100,6 @@ class PipelineResult:
         return self.had_succeeded and bool(verbs) and all(verb == Verb.REUSED for verb in verbs)
 
 
-def recorded_result(events: Sequence[Event]) -> PipelineResult:
-    """Return what a run did, by its record.
-
-    Args:
-        events: The events of the run, oldest first.
-    """
-    # The last result of each step: an earlier try of the run may have ended otherwise.
-    finished = {event["step"]: event for event in events if event["type"] == "step.finished"}
-    steps = [
-        StepResult(step, event.get("verb", ""), event.get("remote_id", ""), event.get("seconds") or 0.0)
-        for step, event in finished.items()
-    ]
-    pipeline, run_id = str(events[0].get("pipeline", "")), str(events[0]["run_id"])
-    return PipelineResult(pipeline, run_id, driven_seconds(events), steps)
-
-
-def result_if_succeeded(events: Sequence[Event]) -> PipelineResult | None:
-    """Return the result of a run of which every step has succeeded; None if something is left to do.
-
-    A try may have succeeded that ran some of the steps alone. It does not hide a step that failed before.
-
-    Args:
-        events: The events of the run, oldest first; at least one.
-    """
-    last = events[-1]
-    named: Sequence[str] = next((event["steps"] for event in events if event.get("steps")), ())
-    newest = [newest_event(events, step, "step.planned", "step.finished") for step in named]
-    if last["type"] != "run.finished" or last.get("outcome") != "succeeded" or not named:
-        return None
-    if any(event is None or event.get("outcome") != "succeeded" for event in newest):
-        return None
-    result = recorded_result(events)
-    steps = [replace(step, verb=str(Verb.REUSED)) if step.remote_id else step for step in result.steps]
-    return replace(result, steps=steps, had_succeeded=True)
-
-
 def now() -> float:
     """Return the seconds since 1970, which mean the same in every process."""
     return datetime.now(UTC).timestamp()
@@ -157,12 +120,6 @@ def steps_as_written(pipeline: str, settings: Settings) -> list[Step]:
 def steps_hint(walk: Iterable[Step]) -> str:
     """Return the hint for a caller that named a step which does not exist."""
     return f"the steps are {', '.join(map(str, walk))}"
-
-
-def remote_runs(events: Iterable[Mapping[str, Any]]) -> list[tuple[Step, str]]:
-    """Return the newest remote run of every step in these events, in the order in which the steps began."""
-    started = {event["step"]: event["remote_id"] for event in events if event["type"] in REMOTE_KNOWN}
-    return [(Step.parse(step), remote_id) for step, remote_id in started.items()]
 
 
 def table_facts(published: Sequence[Published]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from etltctl.errors import Command, EtltctlError, NextStep, ServiceError, UsageE
 from etltctl.ledger import Event
 from etltctl.logs import MOST_EMPTY_PAGES, ErrorLines, LogLine
 from etltctl.pipeline.kinds import kind_of, remote_run_of
-from etltctl.pipeline.model import Step, remote_runs
+from etltctl.pipeline.model import Step
+from etltctl.pipeline.recorded_result import remote_runs
 from etltctl.pipeline.services import Services
 from etltctl.runs import State
 

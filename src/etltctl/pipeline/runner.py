@@ -25,11 +25,11 @@ from etltctl.pipeline.model import (
     StepResult,
     known,
     now,
-    result_if_succeeded,
     table_facts,
 )
 from etltctl.pipeline.options import Listener, RunOptions
 from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
+from etltctl.pipeline.recorded_result import already_done
 from etltctl.pipeline.run_record import (
     driven,
     failure_ends,
@@ -160,7 +160,7 @@ def resume(events: Sequence[Event], settings: Settings, options: RunOptions | No
             hint=command("runs", "list"),
         )
     options = options or RunOptions()
-    if not options.fresh and (done := result_if_succeeded(events)):
+    if done := already_done(events, options):
         return done
     options = replace(
         options,

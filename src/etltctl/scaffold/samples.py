@@ -1,4 +1,4 @@
-"""The parts of the shipped lake that a sample project takes over, all of which follow from its pipelines."""
+"""The parts of the sample lake that a sample project takes over, all of which follow from its pipelines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PREFIXES = {"mongodb": "weather_", "api": "f1_"}
 
 @dataclass(frozen=True)
 class SamplePipeline:
-    """A pipeline of the shipped settings, and all that belongs to it."""
+    """A pipeline of the sample lake, and all that belongs to it."""
 
     name: str
 
@@ -66,7 +66,7 @@ class SamplePipeline:
         return {table for job in jobs for table in (*job["reads"], *job["writes"])}
 
     def has(self, section: TomlSection) -> bool:
-        """Return whether a section of the shipped settings is about the pipeline, or a heading of such sections."""
+        """Return whether a section of the sample lake is about the pipeline, or a heading of such sections."""
         match section.path:
             case ("sources", name) | ("env", "local", "sources", name):
                 return name == self.source
@@ -95,7 +95,7 @@ class SamplePipeline:
 
 
 def settings_of(pipelines: list[SamplePipeline]) -> Iterator[TomlSection]:
-    """Yield the sections of the shipped settings that are about these pipelines, with their comments."""
+    """Yield the sections of the sample lake that are about these pipelines, with their comments."""
     tables = {table for pipeline in pipelines for table in pipeline.tables}
     for section in sections(project_file(FILE).read_text("utf-8")):
         if any(pipeline.has(section) for pipeline in pipelines):

@@ -31,7 +31,7 @@ def load_settings(
     """Return the settings of one environment.
 
     A value is the first of: flag, environment variable (`ETLTCTL__SECTION__KEY`), `[env.NAME]`, the file's base, and
-    the default. Without a file, the settings of the sample lake that etltctl ships take its place.
+    the default. Without a file, the sample lake takes its place.
 
     Args:
         config: The settings file. If None, that of ETLTCTL_CONFIG, or the nearest `etltctl.toml` at or above

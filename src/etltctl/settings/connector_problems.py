@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
 from etltctl.settings.files import read_text
+from etltctl.settings.layers import is_in_file
 from etltctl.settings.manifests import stream_name
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _literal_secrets(
         # Lists are one setting, so that the nearest table or list has the origin.
         keys = [".".join(steps[:length]) for length in range(len(steps), 3, -1)]
         origin = next((origins[key] for key in keys if key in origins), "")
-        if is_literal_secret(path, value, marked) and not origin.startswith(("env ", "flag", "default")):
+        if is_literal_secret(path, value, marked) and is_in_file(origin):
             key, variable = ".".join(steps), "_".join((name, path[-1])).upper().replace("-", "_")
             yield (
                 f"{settings.place_of(*steps)}: {key} holds a secret itself: put it into a variable and write "

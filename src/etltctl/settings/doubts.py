@@ -14,8 +14,10 @@ from pathlib import Path
 from etltctl.errors import guess_text
 from etltctl.settings.connector_problems import connector_problems
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
+from etltctl.settings.environments import PREFIX
 from etltctl.settings.files import read_text
-from etltctl.settings.loader import NAMED_VARIABLES, PREFIX
+from etltctl.settings.layers import is_in_file
+from etltctl.settings.loader import NAMED_VARIABLES
 from etltctl.settings.model import Settings
 from etltctl.settings.notify import holds_token
 from etltctl.settings.scripts import syntax_errors
@@ -35,8 +37,8 @@ VARIABLES = {
     "ETLTCTL_SEED",
     *NAMED_VARIABLES,
 }
-# The beginning of every bucket's name in the settings that etltctl ships.
-SHIPPED_BUCKETS = "pi-m3-"
+# The beginning of every bucket's name in the settings of the sample lake.
+SAMPLE_BUCKETS = "pi-m3-"
 # `scheme://user:password@`, in which the user may be empty.
 PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
 SECRET_NAME = re.compile(
@@ -62,7 +64,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
     return [
         *literal_secrets(settings),
         *_regions(settings),
-        *_shipped_buckets(settings),
+        *_sample_buckets(settings),
         *_columns(settings),
         *_plots(settings),
         *_scripts(settings),
@@ -107,7 +109,7 @@ def literal_secrets(settings: Settings) -> Iterator[Doubt]:
         is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
         if path[0] == "notify" and path[-1] == "url":
             is_named = holds_token(settings.notify[path[1]].kind, value)
-        if (has_password or is_named) and not origins.get(key, "").startswith(("env ", "flag", "default")):
+        if (has_password or is_named) and is_in_file(origins.get(key, "")):
             what = "a password" if has_password else "the secret itself"
             yield Doubt(
                 f"{settings.place_of(*path)}: {key} holds {what}: put it elsewhere and refer to it, "
@@ -125,8 +127,8 @@ def _regions(settings: Settings) -> Iterator[Doubt]:
     yield Doubt(f"{settings.place_of('aws', 'region')}: aws.region: AWS has no region {region}{guess}")
 
 
-def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
-    """Yield a doubt if an environment on AWS has the buckets of the shipped settings.
+def _sample_buckets(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt if an environment on AWS has the buckets of the sample lake.
 
     A bucket's name is unique in all of AWS: the account that made it first has it.
     """
@@ -138,11 +140,11 @@ def _shipped_buckets(settings: Settings) -> Iterator[Doubt]:
         ("lake", layer): getattr(lake, layer) for layer in ("bronze", "silver", "gold", "scripts")
     }
     places |= {("athena", "output_location"): settings.athena.output_location, ("state",): settings.state}
-    shipped = [path for path, place in places.items() if place.startswith(f"s3://{SHIPPED_BUCKETS}")]
-    if shipped:
+    named = [path for path, place in places.items() if place.startswith(f"s3://{SAMPLE_BUCKETS}")]
+    if named:
         yield Doubt(
-            f"{settings.place_of(*shipped[0])}: in environment {settings.env}, "
-            f"{', '.join(map('.'.join, shipped))}: buckets called {SHIPPED_BUCKETS}… belong to the account that made "
+            f"{settings.place_of(*named[0])}: in environment {settings.env}, "
+            f"{', '.join(map('.'.join, named))}: buckets called {SAMPLE_BUCKETS}… belong to the account that made "
             "them first: name your own, unless the account is yours",
             is_error=False,
         )

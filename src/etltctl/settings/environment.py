@@ -26,6 +26,11 @@ class AwsEndpoint:
         """Return the URL of a service."""
         return self.url
 
+    def session_options(self) -> dict[str, Any]:
+        """Return the arguments of `sdk.open_session` with which clients take this route."""
+        credentials = (self.access_key_id, self.secret_access_key, "")
+        return {"credentials": credentials, "config_file": self.config_file}
+
 
 @dataclass(frozen=True)
 class AwsAccess:
@@ -38,6 +43,10 @@ class AwsAccess:
 
     credentials: Any = field(repr=False)
     url_of: Callable[[str], str | None]
+
+    def session_options(self) -> dict[str, Any]:
+        """Return the arguments of `sdk.open_session` with which clients take this route."""
+        return {"held": self.credentials}
 
 
 AwsRoute = AwsEndpoint | AwsAccess

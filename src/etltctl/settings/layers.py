@@ -9,6 +9,12 @@ from typing import Any
 
 KeyPath = tuple[str, ...]
 
+# The names of layers that are not in a file of the user.
+DEFAULT = "default"  # of a type, or of the environment
+SAMPLE_LAKE = "sample lake"  # the settings that etltctl ships, which apply only without a settings file
+FLAG = "flag"
+VARIABLE = "env "  # and the variable's name
+
 # TOML has no parser in Python's library that keeps places. Headers and keys have few forms, and a place that is not
 # found costs only the line number in an error.
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
@@ -106,6 +112,12 @@ class SettingValue:
     origin: str
 
 
+def is_in_file(origin: str) -> bool:
+    """Return whether a setting of this origin stands in a file of the user."""
+    # Compared whole, because a file may be called `default.toml`.
+    return origin not in {FLAG, DEFAULT, SAMPLE_LAKE} and not origin.startswith(VARIABLE)
+
+
 def first_layer(layers: list[Layer], path: KeyPath) -> Layer:
     """Return the topmost layer that sets a key; if none does, one for the default of the type."""
     for layer in layers:
@@ -115,7 +127,7 @@ def first_layer(layers: list[Layer], path: KeyPath) -> Layer:
         # TOML has no null, so that None always means that the layer does not set the key.
         if data is not None:
             return layer
-    return Layer({}, "default")
+    return Layer({}, DEFAULT)
 
 
 def _within(data: Any, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,15 +13,25 @@ from pydantic import ValidationError
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
 from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
+from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
-from etltctl.settings.layers import KeyPath, Layer, SettingValue, first_layer, key_places
+from etltctl.settings.layers import (
+    DEFAULT,
+    FLAG,
+    SAMPLE_LAKE,
+    VARIABLE,
+    KeyPath,
+    Layer,
+    SettingValue,
+    first_layer,
+    key_places,
+)
 from etltctl.settings.model import Settings
 from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
 from etltctl.settings.secrets import is_secret, masked
 from etltctl.settings.toml_tables import leaves, merge, nested, toml_value
-from etltctl.values import AWS, LOCAL
+from etltctl.values import AWS
 
-PREFIX = "ETLTCTL__"
 PLOTS = "plots"
 # Variables with short names, for settings that are often set in the shell.
 NAMED_VARIABLES = {
@@ -60,15 +69,16 @@ class Loader:
         # A file is the whole truth: only without one the sample lake applies.
         file = find_file(config, self.environ, self.directory)
         own = read_toml(file, text) if file else sample_lake()
-        env = env or self.environ.get("ETLTCTL_ENV") or _default_env(own)
+        env = chosen_env(own.data, env, self.environ)
         layers = [
-            *([Layer(nested(flags), "flag")] if flags else []),
+            *([Layer(nested(flags), FLAG)] if flags else []),
             *self._variables(),
             *(_placed(layer, file) for layer in _of_environment(own, env)),
         ]
         layers.append(_placed(_defaults(env, layers), file))
         # Before the check of the values: a mistyped environment would make them those of no environment.
-        _check_env(env, own)
+        if env not in (known := known_envs(own.data)):
+            raise unknown_env(env, known, file)
         settings = _validated({**merge([layer.data for layer in layers]), "env": env}, layers)
         if file:
             _check_other_environments(own)
@@ -98,7 +108,7 @@ class Loader:
         # Below the flags: what the user typed still wins over what a running server says.
         def overlay(values: Mapping[str, Any]) -> Settings:
             flags, rest = layers[:flag_layers], layers[flag_layers:]
-            every = [*flags, Layer(values, "flag"), *rest]
+            every = [*flags, Layer(values, FLAG), *rest]
             data = {**merge([layer.data for layer in every]), "env": settings.env}
             return self._kept(_validated(data, every), every, file, flag_layers)
 
@@ -117,10 +127,10 @@ class Loader:
         for name, text in sorted(self.environ.items()):
             if name.upper().startswith(PREFIX):
                 dotted = name[len(PREFIX) :].lower().replace("__", ".")
-                yield Layer(nested({dotted: toml_value(text)}), f"env {name}")
+                yield Layer(nested({dotted: toml_value(text)}), f"{VARIABLE}{name}")
         for name, dotted in NAMED_VARIABLES.items():
             if named := self.environ.get(name):
-                yield Layer(nested({dotted: named}), f"env {name}")
+                yield Layer(nested({dotted: named}), f"{VARIABLE}{name}")
 
     def _all_shown(self, settings: Settings, layers: list[Layer]) -> tuple[SettingValue, ...]:
         """Return every setting as it may be shown. It takes as long as the load itself, and few commands need it."""
@@ -131,7 +141,7 @@ class Loader:
         key = ".".join(path)
         if key == "env":
             return SettingValue(
-                key, env, "env ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
+                key, env, f"{VARIABLE}ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
         return SettingValue(key, shown, first_layer(layers, path).origin(path))
@@ -139,17 +149,17 @@ class Loader:
 
 def _problems(of_paths: Iterator[tuple[KeyPath, str]], layers: list[Layer], file: Path | None) -> list[str]:
     """Return problems with their places in front. That of a value which nothing sets is the top of the file."""
-    top = f"{file.name}:1:1" if file else "default"
+    top = f"{file.name}:1:1" if file else DEFAULT
     placed = ((first_layer(layers, path), path, text) for path, text in of_paths)
     return [
-        f"{top if layer.name == 'default' else layer.complaint_place(path)}: {text}"
+        f"{top if layer.name == DEFAULT else layer.complaint_place(path)}: {text}"
         for layer, path, text in placed
     ]
 
 
 def sample_lake() -> Layer:
-    """Return the settings that etltctl ships, which apply where there is no settings file."""
-    return Layer(read_toml(project_file(FILE)).data, "default")
+    """Return the settings of the sample lake, which apply where there is no settings file."""
+    return Layer(read_toml(project_file(FILE)).data, SAMPLE_LAKE)
 
 
 def read_toml(file: Path, text: str | None = None) -> Layer:
@@ -213,33 +223,10 @@ def _placed(layer: Layer, file: Path | None) -> Layer:
 def _defaults(env: str, layers: list[Layer]) -> Layer:
     """Return the defaults that depend on the environment. The layers name the project."""
     if env != AWS:
-        return Layer({"state": ".etltctl"}, "default")
+        return Layer({"state": ".etltctl"}, DEFAULT)
     project = merge([layer.data for layer in layers]).get("project", DEFAULT_PROJECT)
     # More people than one work on an account: they share the record of its runs, and a slip costs money there.
-    return Layer({"state": f"{bucket_url(str(project), 'state')}/etltctl", "protected": True}, "default")
-
-
-def _default_env(file: Layer) -> str:
-    """Return the environment that the file names, before the other values are known.
-
-    Raises:
-        ConfigurationError: It is not text.
-    """
-    name = file.data.get("default_env")
-    if name is not None and not isinstance(name, str):
-        raise complaint([f"{file.complaint_place(('default_env',))}: default_env must be text, got {name!r}"])
-    return name or LOCAL
-
-
-def _check_env(env: str, file: Layer) -> None:
-    known = {LOCAL, AWS, *_environments(file)}
-    if env not in known:
-        near = difflib.get_close_matches(env, known, n=1)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise ConfigurationError(
-            f"no environment is called {env}",
-            hint=f"{guess}known: {', '.join(sorted(known))}; add [env.{env}] to {FILE}",
-        )
+    return Layer({"state": f"{bucket_url(str(project), 'state')}/etltctl", "protected": True}, DEFAULT)
 
 
 def _check_other_environments(own: Layer) -> None:

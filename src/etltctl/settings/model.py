@@ -102,7 +102,7 @@ class Settings(Section):
     _shown: Callable[[], tuple[SettingValue, ...]] = PrivateAttr(default=tuple)
     _place: Callable[[tuple[str, ...]], str] = PrivateAttr(default=".".join)
     _overlay: Callable[[Mapping[str, Any]], Settings] | None = PrivateAttr(default=None)
-    _endpoint: AwsRoute | None = PrivateAttr(default=None)
+    _route: AwsRoute | None = PrivateAttr(default=None)
     _plot_problems: tuple[str, ...] = PrivateAttr(default=())
 
     def values(self) -> tuple[SettingValue, ...]:
@@ -118,12 +118,12 @@ class Settings(Section):
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
 
-    def overlaid(self, values: Mapping[str, Any], endpoint: AwsRoute | None = None) -> Settings:
+    def overlaid(self, values: Mapping[str, Any], route: AwsRoute | None = None) -> Settings:
         """Return these settings with values that come next after the flags. Nothing is read again.
 
         Args:
             values: The values, as tables within tables.
-            endpoint: Where AWS clients go, or their credentials; None for where the process's variables lead.
+            route: Where AWS clients go, or their credentials; None for where the process's variables lead.
 
         Raises:
             ConfigurationError: The values are invalid.
@@ -132,13 +132,13 @@ class Settings(Section):
         if self._overlay is None:
             raise ValueError("only settings that were loaded can be overlaid")
         settings = self._overlay(values)
-        settings._endpoint = endpoint
+        settings._route = route
         return settings
 
     @property
-    def endpoint(self) -> AwsRoute | None:
+    def route(self) -> AwsRoute | None:
         """Where AWS clients go, or their credentials; None for where the process's variables lead."""
-        return self._endpoint
+        return self._route
 
     @property
     def environment(self) -> Environment:
@@ -170,7 +170,7 @@ class Settings(Section):
 
     @property
     def file(self) -> Path | None:
-        """The settings file; None where there is none and the shipped defaults are in force."""
+        """The settings file; None where there is none and the sample lake applies."""
         return self._file
 
     def stream_locations(self, source: str) -> dict[str, str]:

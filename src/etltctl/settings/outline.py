@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from etltctl.errors import ConfigurationError, NextStep, UsageError, command, guess_text
+from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import FILE, find_file, project_file, read_text
-from etltctl.values import AWS, LOCAL
 
 GOLD = "gold."
 # Where the settings of the steps that write tables are, by kind.
 SECTIONS = {"glue": ("glue", "jobs"), "sql": ("sql",)}
-PREFIX = "ETLTCTL__"
 NO_FILE = (
     "name another with the variable ETLTCTL_CONFIG or the argument config. Every process that parses or runs the DAG "
     "reads the file at this path"
@@ -82,12 +81,9 @@ class _Outline:
             raise ConfigurationError(error.message, hint=NO_FILE) from error
         # A settings file stands alone; without one the sample lake applies.
         own = _read(file or project_file(FILE))
-        default = own.get("default_env")
-        env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
-        known = {LOCAL, AWS, *_table(own, "env")}
-        if env not in known:
-            hint = f"known: {', '.join(sorted(known))}; add [env.{env}] to {file or FILE}"
-            raise ConfigurationError(f"no environment is called {env}", hint=hint)
+        env = chosen_env(own, env, environ)
+        if env not in (known := known_envs(own)):
+            raise unknown_env(env, known, file)
         tables = (_table(own, "env", env), own)
         return cls(file, tables, environ, directory)
 
@@ -127,14 +123,14 @@ class _Outline:
         hint = f"known: {', '.join(known)}; add [pipelines.{pipeline}] to {self._place}"
         if self.file is None:
             hint = (
-                f"no {FILE} was found in {self.directory} or above, so the shipped settings were read; name the file "
+                f"no {FILE} was found in {self.directory} or above, so the sample lake was read; name the file "
                 f"with the variable ETLTCTL_CONFIG or the argument config. {hint}"
             )
         return UsageError(f"{self._place} has no pipeline {pipeline}{guess_text(pipeline, known)}", hint=hint)
 
     @property
     def _place(self) -> Path | str:
-        return self.file or f"the shipped {FILE}"
+        return self.file or "the sample lake"
 
     def _variable(self, path: tuple[str, ...]) -> Any:
         """Return the value of the variable that sets the key, as TOML; None if there is none."""

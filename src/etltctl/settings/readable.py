@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from etltctl.errors import ConfigurationError
+from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import find_file, read_text
-from etltctl.settings.layers import Layer
-from etltctl.settings.loader import PREFIX, Loader, sample_lake
+from etltctl.settings.layers import SAMPLE_LAKE, Layer
+from etltctl.settings.loader import Loader, sample_lake
 from etltctl.settings.model import Settings
 from etltctl.settings.toml_tables import merge
-from etltctl.values import AWS, LOCAL
 
 # All that a command needs which only reads the record: where it is, and who may read it there.
 KEPT = (("project",), ("state",), ("aws", "profile"), ("aws", "region"))
@@ -40,14 +39,12 @@ def readable_settings(
     """
     file = find_file(config, environ, directory)
     own = _tables_of(file) if file else sample_lake().data
-    environments = own.get("env")
-    named: Mapping[str, Any] = environments if isinstance(environments, dict) else {}
-    default = own.get("default_env")
-    env = env or environ.get("ETLTCTL_ENV") or (default if isinstance(default, str) else LOCAL)
-    if env not in {LOCAL, AWS, *named}:
+    env = chosen_env(own, env, environ)
+    if env not in (known := known_envs(own)):
         # Another environment has other runs: they must not be explained in place of those that are meant.
-        raise ConfigurationError(f"no environment is called {env}")
-    chosen = named.get(env)
+        raise unknown_env(env, known, file)
+    environments = own.get("env")
+    chosen = environments.get(env) if isinstance(environments, dict) else None
     values: list[Mapping[str, Any]] = [_kept(table) for table in (chosen, own) if isinstance(table, dict)]
     kept = merge(values)
     variables = {
@@ -56,7 +53,7 @@ def readable_settings(
         if name.upper() in KEPT_VARIABLES or name in OTHER_VARIABLES
     }
     loader = Loader(variables, directory)
-    return loader.load_kept(Layer(kept, file.name if file else "default"), env, file)
+    return loader.load_kept(Layer(kept, file.name if file else SAMPLE_LAKE), env, file)
 
 
 def _kept(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def open_lake(
     """Open a lake that keeps everything in `folder` and ends with the block: no server lingers after a test.
 
     Its settings are those of the environment `local` of the project (the nearest `etltctl.toml` at or above
-    `project`, else the shipped ones); `flags` sets single values by dotted key. Raises ConfigurationError.
+    `project`, else the sample lake); `flags` sets single values by dotted key. Raises ConfigurationError.
     """
     with serve_lake(folder, project=project, flags=flags) as lake, lake.leading():
         yield lake

@@ -64,7 +64,7 @@ def test_a_role_is_assumed_in_the_lake_that_the_settings_lead_to(lakes: list[Set
 
 def test_airbyte_is_that_of_the_same_server(lakes: list[Settings]) -> None:
     for lake in lakes:
-        assert lake.endpoint is not None
-        assert lake.airbyte.url == f"{lake.endpoint.url}/airbyte/v1"
+        assert lake.route is not None
+        assert lake.airbyte.url == f"{lake.route.url}/airbyte/v1"
         assert lake.sources["api"].connection_id
     assert lakes[0].airbyte.url != lakes[1].airbyte.url

@@ -45,7 +45,7 @@ from etltctl.airflow.settings_source import SettingsSource
 from etltctl.aws import Aws
 
 settings = SettingsSource(aws_conn_id="as_a_role").connected()
-renews = hasattr(settings.endpoint.credentials, "refresh_needed")
+renews = hasattr(settings.route.credentials, "refresh_needed")
 print("RESULT", Aws.from_settings(settings).identity().arn, settings.aws.region, renews)
 """
 FIRE = """

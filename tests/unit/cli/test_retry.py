@@ -45,7 +45,7 @@ def test_a_run_that_has_succeeded_is_left_as_it_is(
 
 def test_a_later_try_of_one_step_does_not_hide_a_step_that_failed(ledger: Ledger) -> None:
     from etltctl.history import find_run
-    from etltctl.pipeline import result_if_succeeded
+    from etltctl.pipeline import RunOptions, already_done
     from etltctl.settings import load_settings
 
     ledger.append("step.finished", JOB, outcome="failed", error="x")
@@ -55,4 +55,16 @@ def test_a_later_try_of_one_step_does_not_hide_a_step_that_failed(ledger: Ledger
     assert isinstance(ledger.store, DiskStore)
     state = str(ledger.store.folder.parent)
     settings = load_settings(env="local", environ={"ETLTCTL_STATE_DIR": state})
-    assert result_if_succeeded(find_run(settings, RUN)) is None
+    assert already_done(find_run(settings, RUN), RunOptions()) is None
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_run_whose_steps_have_succeeded_is_done_unless_it_starts_fresh(ledger: Ledger, fresh: bool) -> None:
+    from etltctl.ledger import read_events
+    from etltctl.pipeline import RunOptions, already_done
+
+    ledger.append("step.finished", JOB, outcome="succeeded", remote_id="jr_1", verb="started", seconds=1.0)
+    ledger.append("run.finished", outcome="succeeded", seconds=2.0)
+    done = already_done(read_events(ledger.store, RUN), RunOptions(fresh=fresh))
+    assert (done is None) is fresh
+    assert fresh or (done is not None and done.is_reused)

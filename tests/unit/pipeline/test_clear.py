@@ -9,7 +9,9 @@ import pytest
 
 from etltctl.airbyte.problems import TRY_AGAIN_LATER
 from etltctl.errors import AlreadyRunningError, OutcomeUnknownError, ServiceError, UsageError, command
-from etltctl.pipeline.clear import _why_not_started, require_clearable
+from etltctl.ledger import DiskStore, Ledger
+from etltctl.pipeline import RunOptions, clear
+from etltctl.pipeline.clear import _why_not_started, require_clearable, sync_fully
 from etltctl.settings import Settings, load_settings
 
 AGAIN = command("sync", "mongodb", "--full")
@@ -22,19 +24,49 @@ def settings(folder: Path, mode: str) -> Settings:
 
 @pytest.mark.parametrize("mode", ["incremental_append", "full_refresh_append"])
 def test_a_source_that_appends_can_be_cleared(tmp_path: Path, mode: str) -> None:
-    require_clearable("mongodb", settings(tmp_path, mode), resumes=False)
+    require_clearable("mongodb", settings(tmp_path, mode), RunOptions())
 
 
 def test_a_source_whose_syncs_replace_each_other_has_nothing_to_reset(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match='sync_mode is "full_refresh_overwrite": every sync reads everything'
     ):
-        require_clearable("mongodb", settings(tmp_path, "full_refresh_overwrite"), resumes=False)
+        require_clearable("mongodb", settings(tmp_path, "full_refresh_overwrite"), RunOptions())
 
 
-def test_a_run_that_is_resumed_is_not_cleared_because_its_sync_may_be_reused(tmp_path: Path) -> None:
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The parts of a full sync that were called, in their order."""
+    called: list[str] = []
+    for name in ("require_ready", "clear_source", "run_alone"):
+        monkeypatch.setattr(clear, name, lambda *_, name=name: called.append(name))
+    return called
+
+
+def with_record(folder: Path) -> Settings:
+    """Return settings of a source that appends, with the run `known` on record."""
+    with DiskStore(folder / ".etltctl" / "runs").lease("known"):
+        Ledger(DiskStore(folder / ".etltctl" / "runs"), "known", "local").append(
+            "run.started", pipeline="mongodb", steps=["sync:mongodb"]
+        )
+    flags = {"sources.mongodb.sync_mode": "incremental_append", "state": str(folder / ".etltctl")}
+    return load_settings(flags=flags, env="local", environ={}, directory=folder)
+
+
+def test_a_run_that_is_resumed_is_not_cleared_because_its_sync_may_be_reused(
+    tmp_path: Path, calls: list[str]
+) -> None:
     with pytest.raises(UsageError, match="a full sync is a new one, and a run was named to resume"):
-        require_clearable("mongodb", settings(tmp_path, "incremental_append"), resumes=True)
+        sync_fully("mongodb", with_record(tmp_path), RunOptions("known"))
+    assert calls == []
+
+
+@pytest.mark.parametrize("options", [None, RunOptions("another"), RunOptions("known", fresh=True)])
+def test_a_full_sync_clears_only_what_it_can_read_again(
+    tmp_path: Path, calls: list[str], options: RunOptions | None
+) -> None:
+    sync_fully("mongodb", with_record(tmp_path), options)
+    assert calls == ["require_ready", "clear_source", "run_alone"]
 
 
 def test_a_lost_answer_leaves_the_clear_open_and_may_be_sent_again() -> None:

@@ -40,6 +40,7 @@ SECRET = "etltctl.toml:7:1: sources.mongodb.uri is env:MONGODB_URI, but MONGODB_
         ),
         (AlreadyRunningError("another run of Glue job slow holds its only slot"), "G104", 7),
         (AlreadyRunningError("a run of Glue job a still reads what a sync of b would replace"), "C114", 7),
+        (AlreadyRunningError("a run of Glue job a still reads what a clear of b would delete"), "C114", 7),
         (AlreadyRunningError("run r was taken over by another process while this one slept"), "C111", 7),
         (AlreadyRunningError("silver.a is being published by process 5 on vm"), "C109", 7),
         (AlreadyRunningError("the files of x are replaced while they are read"), "C114", 7),

@@ -61,3 +61,12 @@ def test_of_an_incremental_source_all_that_bronze_holds_must_be_enough(
 def test_an_incremental_sync_must_still_land_what_airbyte_reports() -> None:
     doubt = _doubt("api", 1, 2, 1, 100)
     assert "reports 2 rows for api, but 1 landed" in (doubt or ("", ""))[0]
+
+
+def test_the_rows_that_bronze_holds_are_not_called_landed() -> None:
+    doubt = _doubt("api", 3, 3, 10, 9)
+    assert (doubt or ("", ""))[
+        0
+    ] == "sync of api succeeded, but bronze holds 9 rows and at least 10 are expected"
+    drop = _drop("api", 3, 100, 10.0, 89)
+    assert (drop or ("", ""))[0] == "bronze holds 89 rows of api, 11 % less than the 100 before"

@@ -12,6 +12,7 @@ import pytest
 
 from etltctl.errors import ExitCode
 from etltctl.settings.doubts import known_regions
+from etltctl.settings.layers import is_in_file
 from support import forked
 from support.sample_settings import on_sample
 from support.workplace import ETLTCTL
@@ -79,6 +80,28 @@ def test_references_plain_addresses_and_regions_are_valid(tmp_path: Path, text: 
 def test_a_secret_from_a_variable_is_not_reported_as_stored_in_a_file(tmp_path: Path) -> None:
     uri = "mongodb://admin:hunter2@db/"
     assert validated(tmp_path, "", ETLTCTL__SOURCES__MONGODB__URI=uri).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["default.toml", "flag.toml"])
+def test_a_secret_in_a_file_of_any_name_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(on_sample('[airbyte]\nclient_secret = "hunter2"\n', "mine"))
+    done = etltctl(tmp_path, "-c", name, "config", "validate")
+    assert (done.returncode, "airbyte.client_secret holds the secret itself" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_there"),
+    [
+        ("default", False),
+        ("sample lake", False),
+        ("flag", False),
+        ("env ETLTCTL__STATE", False),
+        ("default.toml", True),
+        ("etltctl.toml:3 [env.local]", True),
+    ],
+)
+def test_only_the_values_of_a_file_stand_in_a_file(origin: str, is_there: bool) -> None:
+    assert is_in_file(origin) is is_there
 
 
 @pytest.mark.parametrize(

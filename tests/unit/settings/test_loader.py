@@ -105,6 +105,13 @@ def test_an_account_needs_no_section_and_has_the_shared_record_of_its_project(tm
     assert (own.protected, own.state) == (False, "s3://mine/x")
 
 
+@pytest.mark.parametrize("env", ["local", "aws"])
+def test_a_value_of_the_sample_lake_has_another_origin_than_a_default(tmp_path: Path, env: str) -> None:
+    settings = load(tmp_path, ETLTCTL_ENV=env)
+    assert origin(settings, "sources.api.kind") == "sample lake"
+    assert origin(settings, "athena.workgroup") == "default"
+
+
 @pytest.mark.parametrize("env", ["aws", "prod"])
 def test_an_account_needs_a_project_of_its_own(tmp_path: Path, env: str) -> None:
     text = f"[env.{env}]\nprotected = true\n"
@@ -240,7 +247,7 @@ def test_a_named_file_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 def test_an_unknown_environment_is_reported_with_the_most_similar(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, ETLTCTL_ENV="awss")
-    assert "did you mean aws?" in caught.value.hint
+    assert caught.value.message == "no environment is called awss, did you mean aws?"
 
 
 @pytest.mark.parametrize("secret", ["mongodb://user:tops3cret@host/", "tops3cret"])

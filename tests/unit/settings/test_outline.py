@@ -104,7 +104,9 @@ def test_an_unknown_pipeline_is_refused_with_the_file_and_the_nearest_name(folde
 def test_without_a_file_the_error_says_where_it_was_looked_for(tmp_path: Path) -> None:
     error = refusal("shop", tmp_path)
     assert f"no etltctl.toml was found in {tmp_path} or above" in error.hint
+    assert "so the sample lake was read" in error.hint
     assert "ETLTCTL_CONFIG" in error.hint
+    assert error.message.startswith("the sample lake has no pipeline shop")
 
 
 @pytest.mark.parametrize(

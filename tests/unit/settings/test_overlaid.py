@@ -46,8 +46,8 @@ def test_a_secret_among_the_values_is_not_shown(tmp_path: Path) -> None:
 
 def test_the_endpoint_goes_with_a_copy_and_leaves_the_first_settings_as_they_were(tmp_path: Path) -> None:
     first = loaded(tmp_path)
-    assert first.overlaid(VALUES, ENDPOINT).model_copy(update={"state": "s"}).endpoint == ENDPOINT
-    assert first.endpoint is None
+    assert first.overlaid(VALUES, ENDPOINT).model_copy(update={"state": "s"}).route == ENDPOINT
+    assert first.route is None
 
 
 def test_a_value_that_no_setting_can_have_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from etltctl.local.client.live_server import Server, find_live
 from etltctl.local.client.stack import describe_stack
 from etltctl.local.kernel.keys import config_file
 from etltctl.local.kernel.state_folder import check_owner
+from etltctl.settings.environments import PREFIX
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -164,7 +165,7 @@ def environ_of(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, s
         )
     with endpoints(settings, environ) as reached:
         short = {
-            f"AIRBYTE_{name}": reached.environ[f"ETLTCTL__AIRBYTE__{name}"]
+            f"AIRBYTE_{name}": reached.environ[f"{PREFIX}AIRBYTE__{name}"]
             for name in ("URL", "CLIENT_ID", "CLIENT_SECRET")
         }
         # Other programs still need the user's proxy for other hosts, so its exceptions are kept.
@@ -199,9 +200,9 @@ def _values(server: Server, stack: Mapping[str, Any]) -> dict[str, Any]:
 
 def _environ(server: Server, values: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables that lead another process to the services."""
-    airbyte = {f"ETLTCTL__AIRBYTE__{name.upper()}": value for name, value in values["airbyte"].items()}
+    airbyte = {f"{PREFIX}AIRBYTE__{name.upper()}": value for name, value in values["airbyte"].items()}
     connections = {
-        f"ETLTCTL__SOURCES__{name.upper()}__CONNECTION_ID": source["connection_id"]
+        f"{PREFIX}SOURCES__{name.upper()}__CONNECTION_ID": source["connection_id"]
         for name, source in values["sources"].items()
     }
     return {

@@ -48,6 +48,6 @@ def _publish(notification: Notification, name: str, receiver: SnsReceiver, aws: 
     # A topic takes messages in its own region only. SNS may deliver a message twice in any case, so that a repeated
     # call does no harm of a new kind.
     policy = RetryPolicy(attempts=2)
-    there = Aws(aws.profile, receiver.region, policy, aws.credentials, aws.endpoint, aws.profile_place)
+    there = Aws(aws.profile, receiver.region, policy, aws.credentials, aws.route, aws.profile_place)
     with translated("sns", setting=f"notify.{name}.topic"):
         there.client("sns").publish(**sns_message(notification, receiver.topic, link))

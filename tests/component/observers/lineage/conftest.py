@@ -24,7 +24,7 @@ def project(lake: EmbeddedLake, receiver: LineageReceiver) -> Iterator[SqlProjec
     """The project, whose runs are reported to the receiver."""
     lake.script()
     settings = lake.settings.overlaid(
-        {"lineage": {"url": receiver.url, "api_key": "k-3f"}}, lake.settings.endpoint
+        {"lineage": {"url": receiver.url, "api_key": "k-3f"}}, lake.settings.route
     )
     project = replace(SqlProject(lake, settings))
     project.write_query(QUERY)

@@ -22,7 +22,7 @@ WHOLE = [
 def with_lineage(project: SqlProject, **values: Any) -> SqlProject:
     """Return the project with other settings of lineage."""
     settings = project.settings
-    overlaid = settings.overlaid({"lineage": values}, settings.endpoint)
+    overlaid = settings.overlaid({"lineage": values}, settings.route)
     return SqlProject(project.lake, overlaid)
 
 
@@ -59,7 +59,7 @@ def test_a_step_s_end_has_its_datasets_columns_statement_and_counts(
     declared = {
         "tables": {"gold.windiest": {"lineage": {"speed": ["silver.reading.speed", "silver.reading.gone"]}}}
     }
-    settings = project.settings.overlaid(declared, project.settings.endpoint)
+    settings = project.settings.overlaid(declared, project.settings.route)
     SqlProject(project.lake, settings).run("described")
     end = receiver.events[2]
     (read,), (written,) = end["inputs"], end["outputs"]

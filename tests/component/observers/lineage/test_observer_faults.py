@@ -27,7 +27,7 @@ JOB = f"wind.{STEP}"
 def with_lineage(project: SqlProject, **values: Any) -> SqlProject:
     """Return the project with other settings of lineage."""
     settings = project.settings
-    return SqlProject(project.lake, settings.overlaid({"lineage": values}, settings.endpoint))
+    return SqlProject(project.lake, settings.overlaid({"lineage": values}, settings.route))
 
 
 def interrupting(type_: str, interrupt: Callable[[], object]) -> Callable[[Event], None]:
