@@ -15,6 +15,7 @@ from etltctl.errors import ConfigurationError, NextStep, UsageError, command
 from etltctl.scaffold.new_files import write_together
 from etltctl.settings import load_settings
 from etltctl.settings.files import FILE
+from etltctl.settings.stream_names import table_of_collection, table_of_stream
 
 TEMPLATES = Path(__file__).parent / "files" / "source"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -46,10 +47,8 @@ class NewSource:
     @property
     def tables(self) -> Mapping[str, str]:
         """The silver table of each bronze table."""
-        from etltctl.settings.sources import table_of_stream
-
-        is_mongodb = self.values["kind"] == MONGODB  # whose collections are tables under their own names
-        names = [f"{self.name}_{each if is_mongodb else table_of_stream(each)}" for each in self.streams]
+        table_of = table_of_collection if self.values.get("kind") == MONGODB else table_of_stream
+        names = [f"{self.name}_{table_of(each)}" for each in self.streams]
         return {f"bronze.{name}": f"silver.{name}" for name in names}
 
 
