@@ -11,9 +11,15 @@ from typing import Final
 
 from etltctl.errors import ConfigurationError, UsageError
 
-# Airbyte's sync mode in which a sync takes the place of the one before. The default of a connection.
+# Airbyte's sync modes. By the first, the default of a connection, a sync takes the place of the one before.
 OVERWRITE: Final = "full_refresh_overwrite"
-INCREMENTAL: Final = "incremental_append"  # the one in which a sync adds only what is new
+APPEND: Final = "full_refresh_append"  # a sync adds everything again
+INCREMENTAL: Final = "incremental_append"  # a sync adds only what is new
+SYNC_MODES = (
+    OVERWRITE,
+    APPEND,
+    INCREMENTAL,
+)  # those that the settings know, as Airbyte's S3 destination does
 LOCAL = "local"  # the environment that the embedded server serves
 AWS = "aws"  # the environment of an account that every settings file has, named there or not
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place

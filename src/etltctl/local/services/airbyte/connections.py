@@ -12,13 +12,13 @@ from etltctl.local.services.airbyte.connectors.masks import MASK, secret_values,
 from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS
 from etltctl.local.services.airbyte.records import Stream
 from etltctl.local.services.airbyte.streams import (
-    OVERWRITE,
     Discovered,
     api_stream,
     mongodb_stream,
     resolved_streams,
     stream_answer,
 )
+from etltctl.values import APPEND, INCREMENTAL, OVERWRITE
 
 __all__ = ["MASK", "Connection", "made_connection", "parse_connection", "stable_id", "workspace_answer"]
 
@@ -69,12 +69,12 @@ class Connection:
     @property
     def appended(self) -> frozenset[str]:
         """The streams that are read whole and whose earlier files stay."""
-        return frozenset(name for name, mode in self.modes.items() if mode == "full_refresh_append")
+        return frozenset(name for name, mode in self.modes.items() if mode == APPEND)
 
     @property
     def incremental(self) -> frozenset[str]:
         """The streams of which a sync reads only what is new."""
-        return frozenset(name for name, mode in self.modes.items() if mode == "incremental_append")
+        return frozenset(name for name, mode in self.modes.items() if mode == INCREMENTAL)
 
     def connection_answer(self) -> dict[str, Any]:
         """Return the connection resource."""

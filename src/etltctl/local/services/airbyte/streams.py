@@ -9,10 +9,9 @@ from typing import Any
 from etltctl.local.services.airbyte.endpoints import ENDPOINTS
 from etltctl.local.services.airbyte.wire import bad_request, unprocessable
 from etltctl.settings.manifests import resolved_stream, stream_name
+from etltctl.values import APPEND, INCREMENTAL, OVERWRITE, SYNC_MODES
 
-OVERWRITE, INCREMENTAL = "full_refresh_overwrite", "incremental_append"
-# What the S3 destination can do; a source adds which of them it can.
-SYNC_MODES = (OVERWRITE, "full_refresh_append", INCREMENTAL)
+FULL_MODES = (OVERWRITE, APPEND)  # what the destination can do with any source
 KNOWN_SYNC_MODES = (*SYNC_MODES, "full_refresh_overwrite_deduped", "incremental_deduped_history")
 FIELDS: Mapping[str, type] = {
     "name": str, "namespace": str, "syncMode": str, "cursorField": list, "primaryKey": list,
@@ -38,7 +37,7 @@ class Discovered:
     @property
     def sync_modes(self) -> tuple[str, ...]:
         """The sync modes that source and destination can both do."""
-        return SYNC_MODES if self.is_incremental else SYNC_MODES[:2]
+        return SYNC_MODES if self.is_incremental else FULL_MODES
 
 
 Discover = Callable[[str], Discovered]
@@ -87,7 +86,7 @@ def stream_answer(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
     return {
         "name": stream["name"],
         **({"namespace": namespace} if namespace else {}),
-        "syncMode": stream.get("syncMode") or SYNC_MODES[0],
+        "syncMode": stream.get("syncMode") or OVERWRITE,
         "cursorField": list(discovered.cursor),
         "primaryKey": [list(path) for path in discovered.primary_key],
         "includeFiles": False,
