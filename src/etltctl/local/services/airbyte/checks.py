@@ -10,7 +10,7 @@ from etltctl.local.services.airbyte.connections import MASK
 from etltctl.local.services.airbyte.streams import resolved_streams
 from etltctl.local.services.airbyte.wire import ProblemError, bad_request, unprocessable
 from etltctl.settings.connector_config import marked_secrets
-from etltctl.settings.connector_problems import specification_of
+from etltctl.settings.manifests import specification_of
 
 DECLARATIVE = "declarative"
 ATLAS = "ATLAS_REPLICA_SET"
