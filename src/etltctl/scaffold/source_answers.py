@@ -93,14 +93,12 @@ def new_source(answers: Answers, ask: Ask) -> NewSource:
 
 def _require_references(answers: Answers) -> None:
     """Raise UsageError for a secret that stands in an option itself; the error does not repeat it."""
-    from etltctl.settings.doubts import SECRET_NAME
+    from etltctl.settings.connector_config import is_literal_secret
     from etltctl.settings.secrets import REFERENCES, is_reference
 
     named = dict(map(_configured, answers.configured))
     literal = [
-        f"--set {name}"
-        for name, value in named.items()
-        if SECRET_NAME.search(name) and not is_reference(str(value))
+        f"--set {name}" for name, value in named.items() if is_literal_secret(tuple(name.split(".")), value)
     ]
     if answers.uri and not is_reference(answers.uri):
         literal.append("--uri")

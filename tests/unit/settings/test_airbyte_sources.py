@@ -161,5 +161,7 @@ def test_keys_of_secrets_are_known_by_their_last_word() -> None:
     plain = ["primary_key", "token_url", "keyboard", "monkey", "partitionKey", "key_id", "secretary"]
     assert [key for key in secret if not sounds_secret(key)] == []
     assert [key for key in plain if sounds_secret(key)] == []
+    kept = [key for key in secret if sounds_secret(key, may_name_column=True)]
+    assert (kept, sounds_secret("join_key", may_name_column=True)) == (secret, False)
     assert is_secret("sources.ships.config.auth.api_key")
     assert not is_secret("sources.ships.config.base_url")

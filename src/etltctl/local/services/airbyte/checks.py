@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from etltctl.local.services.airbyte.streams import resolved_streams
 from etltctl.local.services.airbyte.wire import ProblemError, bad_request, unprocessable
 from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.manifests import specification_of
+from etltctl.settings.secrets import has_password
 
 DECLARATIVE = "declarative"
 ATLAS = "ATLAS_REPLICA_SET"
@@ -139,7 +139,7 @@ def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
     if isinstance(configuration, list):
         return [masked(each, secrets) for each in configuration]
     # The whole address becomes the mask, so that `merged` knows it again when a client sends back what it read.
-    if isinstance(configuration, str) and re.search(r"://[^/@]*:[^/@]*@", configuration):
+    if isinstance(configuration, str) and has_password(configuration):
         return MASK
     return configuration
 
