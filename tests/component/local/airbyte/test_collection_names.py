@@ -1,4 +1,4 @@
-"""Collections whose names are no folders: the files lie where the settings read them."""
+"""Collections whose names cannot be folders: the files lie where the settings read them."""
 
 from __future__ import annotations
 
