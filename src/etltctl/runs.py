@@ -78,6 +78,10 @@ class Run:
         return self.status in self.states
 
 
+# The code of a failed sync of the embedded server whose kept state cannot be used.
+STATE_UNUSABLE = "state-unusable"
+
+
 @dataclass(frozen=True)
 class SyncJob(Run):
     """An Airbyte job of one connection."""
@@ -100,6 +104,7 @@ class SyncJob(Run):
     bytes: int | None = None
     duration_s: float | None = None
     created: datetime | None = None
+    failure_code: str = ""  # what went wrong, as the embedded server names it for programs; Airbyte has none
     note: str = ""  # what the embedded server does before rows come, such as making a connector's environment
 
     @property

@@ -12,16 +12,23 @@ from typing import Final
 
 from etltctl.errors import ConfigurationError, UsageError
 
-# Airbyte's sync mode in which a sync takes the place of the one before. The default of a connection.
+# Airbyte's sync modes. By the first, the default of a connection, a sync takes the place of the one before.
 OVERWRITE: Final = "full_refresh_overwrite"
-INCREMENTAL: Final = "incremental_append"  # the one in which a sync adds only what is new
+APPEND: Final = "full_refresh_append"  # a sync adds everything again
+INCREMENTAL: Final = "incremental_append"  # a sync adds only what is new
+SYNC_MODES = (
+    OVERWRITE,
+    APPEND,
+    INCREMENTAL,
+)  # those that the settings know, as Airbyte's S3 destination does
 LOCAL = "local"  # the environment that the embedded server serves
 AWS = "aws"  # the environment of an account that every settings file has, named there or not
 S3_URL = re.compile(r"s3[an]?://([^/]+)/?(.*)")  # Hadoop writes s3a:// and s3n:// for the same place
 # A key whose last word is one of these names a secret, unless the word before says that it is part of a table.
 SECRET_KEY = re.compile(
-    r"(^|.*_)(password|passwd|passphrase|secret|token|key|credentials?|api_?key|access_?key|private_?key)s?$"
+    r"(^|.*_)(password|passwd|passphrase|secret|token|credential|(api|access|private|secret)_?key)s?$"
 )
+ANY_KEY = re.compile(r"(^|.*_)keys?$")
 PLAIN_KEY = re.compile(r"(^|.*_)(primary|public|foreign|cursor|sort|partition)_keys?$")
 UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a location
 
@@ -176,11 +183,14 @@ def quoted_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def sounds_secret(key: str) -> bool:
+def sounds_secret(key: str, *, may_name_column: bool = False) -> bool:
     """Return whether a key of a configuration names a secret, such as `apiKey` or `client_secret`.
 
     Args:
         key: The key, without those of the tables around it.
+        may_name_column: Whether a key such as `join_key` is as likely to name a column, as in the options of a job.
     """
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key).lower()
-    return bool(SECRET_KEY.fullmatch(snake)) and not PLAIN_KEY.fullmatch(snake)
+    if SECRET_KEY.fullmatch(snake):
+        return True
+    return not may_name_column and bool(ANY_KEY.fullmatch(snake)) and not PLAIN_KEY.fullmatch(snake)

@@ -250,7 +250,8 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         raise incomplete(call, "jobId (a number)")
     require_same(call, sent, answer)
     # The public API gives neither a reason nor a note. The embedded server adds them under etltctl's own names.
-    failure, note = answer.get("etltctl_failure"), answer.get("etltctl_note")
+    reported, note = answer.get("etltctl_failure"), answer.get("etltctl_note")
+    failure = reported if isinstance(reported, Mapping) else {}
     try:
         created = datetime.fromisoformat(answer["startTime"]) if answer.get("startTime") else None
     except (TypeError, ValueError) as error:
@@ -259,11 +260,12 @@ def _job(answer: Any, name: str, call: str, **sent: str) -> SyncJob:
         id=identifier,
         name=name,
         status=status,
-        reason=bounded(str(failure.get("message", ""))) if isinstance(failure, Mapping) else "",
+        reason=bounded(str(failure.get("message", ""))),
         rows=_count(answer, "rowsSynced", call),
         bytes=_count(answer, "bytesSynced", call),
         duration_s=duration_seconds(str(answer.get("duration") or "")),
         created=created,
+        failure_code=str(failure.get("code") or ""),
         note=bounded(str(note or "")),
     )
 

@@ -10,8 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
-from etltctl.settings.connector_problems import read_manifest, specification_of
-from etltctl.settings.manifests import resolved_stream, stream_name
+from etltctl.settings.manifests import can_be_incremental, read_manifest, specification_of, stream_name
 from etltctl.settings.secrets import REFERENCES
 from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
 
@@ -235,7 +234,7 @@ def _require_incremental(name: str, settings: Settings) -> None:
     able = {
         stream_name(stream, manifest)
         for stream in manifest.get("streams") or ()
-        if resolved_stream(stream, manifest).get("incremental_sync")
+        if can_be_incremental(stream, manifest)
     }
     unable = [stream for stream in source.streams if stream not in able]  # type: ignore[union-attr]
     if unable:

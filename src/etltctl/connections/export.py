@@ -17,12 +17,10 @@ from etltctl.connections.actual import (
     streams_of,
 )
 from etltctl.settings.toml_tables import toml_comment, toml_key, toml_text
-from etltctl.values import OVERWRITE
+from etltctl.values import OVERWRITE, SYNC_MODES
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-SYNC_MODES = ("full_refresh_overwrite", "full_refresh_append", "incremental_append")
 
 
 def export_settings(settings: Settings) -> dict[str, Any]:

@@ -22,13 +22,11 @@ from etltctl.pipeline.settings_faults import rules_without_column, secrets_witho
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
-from etltctl.runs import Run, State, SyncJob
+from etltctl.runs import STATE_UNUSABLE, Run, State, SyncJob
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-RESETS_STATE = "`sync --full`"  # in the reason of a failed sync of the embedded Airbyte
 
 
 @dataclass(frozen=True)
@@ -203,7 +201,7 @@ def _proof(event: Mapping[str, Any]) -> str:
 
 def _way_on(job: SyncJob) -> NextStep:
     """Return what to do after a failed sync; only a clear helps where the state of a stream cannot be used."""
-    if RESETS_STATE in job.reason:
+    if job.failure_code == STATE_UNUSABLE:
         clear = command("sync", job.name, "--full")
         return NextStep("bronze keeps the last good sync; read everything again: ", clear)
     return NextStep("bronze keeps the last good sync; fix the cause, then: ", RETRY)

@@ -90,11 +90,10 @@ class NewSource:
     @property
     def tables(self) -> Mapping[str, str]:
         """The silver table of each bronze table."""
-        from etltctl.settings.sources import table_of_stream
+        from etltctl.settings.stream_names import table_of_collection, table_of_stream
 
-        # The collections of MongoDB are tables under their own names.
-        is_mongodb = self.values["kind"] == SourceKind.MONGODB
-        names = [f"{self.name}_{each if is_mongodb else table_of_stream(each)}" for each in self.streams]
+        table_of = table_of_collection if self.values["kind"] == SourceKind.MONGODB else table_of_stream
+        names = [f"{self.name}_{table_of(each)}" for each in self.streams]
         return {f"bronze.{name}": f"silver.{name}" for name in names}
 
 

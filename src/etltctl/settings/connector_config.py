@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from etltctl.settings.secrets import REFERENCES, URI_PASSWORD, resolve_secret
+from etltctl.settings.secrets import REFERENCES, has_password, resolve_secret
 from etltctl.values import sounds_secret
 
 
@@ -40,7 +40,7 @@ def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] 
         or (isinstance(value, str) and value.startswith(REFERENCES))
     ):
         return False
-    if isinstance(value, str) and (match := URI_PASSWORD.match(value)) and match["password"]:
+    if isinstance(value, str) and has_password(value):
         return True
     keys = [key for key in path if not key.isdigit()]
     return bool(keys) and (keys[-1] in marked or sounds_secret(keys[-1]))

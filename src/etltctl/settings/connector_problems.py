@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
-from etltctl.settings.files import read_text
 from etltctl.settings.layers import is_in_file
-from etltctl.settings.manifests import stream_name
+from etltctl.settings.manifests import read_manifest, specification_of, stream_name
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from etltctl.settings.model import Settings
     from etltctl.settings.sources import AirbyteSource
 
@@ -40,38 +37,6 @@ def connector_problems(settings: Settings) -> Iterator[str]:
             place = settings.place_of("sources", name, "requirements")
             yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
         yield from _literal_secrets(settings, name, source, manifest)
-
-
-def read_manifest(file: Path, setting: str) -> dict[str, Any]:
-    """Return the manifest of a low-code connector as an object.
-
-    Args:
-        file: The file.
-        setting: The name of the setting, for the error.
-
-    Raises:
-        ConfigurationError: The file cannot be read, or is not a manifest.
-    """
-    import yaml
-
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # many times faster, where libyaml is there
-        manifest = yaml.load(read_text(file), loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{setting}: cannot read {file}: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
-        raise ConfigurationError(
-            f"{setting}: {file} is not a low-code manifest: its type is not DeclarativeSource",
-            hint="write one as connectors/source-f1/manifest.yaml is written",
-        )
-    return manifest
-
-
-def specification_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the JSON schema of a low-code connector's configuration; empty if the manifest has none."""
-    spec = manifest.get("spec")
-    schema = spec.get("connection_specification") if isinstance(spec, Mapping) else None
-    return schema if isinstance(schema, Mapping) else {}
 
 
 def _unknown_streams(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,9 +20,10 @@ from etltctl.settings.loader import NAMED_VARIABLES
 from etltctl.settings.model import Settings
 from etltctl.settings.notify import holds_token
 from etltctl.settings.scripts import syntax_errors
-from etltctl.settings.secrets import is_reference, is_secret
+from etltctl.settings.secrets import has_password, is_reference, is_secret
 from etltctl.settings.sql_files import query_problems
 from etltctl.settings.toml_tables import leaves
+from etltctl.values import sounds_secret
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -39,11 +39,6 @@ VARIABLES = {
 }
 # The beginning of every bucket's name in the settings of the sample lake.
 SAMPLE_BUCKETS = "pi-m3-"
-# `scheme://user:password@`, in which the user may be empty.
-PASSWORD_IN_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@:\s]*:[^/@\s]+@", re.IGNORECASE)
-SECRET_NAME = re.compile(
-    r"(^|_)(password|passwd|secret|secret_key|access_token|api_?key|private_key)$", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -103,18 +98,23 @@ def literal_secrets(settings: Settings) -> Iterator[Doubt]:
             continue  # see `connector_problems`, which knows the specification
         if not isinstance(value, str) or is_reference(value):
             continue
-        has_password = PASSWORD_IN_ADDRESS.match(value)
+        is_address_with_password = has_password(value)
         # Such as `token_url`: its name sounds like a secret, its value is not one.
-        is_plain_address = "://" in value and not has_password
-        is_named = (is_secret(key) or SECRET_NAME.search(path[-1])) and not is_plain_address
+        is_plain_address = "://" in value and not is_address_with_password
+        is_named = (is_secret(key) or _sounds_secret(path)) and not is_plain_address
         if path[0] == "notify" and path[-1] == "url":
             is_named = holds_token(settings.notify[path[1]].kind, value)
-        if (has_password or is_named) and is_in_file(origins.get(key, "")):
-            what = "a password" if has_password else "the secret itself"
+        if (is_address_with_password or is_named) and is_in_file(origins.get(key, "")):
+            what = "a password" if is_address_with_password else "the secret itself"
             yield Doubt(
                 f"{settings.place_of(*path)}: {key} holds {what}: put it elsewhere and refer to it, "
                 f"with env:NAME, file:PATH, ssm:/path or secretsmanager:id#key"
             )
+
+
+def _sounds_secret(path: Sequence[str]) -> bool:
+    """Return whether the name of a setting says that its value is a secret. Those of `tables` are names of columns."""
+    return path[0] != "tables" and sounds_secret(path[-1], may_name_column=True)
 
 
 def _regions(settings: Settings) -> Iterator[Doubt]:

@@ -1,29 +1,137 @@
-"""Low-code manifests as they are read without airbyte-cdk: the streams, each with what it refers to."""
+"""Low-code manifests as they are read without airbyte-cdk: the specification, and the streams with their references."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import ConfigurationError
+from etltctl.settings.files import read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yaml.nodes import Node
+
+# Characters and values, each alias counted as what it stands for. The largest public manifests have below a million.
+MAX_SIZE = 20_000_000
 
 
-def resolved_stream(stream: Any, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stream of a manifest with the fields of the definition that it refers to; empty if it is neither.
+def read_manifest(file: Path, setting: str = "") -> dict[str, Any]:
+    """Return the manifest of a low-code connector as an object.
 
     Args:
-        stream: An element of `streams`: a table, or a reference such as `#/definitions/streams/ships`.
+        file: The file.
+        setting: The name of the setting, for the error.
+
+    Raises:
+        ConfigurationError: The file cannot be read, is too large, or is not a manifest.
+    """
+    import yaml
+
+    place = f"{setting}: " if setting else ""
+    try:
+        manifest = _parse(read_text(file))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{place}cannot read {file}: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
+        raise ConfigurationError(
+            f"{place}{file} is not a low-code manifest: its type is not DeclarativeSource",
+            hint="write one as connectors/source-f1/manifest.yaml is written",
+        )
+    return manifest
+
+
+def _parse(text: str) -> Any:
+    """Return the value of a YAML text whose aliases do not multiply it.
+
+    An alias shares its value in memory. A merge (`<<`) and a value that is written as JSON repeat it each time, so that
+    a text of 1 kB could become one of terabytes.
+    """
+    import yaml
+
+    # libyaml is many times faster. A platform may lack it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > MAX_SIZE:
+            raise ValueError(f"its aliases make it larger than {MAX_SIZE:,} characters")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: Node, sizes: dict[int, int | None]) -> int:
+    """Return the characters and values of a node with every alias written out.
+
+    Args:
+        node: The node.
+        sizes: The sizes that are known, by the node's id. None is that of a node around this one.
+    """
+    if id(node) in sizes:
+        size = sizes[id(node)]
+        if size is None:
+            raise ValueError("an alias stands within the value that it names")
+        return size
+    sizes[id(node)] = None
+    if isinstance(node.value, str):
+        size = 1 + len(node.value)
+    else:
+        # The value of a table is a list of pairs.
+        parts = (part for each in node.value for part in (each if isinstance(each, tuple) else (each,)))
+        size = 1 + sum(_size(part, sizes) for part in parts)
+    sizes[id(node)] = size
+    return size
+
+
+def specification_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the JSON schema of a low-code connector's configuration; empty if the manifest has none."""
+    schema = resolved_part(manifest.get("spec"), manifest).get("connection_specification")
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def resolved_part(part: Any, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a part of a manifest with the fields of the definition that it refers to; empty if it is neither.
+
+    Args:
+        part: A table, such as an element of `streams`, or a reference such as `#/definitions/streams/ships`.
         manifest: The manifest.
     """
-    if isinstance(stream, str):
-        stream = {"$ref": stream}
-    if not isinstance(stream, Mapping):
+    if isinstance(part, str):
+        part = {"$ref": part}
+    if not isinstance(part, Mapping):
         return {}
-    reference = stream.get("$ref")
+    reference = part.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
-        return stream
+        return part
     target: Any = manifest
-    for part in reference.removeprefix("#/").split("/"):
-        target = target.get(part) if isinstance(target, Mapping) else None
-    return {**target, **stream} if isinstance(target, Mapping) else stream
+    for step in reference.removeprefix("#/").split("/"):
+        target = target.get(step) if isinstance(target, Mapping) else None
+    return {**target, **part} if isinstance(target, Mapping) else part
+
+
+def can_be_incremental(stream: Any, manifest: Mapping[str, Any]) -> bool:
+    """Return whether a stream of a manifest can be read from its state on.
+
+    Args:
+        stream: An element of `streams`.
+        manifest: The manifest.
+    """
+    return bool(resolved_part(stream, manifest).get("incremental_sync"))
+
+
+def cursor_field(stream: Any, manifest: Mapping[str, Any]) -> str:
+    """Return the field by which a stream is read incrementally; empty if the manifest does not say it.
+
+    Args:
+        stream: An element of `streams`.
+        manifest: The manifest.
+    """
+    resolved = resolved_part(stream, manifest)
+    sync = resolved_part(resolved.get("incremental_sync"), manifest)
+    return str(sync.get("cursor_field") or (_handed_down(resolved, "cursor_field") if sync else ""))
 
 
 def stream_name(stream: Any, manifest: Mapping[str, Any]) -> str:
@@ -35,7 +143,11 @@ def stream_name(stream: Any, manifest: Mapping[str, Any]) -> str:
         stream: An element of `streams`.
         manifest: The manifest.
     """
-    resolved = resolved_stream(stream, manifest)
-    parameters = resolved.get("$parameters")
-    handed_down = parameters.get("name") if isinstance(parameters, Mapping) else None
-    return str(resolved.get("name") or handed_down or "")
+    resolved = resolved_part(stream, manifest)
+    return str(resolved.get("name") or _handed_down(resolved, "name"))
+
+
+def _handed_down(part: Mapping[str, Any], name: str) -> str:
+    """Return a field that the parameters of a part give to the parts within it; empty if they do not."""
+    parameters = part.get("$parameters")
+    return str(parameters.get(name) or "") if isinstance(parameters, Mapping) else ""

@@ -33,7 +33,10 @@ STARS = "***"
 SHORTEST_SECRET = (
     4  # characters: a shorter value is a part of many words, and stars for it would hide the text
 )
-URI_PASSWORD = re.compile(r"[a-z][\w+.-]*://[^\s/@:]*:(?P<password>.*)@", re.IGNORECASE)
+# A password may hold an @, a port is none: `host:80/me@example.com`, and the list of hosts `h1:27017,h2:27017/?x=a@b`.
+ADDRESS = re.compile(
+    r"[a-z][\w+.-]*://[^\s/@:\[]*:(?!\d+(?:[/?\s]|,[^@]*[/?]))(?P<password>.*)@", re.IGNORECASE
+)
 # What has the shape of a credential. Group 1 stands before it and group 2 after it.
 SHAPES = tuple(
     re.compile(shape, re.IGNORECASE)
@@ -110,6 +113,11 @@ def is_reference(text: str) -> bool:
     return text.startswith(REFERENCES) or text in ("", "sample:")
 
 
+def has_password(text: str) -> bool:
+    """Return whether a text is or holds an address with a password, such as `postgres://me:secret@host/db`."""
+    return bool(_password(text))
+
+
 def masked(text: str, environ: Mapping[str, str]) -> str:
     """Return a secret as it may be shown: its reference and whether that has a value, or stars."""
     if text.startswith("env:"):
@@ -164,6 +172,10 @@ def _texts(value: object, key: str) -> Iterator[tuple[str, str]]:
 
 def _parts(value: str) -> set[str]:
     """Return a secret and the password within it: a driver's error may quote the password alone, decoded or not."""
-    match = URI_PASSWORD.match(value)
-    password = match["password"] if match else ""
+    password = _password(value)
     return {value, password, unquote(password)}
+
+
+def _password(text: str) -> str:
+    match = ADDRESS.search(text)
+    return match["password"] if match else ""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from etltctl.settings.section import MAX_MINUTES, Distinct, IdText, Secret, Section, Text, Texts
+from etltctl.settings.stream_names import (
+    folder_of_stream,
+    require_distinct,
+    table_of_collection,
+    table_of_stream,
+)
 from etltctl.values import INCREMENTAL, OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
@@ -71,24 +76,6 @@ def _plain_values(config: dict[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"must hold text, numbers, true, false, lists and tables only: {error}") from error
     return config
-
-
-def table_of_stream(stream: str) -> str:
-    """Return the part of a bronze table's name that stands for a stream of any name.
-
-    Args:
-        stream: The stream's name in the source.
-    """
-    return re.sub(r"[^a-z0-9_]+", "_", stream.lower())
-
-
-def folder_of_stream(name: str) -> str:
-    """Return the folder of a stream or a namespace in bronze, as Airbyte's S3 destination writes it.
-
-    Args:
-        name: The name in the source.
-    """
-    return re.sub(r"[^A-Za-z0-9!_.*')(-]", "_", unicodedata.normalize("NFKD", name))
 
 
 class Connected(Section):
@@ -174,7 +161,15 @@ class MongodbSource(Source):
 
     def folders(self) -> dict[str, str]:
         """Return the folder of each collection: Airbyte's namespace is the database."""
-        return {name: f"{self.database}/{name}" for name in self.collections}
+        database = folder_of_stream(self.database)
+        return {
+            table_of_collection(name): f"{database}/{folder_of_stream(name)}" for name in self.collections
+        }
+
+    @model_validator(mode="after")
+    def _has_a_table_for_each_collection(self) -> MongodbSource:
+        require_distinct(self.collections, table_of_collection, "collections")
+        return self
 
     @model_validator(mode="after")
     def _has_cursors_of_its_collections(self) -> MongodbSource:
@@ -240,11 +235,7 @@ class AirbyteSource(Source):
     def _is_one_connector(self) -> AirbyteSource:
         if self.manifest and self.package:
             raise ValueError("must have a manifest or a package, not both")
-        tables: dict[str, str] = {}
-        for stream in self.streams:
-            other = tables.setdefault(table_of_stream(stream), stream)
-            if other != stream:
-                raise ValueError(f"has two streams that become one bronze table: {other} and {stream}")
+        require_distinct(self.streams, table_of_stream, "streams")
         return self
 
 

@@ -130,6 +130,37 @@ def test_an_address_with_a_password_and_secret_fields_of_a_manifest_are_masked(s
     assert "s3cret" not in server.http.get("/sources").text + server.http.get("/destinations").text
 
 
+def test_secrets_at_any_depth_of_a_specification_are_masked_and_kept(server: Server) -> None:
+    secret = {"type": "string", "airbyte_secret": True}
+    properties = {
+        "credentials": {
+            "oneOf": [
+                {"properties": {"client_id": {}, "client_secret": secret}},
+                {"properties": {"pin": secret}},
+            ]
+        },
+        "accounts": {"type": "array", "items": {"properties": {"name": {}, "pin": secret}}},
+    }
+    spec = {"connection_specification": {"properties": properties}}
+    definition = create(server, DEFINITIONS, {"name": "deep", "manifest": {**MANIFEST, "spec": spec}})
+    configuration = {
+        "credentials": {"client_id": "me", "client_secret": "s3cret-1"},
+        "accounts": [{"name": "a", "pin": "s3cret-2"}, {"name": "b", "pin": "s3cret-3"}],
+    }
+    body = {"name": "deep", "workspaceId": WORKSPACE_ID, "definitionId": definition["id"]}
+    source = create(server, "/sources", {**body, "configuration": configuration})
+    path = f"/sources/{source['sourceId']}"
+    shown = server.http.get(path).json()["configuration"]
+    assert shown == {
+        "credentials": {"client_id": "me", "client_secret": "**********"},
+        "accounts": [{"name": "a", "pin": "**********"}, {"name": "b", "pin": "**********"}],
+    }
+    assert "s3cret" not in server.http.get("/sources").text
+    assert server.http.patch(path, json={"configuration": shown}).json()["configuration"] == shown
+    kept = json.loads((server.state / "airbyte" / "resources.json").read_text())
+    assert kept["sources"][source["sourceId"]]["configuration"] == configuration
+
+
 def test_created_resources_survive_a_restart_in_a_file_that_only_the_owner_may_read(server: Server) -> None:
     connection = f1_connection(server)
     file = server.state / "airbyte" / "resources.json"

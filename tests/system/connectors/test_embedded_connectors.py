@@ -108,8 +108,8 @@ def test_a_manifest_that_the_framework_refuses_fails_with_its_words(
 def test_files_that_are_no_manifest_are_refused_before_a_start(
     server: ConnectorServer, tmp_path: Path
 ) -> None:
-    assert "cannot be read" in sync(server, tmp_path, "a: [")["etltctl_failure"]["message"]
-    assert "is not a table of YAML" in sync(server, tmp_path, "- 1")["etltctl_failure"]["message"]
+    assert "cannot read" in sync(server, tmp_path, "a: [")["etltctl_failure"]["message"]
+    assert "is not a low-code manifest" in sync(server, tmp_path, "- 1")["etltctl_failure"]["message"]
 
 
 def test_a_missing_value_of_the_configuration_is_named(

@@ -22,7 +22,7 @@ from etltctl.errors import (
     UnreachableError,
 )
 from etltctl.retrying import RetryPolicy
-from etltctl.runs import SyncJob, Verb
+from etltctl.runs import STATE_UNUSABLE, SyncJob, Verb
 from etltctl.waiting import Waiter
 
 URL = "https://airbyte.test/v1"
@@ -102,6 +102,27 @@ def test_a_sync_that_blocks_a_second_try_belongs_to_another_caller(
     server.post("/jobs").respond(409, json=TRY_AGAIN)
     verb, run, is_ours = airbyte.start_or_adopt(CONNECTION, "mongodb", known_job="10")
     assert (verb, run.id, is_ours) == (Verb.ADOPTED, "11", False)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "code"),
+    [
+        (
+            {"message": "the state is old", "kind": "config_error", "code": "state-unusable"},
+            "the state is old",
+            STATE_UNUSABLE,
+        ),
+        ({"message": "`sync --full` is a text", "kind": "config_error"}, "`sync --full` is a text", ""),
+        (None, "", ""),
+        ("text", "", ""),
+    ],
+)
+def test_the_failure_that_the_embedded_server_reports_is_carried(
+    airbyte: Airbyte, server: respx.Router, failure: object, reason: str, code: str
+) -> None:
+    server.get("/jobs/10").respond(json={**job(10, "failed"), "etltctl_failure": failure})
+    polled = airbyte.poll("10", "mongodb")
+    assert (polled.reason, polled.failure_code) == (reason, code)
 
 
 def test_another_conflict_does_not_count_as_a_running_sync(airbyte: Airbyte, server: respx.Router) -> None:

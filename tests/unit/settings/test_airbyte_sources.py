@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,7 +12,8 @@ from etltctl.settings import Settings, load_settings
 from etltctl.settings.connector_config import revealed_config
 from etltctl.settings.doubts import doubts
 from etltctl.settings.secrets import is_secret, known_secrets
-from etltctl.values import sounds_secret
+from etltctl.settings.sources import Connected
+from etltctl.values import OVERWRITE, SYNC_MODES, sounds_secret
 
 MANIFEST = """\
 type: DeclarativeSource
@@ -53,6 +55,11 @@ def test_each_stream_is_a_bronze_table_in_its_folder(tmp_path: Path) -> None:
         "ships_order_items": f"{root}/Order_Items/",
         "ships_ships": f"{root}/ships/",
     }
+
+
+def test_the_settings_accept_the_sync_modes_of_the_destination_and_no_others() -> None:
+    assert get_args(Connected.model_fields["sync_mode"].annotation) == SYNC_MODES
+    assert Connected.model_validate({}).sync_mode == OVERWRITE
 
 
 def test_two_streams_of_one_table_are_refused(tmp_path: Path) -> None:
@@ -154,5 +161,7 @@ def test_keys_of_secrets_are_known_by_their_last_word() -> None:
     plain = ["primary_key", "token_url", "keyboard", "monkey", "partitionKey", "key_id", "secretary"]
     assert [key for key in secret if not sounds_secret(key)] == []
     assert [key for key in plain if sounds_secret(key)] == []
+    kept = [key for key in secret if sounds_secret(key, may_name_column=True)]
+    assert (kept, sounds_secret("join_key", may_name_column=True)) == (secret, False)
     assert is_secret("sources.ships.config.auth.api_key")
     assert not is_secret("sources.ships.config.base_url")

@@ -51,6 +51,10 @@ def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProce
             '[env.aws.aws]\nregion = "us-est-2"\n',
             "etltctl.toml:2:1: aws.region: AWS has no region us-est-2, did you mean us-east-2 or us-west-2?",
         ),
+        (
+            '[glue.jobs.silver_to_gold.config]\nclientSecret = "hunter2"\n',
+            "etltctl.toml:2:1: glue.jobs.silver_to_gold.config.clientSecret holds the secret itself",
+        ),
         ('[aws]\nregion = "moon-1"\n', "etltctl.toml:2:1: aws.region: AWS has no region moon-1"),
     ],
 )
@@ -68,6 +72,8 @@ def test_a_value_that_leaks_a_secret_or_leads_nowhere_is_an_error(
     [
         '[sources.mongodb]\nuri = "env:NOT_SET_HERE"\n',
         '[sources.mongodb]\nuri = "mongodb://127.0.0.1:27017"\n',
+        '[airbyte]\nurl = "https://host:8000/me@example.com"\n',
+        '[glue.jobs.silver_to_gold.config]\njoin_key = "city_key"\ntoken_url = "https://host/token"\n',
         '[aws]\nregion = "eu-central-1"\n',
         '[aws]\nregion = "cn-north-1"\n',
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings import resolve_secret
+from etltctl.settings.secrets import has_password
 
 
 def test_a_variable(tmp_path: Path) -> None:
@@ -38,3 +39,35 @@ def test_a_reference_may_name_a_secret_of_aws(reference: str) -> None:
 
 def test_any_other_text_is_the_secret_itself() -> None:
     assert resolve_secret("mongodb://u:p@h/", {}, setting="s") == "mongodb://u:p@h/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb://me:s3cret@h1:27017,h2:27017/?replicaSet=rs",
+        "mongodb+srv://me:a@b/c@h/",
+        "postgres://:s3cret@host/db",
+        "HTTPS://me:12,34@host/",
+        "jdbc:mysql://me:s3cret@host/db",
+        "the driver refused postgres://me:s3cret@host/db",
+    ],
+)
+def test_an_address_with_a_password_is_recognized(address: str) -> None:
+    assert has_password(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "me:s3cret@host",
+        "https://me@host/",
+        "https://me:@host/",
+        "https://host:8000/me@example.com",
+        "http://[::1]:80/me@example.com",
+        "mongodb://h1:27017,h2:27017/?x=a@b",
+        "see http://host:80 or write to me@example.com",
+    ],
+)
+def test_a_port_and_a_user_alone_are_not_a_password(address: str) -> None:
+    assert not has_password(address)

@@ -72,7 +72,7 @@ def test_a_state_that_cannot_be_read_fails_the_sync_stays_and_is_gone_after_a_cl
     rows = lake.rows()
     lake.file.write_text(content)
     failure = lake.sync()["etltctl_failure"]
-    assert failure["kind"] == "config_error"
+    assert (failure["kind"], failure["code"]) == ("config_error", "state-unusable")
     assert words in failure["message"]
     assert "nothing was read" in failure["message"]
     assert "`sync --full`" in failure["message"]
@@ -96,5 +96,7 @@ def test_a_state_of_another_database_is_refused(lake: IncrementalLake, observati
     lake.sync()
     observations.database.client["other"]["observations"].insert_one({"_id": 1})
     lake.configure(database="other")
-    message = lake.sync()["etltctl_failure"]["message"]
+    failure = lake.sync()["etltctl_failure"]
+    message = failure["message"]
+    assert failure["code"] == "state-unusable"
     assert "other.observations: the kept state is of weather.observations" in message

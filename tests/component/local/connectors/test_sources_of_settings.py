@@ -69,3 +69,15 @@ def test_a_source_without_connector_says_what_to_set(server: ConnectorServer, tm
     )
     message = server.sync("ships")["etltctl_failure"]["message"]
     assert "set sources.ships.manifest or .package" in message
+
+
+def test_what_a_manifest_marks_as_a_secret_is_masked_in_the_source(
+    server: ConnectorServer, tmp_path: Path
+) -> None:
+    secret = "{oneOf: [{properties: {pin: {airbyte_secret: true}}}]}"
+    spec = f"spec: {{connection_specification: {{properties: {{auth: {secret}}}}}}}\n"
+    (tmp_path / "own.yaml").write_text(f"type: DeclarativeSource\n{spec}")
+    text = '[sources.ships]\nkind = "airbyte"\nmanifest = "own.yaml"\nstreams = ["ships"]\n'
+    configured(server, tmp_path, f'{text}config = {{ auth = {{ user = "me", pin = "98765" }} }}\n')
+    (source,) = server.http.get("/sources").json()["data"]
+    assert source["configuration"] == {"auth": {"user": "me", "pin": "**********"}}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from etltctl.local.services.airbyte.connections import MASK
 from etltctl.local.services.airbyte.streams import resolved_streams
 from etltctl.local.services.airbyte.wire import ProblemError, bad_request, unprocessable
+from etltctl.settings.connector_config import marked_secrets
+from etltctl.settings.manifests import specification_of
+from etltctl.settings.secrets import has_password
 
 DECLARATIVE = "declarative"
 ATLAS = "ATLAS_REPLICA_SET"
@@ -60,8 +62,7 @@ def check_s3(configuration: Mapping[str, Any]) -> None:
 
 def check_declarative(configuration: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     """Raise ProblemError where the manifest's own specification asks for something else."""
-    specification = manifest.get("spec", {}).get("connection_specification", {})
-    for name in specification.get("required", []):
+    for name in specification_of(manifest).get("required") or ():
         if configuration.get(name) in (None, ""):
             raise _invalid(name, "is required")
 
@@ -135,8 +136,10 @@ def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
             name: MASK if name in secrets and value else masked(value, secrets)
             for name, value in configuration.items()
         }
+    if isinstance(configuration, list):
+        return [masked(each, secrets) for each in configuration]
     # The whole address becomes the mask, so that `merged` knows it again when a client sends back what it read.
-    if isinstance(configuration, str) and re.search(r"://[^/@]*:[^/@]*@", configuration):
+    if isinstance(configuration, str) and has_password(configuration):
         return MASK
     return configuration
 
@@ -145,13 +148,22 @@ def merged(old: Any, new: Any) -> Any:
     """Return the new values laid over the old ones; a mask that was read back keeps the secret it stands for."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
+    return _unmasked(old, new)
+
+
+def _unmasked(old: Any, new: Any) -> Any:
+    """Return the new value, with the old secret in the place of each mask."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {name: _unmasked(old.get(name), value) for name, value in new.items()}
+    # Elements have no names. Only in a list of the same length does each still have its place.
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [_unmasked(*pair) for pair in zip(old, new, strict=True)]
     return old if new == MASK else new
 
 
 def secret_names(manifest: Mapping[str, Any]) -> frozenset[str]:
-    """Return what a manifest's own specification calls a secret."""
-    properties = manifest.get("spec", {}).get("connection_specification", {}).get("properties", {})
-    return SECRETS | {name for name, schema in properties.items() if schema.get("airbyte_secret")}
+    """Return the names of the secrets of a low-code source, at any depth of its specification."""
+    return SECRETS | frozenset(marked_secrets(specification_of(manifest)))
 
 
 def _table(configuration: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from etltctl.errors import ConfigurationError
 from etltctl.local.services.airbyte.connectors.masks import MASK, secret_values, without_values
 from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS, ENDPOINTS
 from etltctl.local.services.airbyte.records import Stream
 from etltctl.local.services.airbyte.streams import (
-    OVERWRITE,
     Discovered,
     api_stream,
     mongodb_stream,
     resolved_streams,
     stream_answer,
 )
+from etltctl.settings.manifests import read_manifest, specification_of
+from etltctl.values import APPEND, INCREMENTAL, OVERWRITE
 
 __all__ = ["MASK", "Connection", "made_connection", "parse_connection", "stable_id", "workspace_answer"]
 
@@ -69,12 +72,12 @@ class Connection:
     @property
     def appended(self) -> frozenset[str]:
         """The streams that are read whole and whose earlier files stay."""
-        return frozenset(name for name, mode in self.modes.items() if mode == "full_refresh_append")
+        return frozenset(name for name, mode in self.modes.items() if mode == APPEND)
 
     @property
     def incremental(self) -> frozenset[str]:
         """The streams of which a sync reads only what is new."""
-        return frozenset(name for name, mode in self.modes.items() if mode == "incremental_append")
+        return frozenset(name for name, mode in self.modes.items() if mode == INCREMENTAL)
 
     def connection_answer(self) -> dict[str, Any]:
         """Return the connection resource."""
@@ -128,7 +131,7 @@ class Connection:
     def _masked(self) -> dict[str, Any]:
         source = self.source
         if source["kind"] == "airbyte":
-            secrets = {*source.get("secrets", ()), *secret_values(source["config"], {})}
+            secrets = {*source.get("secrets", ()), *secret_values(source["config"], _specification(source))}
             return {name: without_values(each, secrets) for name, each in source["config"].items()}
         if source["kind"] == "http":
             return {"base_url": source["base_url"], "seasons": source["seasons"]}
@@ -152,6 +155,16 @@ class Connection:
         database = self.source.get("database")
         discovered = mongodb_stream(database) if database else api_stream(name)
         return stream_answer({"name": name, "syncMode": self.modes.get(name)}, discovered)
+
+
+def _specification(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a connector's configuration; empty if its manifest cannot be read, or if it is a package."""
+    if not source.get("manifest"):
+        return {}
+    try:
+        return specification_of(read_manifest(Path(source["manifest"])))
+    except ConfigurationError:  # a sync reports it
+        return {}
 
 
 def workspace_answer() -> dict[str, Any]:

@@ -15,7 +15,6 @@ import io
 import os
 import re
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ import pyarrow.parquet as pq
 
 from etltctl.local.services.airbyte.columns import Sync, parquet_schema, to_line, to_table
 from etltctl.local.services.airbyte.records import Checkpoint, Record, Stream, SyncCancelledError, SyncError
+from etltctl.settings.stream_names import folder_of_stream
 
 if TYPE_CHECKING:
     from etltctl.local.services.s3.directory import S3Directory
@@ -196,7 +196,7 @@ class S3Destination:
             on_rows(len(lines), 0)
 
     def _prefix(self, stream: Stream) -> str:
-        folders = (self._path, _safe(stream.namespace), _safe(stream.name))
+        folders = (self._path, folder_of_stream(stream.namespace), folder_of_stream(stream.name))
         return "".join(f"{folder.strip('/')}/" for folder in folders if folder)
 
     def _keys(self, stream: Stream) -> list[str]:
@@ -244,7 +244,3 @@ def _stamp(started_ms: int) -> str:
     """`YYYY_MM_DD_EPOCHMS` of the sync's start, in UTC; the same for all parts."""
     day = datetime.fromtimestamp(started_ms / 1000, UTC)
     return f"{day:%Y_%m_%d}_{started_ms}"
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9!_.*')(-]", "_", unicodedata.normalize("NFKD", name))

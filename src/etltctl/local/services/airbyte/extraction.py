@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from etltctl.local.services.airbyte.connections import Connection
 from etltctl.local.services.airbyte.jobs import Job, Jobs
 from etltctl.local.services.airbyte.records import (
-    FailureKind,
     Pause,
     Source,
     States,
     Stream,
-    SyncError,
 )
-from etltctl.local.services.airbyte.states import RESET, KeptState, StreamStates
+from etltctl.local.services.airbyte.states import KeptState, StreamStates, unusable_state
 
 if TYPE_CHECKING:
     from etltctl.local.services.airbyte.destination import S3Destination
@@ -119,10 +117,7 @@ class Extraction:
             )
         else:
             return
-        raise SyncError(
-            f"{place}: the kept state {trouble}; nothing was read. {RESET}",
-            FailureKind.CONFIG,
-        )
+        raise unusable_state(f"{place}: the kept state {trouble}; nothing was read")
 
     def _write(self, source: Source, stream: Stream, generation: int, kept: KeptState | None) -> None:
         from etltctl.local.services.airbyte.columns import Sync

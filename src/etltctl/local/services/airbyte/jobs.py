@@ -44,7 +44,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job; times are seconds since 1970, `failure_kind` one of Airbyte's failure types."""
+    """One job; times are seconds since 1970, `failure_kind` is one of Airbyte's failure types.
+
+    `failure_code` says for etltctl what is wrong, such as STATE_UNUSABLE. It may be empty.
+    """
 
     id: int
     connection_id: str
@@ -57,6 +60,7 @@ class Job:
     bytes: int = 0
     failure: str = ""
     failure_kind: str = ""
+    failure_code: str = ""
     type: JobType = JobType.SYNC
 
     def answer(self, now: float) -> dict[str, Any]:
@@ -74,7 +78,8 @@ class Job:
             answer["duration"] = java_duration((self.ended or now) - self.created)
             answer.update(bytesSynced=self.bytes, rowsSynced=self.rows)
         if self.failure:
-            answer["etltctl_failure"] = {"message": self.failure, "kind": self.failure_kind}
+            code = {"code": self.failure_code} if self.failure_code else {}
+            answer["etltctl_failure"] = {"message": self.failure, "kind": self.failure_kind, **code}
         return answer
 
 
@@ -127,10 +132,12 @@ class Jobs:
         """Record that the job runs, and return it."""
         return self._change(job_id, status=Status.RUNNING, started=self._clock())
 
-    def end(self, job_id: int, status: Status, failure: str = "", failure_kind: str = "") -> Job:
+    def end(
+        self, job_id: int, status: Status, failure: str = "", failure_kind: str = "", failure_code: str = ""
+    ) -> Job:
         """End the job and return it; a job that has ended before stays as it is."""
-        ended = self._clock()
-        return self._change(job_id, status=status, ended=ended, failure=failure, failure_kind=failure_kind)
+        failed = {"failure": failure, "failure_kind": failure_kind, "failure_code": failure_code}
+        return self._change(job_id, status=status, ended=self._clock(), **failed)
 
     def count(self, job_id: int, rows: int, size: int) -> None:
         """Add rows and bytes to the job, in memory: progress is not worth a write to disk."""

@@ -17,7 +17,7 @@ from bson import DatetimeMS, ObjectId, json_util
 from pymongo.collection import Collection
 
 from etltctl.local.services.airbyte.records import Checkpoint, FailureKind, SyncError
-from etltctl.local.services.airbyte.states import RESET
+from etltctl.local.services.airbyte.states import unusable_state
 
 Document = Mapping[str, Any]
 ID = "_id"
@@ -78,11 +78,11 @@ class CursorRead:
         try:
             self._before = CursorState.parse(state) if state else None
         except (ValueError, TypeError, KeyError) as error:
-            raise self._trouble(
-                f"its state cannot be read ({type(error).__name__}: {error}). {RESET}"
-            ) from error
+            trouble = f"its state cannot be read ({type(error).__name__}: {error})"
+            raise unusable_state(f"{self._place}: {trouble}") from error
         if self._before and self._before.field != field:
-            raise self._trouble(f"its state is of the cursor {self._before.field}, not of {field}. {RESET}")
+            trouble = f"its state is of the cursor {self._before.field}, not of {field}"
+            raise unusable_state(f"{self._place}: {trouble}")
 
     def read(self, batch_size: int) -> Iterator[Document | Checkpoint]:
         """Yield what is new in the order of the cursor, with checkpoints among it.
@@ -168,7 +168,8 @@ class CursorRead:
             raise self._mixed(last, kind)
         if self._before and kind_of(self._before.value) != kind:
             was = kind_of(self._before.value)
-            raise self._trouble(f"the cursor field {self._field} held {was} and holds {kind} now. {RESET}")
+            trouble = f"the cursor field {self._field} held {was} and holds {kind} now"
+            raise unusable_state(f"{self._place}: {trouble}")
         return kind
 
     def _mixed(self, document: Document, kind: str) -> SyncError:

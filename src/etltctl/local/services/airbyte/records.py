@@ -91,12 +91,16 @@ class FailureKind(StrEnum):
 
 
 class SyncError(Exception):
-    """A sync cannot go on; the message is for the user and holds no secret."""
+    """A sync cannot go on; the message is for the user and holds no secret.
 
-    def __init__(self, message: str, kind: FailureKind) -> None:
+    `code` says, for a program, what is wrong. It is empty unless a caller decides by it.
+    """
+
+    def __init__(self, message: str, kind: FailureKind, code: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
+        self.code = code
 
 
 class SyncCancelledError(Exception):

@@ -23,7 +23,7 @@ from etltctl.local.services.airbyte.records import (
     SyncError,
 )
 from etltctl.local.services.airbyte.season_marks import SeasonMarks
-from etltctl.local.services.airbyte.states import RESET
+from etltctl.local.services.airbyte.states import unusable_state
 
 PAGE_ROWS = 100
 CRAWLS = 3  # of one endpoint, before its moving or incomplete answers are called a failure
@@ -76,7 +76,7 @@ class HttpSource:
             marks = SeasonMarks.parse(self._states[name])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             trouble = f"its state cannot be read ({type(error).__name__}: {error})"
-            raise SyncError(f"{name}: {trouble}. {RESET}", FailureKind.CONFIG) from error
+            raise unusable_state(f"{name}: {trouble}") from error
         for season in sorted(self._seasons, key=int):
             if marks.of(season).is_over:
                 continue
@@ -97,10 +97,9 @@ class HttpSource:
         rounds = sorted(self._rounds_run(season), key=int)
         newest = int(rounds[-1]) if rounds else 0
         if newest < last:
-            raise SyncError(
+            raise unusable_state(
                 f"{name}: round {last} of {season} was read before, and the API has results of {newest} rounds now: "
-                f"it is another API, or one that lost data. {RESET}",
-                FailureKind.CONFIG,
+                "it is another API, or one that lost data"
             )
         return [number for number in rounds if int(number) >= last]
 

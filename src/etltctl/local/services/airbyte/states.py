@@ -11,10 +11,11 @@ from typing import Any
 
 from etltctl.local.kernel.state_files import MISSHAPEN, write_atomically
 from etltctl.local.services.airbyte.records import FailureKind, SyncError
+from etltctl.runs import STATE_UNUSABLE
 
 VERSION = 1
-# The last sentence of every failure of a state. etltctl reads `sync --full` in it and prints the whole command.
-RESET = "A clear resets the state: `sync --full` clears the source and reads everything again"
+# The last sentence of every failure of a state. etltctl prints the whole command, by the failure's code.
+CLEAR_HELPS = "A clear resets the state: `sync --full` clears the source and reads everything again"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,15 @@ def _parse(kept: Any) -> KeptState:
 
 
 def _unusable(file: Path, trouble: str) -> SyncError:
-    return SyncError(
-        f"the state of the connection, {file}, {trouble}; nothing was read, and bronze is as it was. {RESET}",
-        FailureKind.CONFIG,
+    return unusable_state(
+        f"the state of the connection, {file}, {trouble}; nothing was read, and bronze is as it was"
     )
+
+
+def unusable_state(trouble: str) -> SyncError:
+    """Return the error of a sync that cannot use a state: only a clear helps.
+
+    Args:
+        trouble: What is wrong with the state, without a full stop.
+    """
+    return SyncError(f"{trouble}. {CLEAR_HELPS}", FailureKind.CONFIG, STATE_UNUSABLE)

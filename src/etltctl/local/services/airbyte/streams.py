@@ -8,11 +8,10 @@ from typing import Any
 
 from etltctl.local.services.airbyte.endpoints import ENDPOINTS
 from etltctl.local.services.airbyte.wire import bad_request, unprocessable
-from etltctl.settings.manifests import resolved_stream, stream_name
+from etltctl.settings.manifests import can_be_incremental, cursor_field, resolved_part, stream_name
+from etltctl.values import APPEND, INCREMENTAL, OVERWRITE, SYNC_MODES
 
-OVERWRITE, INCREMENTAL = "full_refresh_overwrite", "incremental_append"
-# What the S3 destination can do; a source adds which of them it can.
-SYNC_MODES = (OVERWRITE, "full_refresh_append", INCREMENTAL)
+FULL_MODES = (OVERWRITE, APPEND)  # what the destination can do with any source
 KNOWN_SYNC_MODES = (*SYNC_MODES, "full_refresh_overwrite_deduped", "incremental_deduped_history")
 FIELDS: Mapping[str, type] = {
     "name": str, "namespace": str, "syncMode": str, "cursorField": list, "primaryKey": list,
@@ -38,7 +37,7 @@ class Discovered:
     @property
     def sync_modes(self) -> tuple[str, ...]:
         """The sync modes that source and destination can both do."""
-        return SYNC_MODES if self.is_incremental else SYNC_MODES[:2]
+        return SYNC_MODES if self.is_incremental else FULL_MODES
 
 
 Discover = Callable[[str], Discovered]
@@ -59,21 +58,21 @@ def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
     """Return what a low-code manifest says about the stream."""
     stream = next((each for each in resolved_streams(manifest) if each.get("name") == name), {})
     # A manifest writes a key as a name, as a list of names, or as a list of paths.
-    key, sync = stream.get("primary_key"), _object(stream.get("incremental_sync"))
-    paths = [_list(path) for path in _list(key)]
+    paths = [_list(path) for path in _list(stream.get("primary_key"))]
+    cursor = cursor_field(stream, manifest)
     schema = _object(_object(stream.get("schema_loader")).get("schema"))
     return Discovered(
         primary_key=tuple(tuple(map(str, path)) for path in paths if path),
-        cursor=(str(sync["cursor_field"]),) if sync.get("cursor_field") else (),
+        cursor=(cursor,) if cursor else (),
         fields=tuple(_object(schema.get("properties"))),
-        is_incremental=bool(sync.get("cursor_field")),
+        is_incremental=can_be_incremental(stream, manifest),
     )
 
 
 def resolved_streams(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the manifest's streams, each with the fields of the definition that it refers to."""
     return [
-        {**resolved_stream(stream, manifest), "name": stream_name(stream, manifest)}
+        {**resolved_part(stream, manifest), "name": stream_name(stream, manifest)}
         for stream in _list(manifest.get("streams"))
     ]
 
@@ -87,7 +86,7 @@ def stream_answer(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
     return {
         "name": stream["name"],
         **({"namespace": namespace} if namespace else {}),
-        "syncMode": stream.get("syncMode") or SYNC_MODES[0],
+        "syncMode": stream.get("syncMode") or OVERWRITE,
         "cursorField": list(discovered.cursor),
         "primaryKey": [list(path) for path in discovered.primary_key],
         "includeFiles": False,

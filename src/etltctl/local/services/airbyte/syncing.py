@@ -98,7 +98,7 @@ class Syncs:
             self._jobs.end(job.id, Status.CANCELLED)
         except SyncError as error:
             LOG.warning("job %d of %s failed: %s", job.id, connection.name, error.message)
-            self._jobs.end(job.id, Status.FAILED, error.message, error.kind)
+            self._jobs.end(job.id, Status.FAILED, error.message, error.kind, error.code)
         except AwsError as error:
             LOG.warning("job %d of %s failed: %s", job.id, connection.name, error)
             message = f"s3://{connection.bucket}/{connection.path}: {error}"

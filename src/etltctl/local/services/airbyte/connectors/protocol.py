@@ -27,6 +27,7 @@ TYPES = frozenset(
     }
 )
 COMPLETE, INCOMPLETE = "COMPLETE", "INCOMPLETE"
+READS_INCREMENTALLY = "incremental"  # the protocol's mode of a read that begins at a state
 NO_CHANGES: tuple[Mapping[str, str], ...] = ()
 NEVER = 0  # an `emitted_at` that the connector left out
 
@@ -225,7 +226,7 @@ def configured_catalog(streams: Iterable[Mapping[str, Any]], incremental: Iterab
         configured.append(
             {
                 "stream": dict(stream),
-                "sync_mode": "incremental" if is_incremental else "full_refresh",
+                "sync_mode": READS_INCREMENTALLY if is_incremental else "full_refresh",
                 "destination_sync_mode": "append" if is_incremental else "overwrite",
                 "cursor_field": list(stream.get("default_cursor_field") or ()),
                 "primary_key": list(stream.get("source_defined_primary_key") or ()),

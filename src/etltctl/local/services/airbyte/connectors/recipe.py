@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from etltctl.errors import ConfigurationError
 from etltctl.local.services.airbyte.connectors.environment import Environments, Report
 from etltctl.local.services.airbyte.records import FailureKind, Pause, SyncError
+from etltctl.settings.manifests import read_manifest, specification_of
 
 # Started by these texts and not by the scripts in `bin`: those name the folder in which the environment was made.
 # Linux ends them with the thread that started them (prctl(2): PR_SET_PDEATHSIG is 1), also if the server is killed.
@@ -107,9 +109,7 @@ class ManifestRecipe:
 
     def specification(self) -> Mapping[str, Any]:
         """Return the schema of its configuration."""
-        spec = self._manifest().get("spec")
-        schema = spec.get("connection_specification") if isinstance(spec, Mapping) else None
-        return schema if isinstance(schema, Mapping) else {}
+        return specification_of(self._manifest())
 
     def variables(self) -> Mapping[str, str]:
         """Return the variable without which airbyte-cdk does not run the code next to a manifest."""
@@ -122,18 +122,10 @@ class ManifestRecipe:
     def _manifest(self) -> Mapping[str, Any]:
         if self.file is None:
             return self.content or {}
-        import yaml
-
         try:
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            manifest = yaml.load(self.file.read_text("utf-8"), loader)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SyncError(
-                f"the manifest {self.file} cannot be read: {error}", FailureKind.CONFIG
-            ) from error
-        if not isinstance(manifest, Mapping):
-            raise SyncError(f"the manifest {self.file} is not a table of YAML", FailureKind.CONFIG)
-        return manifest
+            return read_manifest(self.file)
+        except ConfigurationError as error:
+            raise SyncError(error.message, FailureKind.CONFIG) from error
 
 
 def recipe_of(configuration: Mapping[str, Any]) -> Recipe:

@@ -15,6 +15,7 @@ from etltctl.local.services.airbyte.connectors.protocol import (
     COMPLETE,
     INCOMPLETE,
     NEVER,
+    READS_INCREMENTALLY,
     ErrorTrace,
     Message,
     RecordMessage,
@@ -28,7 +29,6 @@ from etltctl.local.services.airbyte.connectors.protocol import (
 from etltctl.local.services.airbyte.connectors.spool import Spool
 from etltctl.local.services.airbyte.records import Checkpoint, FailureKind, Pause, Stream, SyncError
 
-INCREMENTAL = "incremental"
 PAUSE_ROWS = 1000
 
 
@@ -140,7 +140,7 @@ class ConnectorSource:
             modes = (
                 next(each for each in self._catalog if each["name"] == name).get("supported_sync_modes") or ()
             )
-            if INCREMENTAL not in modes:
+            if READS_INCREMENTALLY not in modes:
                 raise SyncError(
                     f"stream {name}: the connector cannot read it incrementally; it offers {', '.join(modes)}",
                     FailureKind.CONFIG,
