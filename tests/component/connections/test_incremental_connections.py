@@ -9,6 +9,7 @@ import pytest
 from etltctl.connections import make_plan
 from etltctl.errors import ConfigurationError
 from support.airbyte_place import Place
+from support.sample_settings import on_sample
 
 INCREMENTAL = {"sources__mongodb__sync_mode": "incremental_append"}
 MANIFEST = """
@@ -92,7 +93,7 @@ def test_a_connector_that_reads_its_streams_whole_is_named_before_anything_is_ch
     ("streams", "unable"), [(["races", "results"], ""), (["races", "drivers"], "drivers")]
 )
 def test_a_connector_with_cursors_is_applied(place: Place, streams: list[str], unable: str) -> None:
-    (place.folder / "etltctl.toml").write_text("version = 1\n")
+    (place.folder / "etltctl.toml").write_text(on_sample())
     (place.folder / "own.yaml").write_text(MANIFEST)
     flags = {
         "sources__api__sync_mode": "incremental_append",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from etltctl.local.services.airbyte.connections import WORKSPACE_ID
+from etltctl.local.services.airbyte.endpoints import DEFAULT_STREAMS
 from support.airbyte_server import Server, api
 
 MANIFEST = {
@@ -54,6 +55,7 @@ BRONZE: dict[str, Any] = {
         "format": {"format_type": "Parquet", "compression_codec": "SNAPPY"},
     },
 }
+OF_FORMULA_1 = {**MANIFEST, "streams": [{"name": name} for name in DEFAULT_STREAMS]}
 
 
 @pytest.fixture
@@ -175,7 +177,8 @@ def test_created_resources_survive_a_restart_in_a_file_that_only_the_owner_may_r
 
 
 def test_a_connection_made_over_the_api_really_syncs(server: Server) -> None:
-    connection = f1_connection(server)
+    # Every stream of the Formula 1 API: the embedded extractor reads such a source itself.
+    connection = f1_connection(server, manifest=OF_FORMULA_1)
     job = sync(server, connection["connectionId"])
     assert (job["status"], job["rowsSynced"]) == ("succeeded", 19)
     assert (server.rows("f1/races/"), server.rows("f1/results/")) == (9, 10)
@@ -183,7 +186,7 @@ def test_a_connection_made_over_the_api_really_syncs(server: Server) -> None:
 
 def test_an_append_stream_keeps_what_earlier_syncs_wrote(server: Server) -> None:
     streams = [{"name": "races", "syncMode": "full_refresh_append"}, {"name": "results"}]
-    connection = f1_connection(server, configurations={"streams": streams})
+    connection = f1_connection(server, manifest=OF_FORMULA_1, configurations={"streams": streams})
     for _ in range(2):
         assert sync(server, connection["connectionId"])["status"] == "succeeded"
     assert (server.rows("f1/races/"), server.rows("f1/results/")) == (18, 10)
