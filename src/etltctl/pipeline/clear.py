@@ -11,6 +11,7 @@ from etltctl.airbyte.problems import TRY_AGAIN_LATER
 from etltctl.errors import (
     AlreadyRunningError,
     Command,
+    DetachedError,
     EtltctlError,
     NextStep,
     OutcomeUnknownError,
@@ -67,7 +68,18 @@ def sync_fully(
     # Before the clear: a sync that cannot start would leave bronze empty.
     require_ready(settings, [step])
     clear_source(source, settings, warn)
-    return run_alone(step, settings, options)
+    try:
+        return run_alone(step, settings, options)
+    except DetachedError:
+        raise
+    except EtltctlError as error:
+        # The step's own advice says that bronze keeps the last good sync, which the clear has deleted.
+        error.next_step = NextStep(
+            f"{source} was cleared, so bronze holds no rows of it or only those of this sync; silver and gold are as "
+            "they were. Fix the cause, then: ",
+            command("sync", source),
+        )
+        raise
 
 
 def require_clearable(source: str, settings: Settings, options: RunOptions) -> None:

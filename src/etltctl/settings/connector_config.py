@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from etltctl.settings.secrets import REFERENCES, has_password, resolve_secret
+from etltctl.settings.secrets import REFERENCES, STARS, has_password, resolve_secret
 from etltctl.values import sounds_secret
 
 
@@ -44,6 +44,21 @@ def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] 
         return True
     keys = [key for key in path if not key.isdigit()]
     return bool(keys) and (keys[-1] in marked or sounds_secret(keys[-1]))
+
+
+def shown_value(value: Any, path: tuple[str, ...], marked: frozenset[str] = frozenset()) -> Any:
+    """Return a value of a configuration as it may be shown: stars in place of each secret that stands in it.
+
+    Args:
+        value: The value; also a table or a list.
+        path: Its path within the configuration.
+        marked: As for `is_literal_secret`.
+    """
+    if isinstance(value, Mapping):
+        return {name: shown_value(each, (*path, str(name)), marked) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown_value(each, (*path, str(number)), marked) for number, each in enumerate(value)]
+    return STARS if is_literal_secret(path, value, marked) else value
 
 
 def revealed_config(

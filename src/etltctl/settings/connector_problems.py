@@ -39,6 +39,22 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         yield from _literal_secrets(settings, name, source, manifest)
 
 
+def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
+    """Return the keys that the manifest of a source marks as secrets; none if it has no manifest that can be read.
+
+    Args:
+        settings: The settings.
+        name: The name of the source.
+    """
+    if getattr(settings.sources[name], "manifest", None) is None:
+        return frozenset()
+    try:
+        manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
+    except ConfigurationError:
+        return frozenset()
+    return frozenset(marked_secrets(specification_of(manifest)))
+
+
 def _unknown_streams(
     settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
 ) -> Iterator[str]:

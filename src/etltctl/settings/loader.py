@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.complaints import complaint, problem
+from etltctl.settings.connector_config import shown_value
+from etltctl.settings.connector_problems import marked_of_manifest
 from etltctl.settings.cross_checks import cross_checks, plots_of_unknown_tables
 from etltctl.settings.environments import PREFIX, chosen_env, known_envs, unknown_env
 from etltctl.settings.files import FILE, find_file, project_file, read_text, state_place
@@ -28,7 +30,7 @@ from etltctl.settings.layers import (
 )
 from etltctl.settings.model import Settings
 from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
-from etltctl.settings.secrets import is_secret, masked
+from etltctl.settings.secrets import has_password, is_secret, masked, without_secrets
 from etltctl.settings.toml_tables import leaves, merge, nested, toml_value
 from etltctl.values import AWS
 
@@ -134,16 +136,23 @@ class Loader:
 
     def _all_shown(self, settings: Settings, layers: list[Layer]) -> tuple[SettingValue, ...]:
         """Return every setting as it may be shown. It takes as long as the load itself, and few commands need it."""
+        marked = {name: marked_of_manifest(settings, name) for name in settings.sources}
         values = leaves(settings.model_dump())
-        return tuple(self._shown(path, value, layers, settings.env) for path, value in values)
+        return tuple(self._shown(path, value, layers, settings.env, marked) for path, value in values)
 
-    def _shown(self, path: KeyPath, value: Any, layers: list[Layer], env: str) -> SettingValue:
+    def _shown(
+        self, path: KeyPath, value: Any, layers: list[Layer], env: str, marked: Mapping[str, frozenset[str]]
+    ) -> SettingValue:
         key = ".".join(path)
         if key == "env":
             return SettingValue(
                 key, env, f"{VARIABLE}ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
+        if path[0] == "sources" and path[2] == "config":
+            shown = shown_value(value, path[3:], marked[path[1]])
+        elif isinstance(value, str) and has_password(value):
+            shown = without_secrets(str(shown))
         return SettingValue(key, shown, first_layer(layers, path).origin(path))
 
 

@@ -100,3 +100,15 @@ def test_a_state_that_cannot_be_read_fails_with_the_command_that_resets_it(
 def test_a_full_sync_is_refused_where_it_would_read_nothing_more(place: Workplace) -> None:
     refused = place.run("sync", "api", "--full", "--yes", code=2)
     assert "every sync reads everything, so there is nothing to reset" in refused.stderr
+
+
+def test_a_full_sync_that_fails_after_the_clear_does_not_call_bronze_good(
+    place: Workplace, collection: tuple[str, Any]
+) -> None:
+    collection[1].insert_many([{"_id": 1, "dt": 1}, {"_id": 2, "dt": 2}])
+    place.run("sync", "mongodb")
+    done = place.run(
+        "sync", "mongodb", "--full", "--yes", code=1, ETLTCTL__SOURCES__MONGODB__CURSOR="no_such_field"
+    )
+    assert "mongodb was cleared, so bronze holds no rows of it or only those of this sync" in done.stderr
+    assert "keeps the last good sync" not in done.stderr
