@@ -50,7 +50,7 @@ def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
         return frozenset()
     try:
         manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
-    except ConfigurationError:
+    except (ConfigurationError, OSError, ValueError):  # a path may be too long, or none at all
         return frozenset()
     return frozenset(marked_secrets(specification_of(manifest)))
 

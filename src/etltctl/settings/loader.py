@@ -149,7 +149,7 @@ class Loader:
                 key, env, f"{VARIABLE}ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
-        if path[0] == "sources" and path[2] == "config":
+        if path[0] == "sources" and path[2:3] == ("config",):
             shown = shown_value(value, path[3:], marked[path[1]])
         elif isinstance(value, str) and has_password(value):
             shown = without_secrets(str(shown))
