@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,16 @@ class ConnectorServer(Server):
     def private(self) -> list[Path]:
         """What is left of the private folders."""
         return list((self.state / "airbyte" / "connectors" / "private").glob("*"))
+
+
+@contextmanager
+def connector_server(folder: Path, environments: Path) -> Iterator[ConnectorServer]:
+    """Yield a server that runs within the block and shares the environments of other tests."""
+    connectors = folder / "airbyte" / "connectors"
+    connectors.mkdir(parents=True)
+    (connectors / "environments").symlink_to(environments)
+    server = ConnectorServer(folder)
+    server.start()
+    server.sign_in()
+    yield server
+    server.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.connector_server import ConnectorServer
+from support.connector_server import ConnectorServer, connector_server
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,5 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, environments: Path) -> Iterator[ConnectorServer]:
-    running = ConnectorServer(tmp_path)
-    (tmp_path / "airbyte" / "connectors").mkdir(parents=True)
-    (tmp_path / "airbyte" / "connectors" / "environments").symlink_to(environments)
-    running.start()
-    running.sign_in()
-    yield running
-    running.stop()
+    with connector_server(tmp_path, environments) as running:
+        yield running

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etltctl.local.services.airbyte.connectors.environment import Environments
-from support.connector_server import ConnectorServer
+from support.connector_server import ConnectorServer, connector_server
 from support.tiny_connector import PACKAGE, offline, write_wheel
 
 
@@ -25,10 +25,5 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path, installed: Path) -> Iterator[ConnectorServer]:
-    running = ConnectorServer(tmp_path)
-    (tmp_path / "airbyte" / "connectors").mkdir(parents=True)
-    (tmp_path / "airbyte" / "connectors" / "environments").symlink_to(installed)
-    running.start()
-    running.sign_in()
-    yield running
-    running.stop()
+    with connector_server(tmp_path, installed) as running:
+        yield running
