@@ -21,6 +21,7 @@ import boto3
 from etltctl.settings import load_settings
 from support.job_scripts import writing
 from support.spoilt import MET_WITHIN_S, PROJECT, ROWS, SpoiltLake
+from support.workplace import Workplace
 
 LOGGED = re.compile(r"INFO ([A-Z]+) (/\S*) (.*?)\d{3}(?: by \S+)?$")
 OPERATION = re.compile(r"\b\w+\.([A-Z]\w+)\b")
@@ -204,3 +205,17 @@ def call_of(line: str) -> str:
     path = re.sub(r"v(=|%3D)[^/]+", "*", path)
     path = re.sub(r"\d{4}_\d\d_\d\d_\d+_\d+\.parquet", "*", path)
     return f"{match[1]} {path}"
+
+
+@contextmanager
+def lake_with_two_runs(folder: Path) -> Iterator[Workplace]:
+    """Yield a lake with the shipped pipelines, whose jobs finish at once; the command has run `api` twice."""
+    place = Workplace(folder)
+    (folder / "etltctl.toml").write_text(with_quick_jobs(folder))
+    place.run("local", "up")
+    try:
+        place.run("run", "api", "--run-id", "makes-the-tables")
+        place.run("run", "api", "--run-id", "by-command")
+        yield place
+    finally:
+        place.run("local", "down")

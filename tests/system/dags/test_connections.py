@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.installed import Installed, recorded_steps
-from support.quick import with_quick_jobs
+from support.quick import lake_with_two_runs
 from support.workplace import Workplace
 
 pytestmark = pytest.mark.airflow
@@ -72,15 +72,8 @@ def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """Yield a lake with the shipped pipelines, whose jobs finish at once; the command has run `api` twice."""
-    place = Workplace(tmp_path_factory.mktemp("lake"))
-    (place.folder / "etltctl.toml").write_text(with_quick_jobs(place.folder))
-    place.run("local", "up")
-    try:
-        place.run("run", "api", "--run-id", "makes-the-tables")
-        place.run("run", "api", "--run-id", "by-command")
+    with lake_with_two_runs(tmp_path_factory.mktemp("lake")) as place:
         yield place
-    finally:
-        place.run("local", "down")
 
 
 @pytest.fixture

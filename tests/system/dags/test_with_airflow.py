@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.installed import Installed, recorded_steps
-from support.quick import with_quick_jobs
+from support.quick import lake_with_two_runs
 from support.spoilt import ROWS
 from support.workplace import Workplace
 
@@ -209,15 +209,8 @@ def test_a_trigger_with_nothing_to_wait_for_fires_after_the_worker_has_released_
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """Yield a lake with the shipped pipelines, whose jobs finish at once; the command has run `api` twice."""
-    place = Workplace(tmp_path_factory.mktemp("dags"))
-    (place.folder / "etltctl.toml").write_text(with_quick_jobs(place.folder))
-    place.run("local", "up")
-    try:
-        place.run("run", "api", "--run-id", "makes-the-tables")
-        place.run("run", "api", "--run-id", "by-command")
+    with lake_with_two_runs(tmp_path_factory.mktemp("dags")) as place:
         yield place
-    finally:
-        place.run("local", "down")
 
 
 @pytest.mark.parametrize("deferrable", ["false", "true"])
