@@ -17,7 +17,7 @@ Calls = Mapping[str, tuple[str, ...]]
 
 # What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
 OPERATOR: Calls = {
-    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
+    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "glue:GetJob"),
     "catalog": (
         "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
         "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
@@ -41,13 +41,14 @@ OPERATOR: Calls = {
 
 # A run succeeds without these. A version that an audit leaves behind is removed by a later one, an old lock lapses,
 # Athena gets the output location of the settings, and a deployment has made the databases. Executions are listed only
-# to cancel a run whose query start was never answered.
+# to cancel a run whose query start was never answered. Only an incremental job's definition is read.
 SPARED = frozenset(
     {
         "athena:GetWorkGroup",
         "athena:ListQueryExecutions",
         "glue:CreateDatabase",
         "glue:DeleteTable",
+        "glue:GetJob",
         "glue:GetTables",
         "s3:DeleteObject",
     }
@@ -98,6 +99,17 @@ class Requirements:
     def running(self, job: str) -> Iterator[Permission]:
         """Yield what it takes to run a Glue job and to stop it."""
         yield from _on(OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")])
+
+    def finding_what_is_new(self, job: str) -> Iterator[Permission]:
+        """Yield what it takes to find out what an incremental job has not read yet, and to take over the rest."""
+        places, declared = Places(self.settings), self.settings.glue.jobs[job]
+        yield Permission("glue:GetJob", self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}"))
+        scripts = S3Location.parse(f"{self.settings.lake.scripts}/")
+        streams = [at for table in declared.reads if (at := places.fixed(table))]
+        for place in [scripts, *map(S3Location.parse, streams)]:
+            yield from _on(["s3:ListObjectsV2"], [self.bucket_arn(place)])
+        for table in declared.writes:
+            yield from _on(["s3:PutObject"], [self.object_arn(places.root(table).object(EXAMPLE_FILE))])
 
     def publishing(self, tables: Sequence[str]) -> Iterator[Permission]:
         """Yield what it takes to check and to publish new versions of tables."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OWN_FOLDER = "_etltctl"  # the folder of a layer that holds locks, journals and records of versions
 JOB_REPORT = "audit"  # the folder's name, which the paths in the arguments of jobs have
+INPUTS = "inputs.json"
+STATE = "state"
 
 Name = str | TableName
 
@@ -45,6 +47,15 @@ class Places:
     def job_report(self, table: Name, version: str) -> S3Location:
         """Return the folder to which a job writes its report on one version."""
         return self.record(table, version).folder(JOB_REPORT)
+
+    def inputs(self, table: Name, version: str) -> S3Location:
+        """Return the record of what one version was made from. The tables of a job share that of the first."""
+        first, _ = self._writers.get(str(table), (str(table), ""))
+        return self.record(first, version).object(INPUTS)
+
+    def state(self, table: Name, version: str) -> S3Location:
+        """Return the folder in which the script of a version may leave what its next run needs."""
+        return self.record(table, version).folder(STATE)
 
     def in_catalog(self, table: Name) -> tuple[str, str]:
         """Return the table's database and its name there."""

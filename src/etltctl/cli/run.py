@@ -43,6 +43,12 @@ MaxUsd = Annotated[
         help="Stop job runs and queries once the run has cost this much. Without it, a resumed run keeps its limit.",
     ),
 ]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full", help="Incremental jobs read everything, in this run and in every resumption of it."
+    ),
+]
 First = Annotated[
     str, typer.Option("--from", metavar="STEP", help="Begin with this step: kind:name, or the name.")
 ]
@@ -66,6 +72,7 @@ def run(
     last: Last = "",
     only: Only = "",
     fresh: Fresh = False,
+    full: Full = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
     yes: Yes = False,
@@ -75,7 +82,7 @@ def run(
 
     session: Session = context.obj
     run_id = session.run_id(run_id, is_new=new, is_fresh=fresh)
-    options = RunOptions(run_id, fresh, first, last, only, max_usd=max_usd)
+    options = RunOptions(run_id, fresh, first, last, only, max_usd=max_usd, full=full)
 
     def check(settings: Settings) -> None:
         session.require_ready(settings, options.select(steps(pipeline, settings)), run_id, fresh=fresh)
@@ -166,6 +173,7 @@ def run_glue(
     run_id: RunId = "",
     new: New = False,
     fresh: Fresh = False,
+    full: Full = False,
     max_usd: MaxUsd = None,
     on_interrupt: OnInterrupt = Interruption.ASK,
     yes: Yes = False,
@@ -177,7 +185,9 @@ def run_glue(
     step = GlueStep.step(job)
     # The same step either way; the difference is whether this process waits for its end.
     go = run_alone if wait else start_job
-    options = RunOptions(session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd)
+    options = RunOptions(
+        session.run_id(run_id, is_new=new, is_fresh=fresh), fresh, max_usd=max_usd, full=full
+    )
 
     def check(settings: Settings) -> None:
         check_exists(step, settings)

@@ -25,6 +25,7 @@ from etltctl.pipeline.glue_costs import (
     workers_of,
 )
 from etltctl.pipeline.inputs import input_location
+from etltctl.pipeline.job_inputs import CHANGES, JobInputs, inputs_text
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import code_of, own_paths
@@ -33,6 +34,7 @@ from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
+from etltctl.publishing import InputRecords, VersionInputs
 from etltctl.runs import JobRun, Run, State, Verb
 from etltctl.waiting import Waiter
 
@@ -116,6 +118,8 @@ class GlueStep(StepKind):
         """Yield what it takes to run the job, stop it, and check and publish the tables that it writes."""
         yield from required.running(name)
         yield from required.publishing(self.tables(name, required.settings))
+        if required.settings.glue.jobs[name].incremental:
+            yield from required.finding_what_is_new(name)
 
     def budget(self, step_run: StepRun) -> Budget | None:
         """Return what a job run of the step may still cost; None without a limit."""
@@ -183,7 +187,10 @@ class GlueStep(StepKind):
             code_at=code_of(step_run.settings),
         )
         # Published where the job run got its arguments from, not where this try would write now.
-        facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]))
+        inputs = _inputs_of(step_run, ended)
+        facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]), inputs.base)
+        if inputs.files or inputs.versions:
+            facts["inputs"] = inputs.facts()
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
         return StepResult(str(step_run.step), handle.verb, ended.id, facts={**facts, **cost})
@@ -213,8 +220,9 @@ class GlueStep(StepKind):
         return name
 
     def line(self, name: str, event: Mapping[str, Any]) -> StepLine:
-        """Return the line with the published tables and what the job's row counts add up to."""
-        return published_line(name, event)
+        """Return the line with the published tables, what the job's row counts add up to, and how much it read."""
+        line = published_line(name, event)
+        return replace(line, result=line.result + inputs_text(event.get("inputs") or {}))
 
 
 def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
@@ -232,21 +240,25 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     # Called again for each try, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
+    reader = f"glue.jobs.{step_run.step.name}"
+    inputs = {table: input_location(lake, table, job.writes, reader) for table in job.reads}
     # Last of the checks that cost calls, and before the start: a publish that may not read would waste the run.
     lake.require_visible(outputs)
     return {
         "--run_id": step_run.ledger.run_id,
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
-        "--inputs": json.dumps(
-            {
-                table: input_location(lake, table, job.writes, f"glue.jobs.{step_run.step.name}")
-                for table in job.reads
-            }
-        ),
+        "--inputs": json.dumps(inputs),
         "--outputs": json.dumps(outputs),
         "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
         "--config": json.dumps(job.config),
+        **({CHANGES: JobInputs(step_run, inputs, version).record()} if job.incremental else {}),
     }
+
+
+def _inputs_of(step_run: StepRun, run: JobRun) -> VersionInputs:
+    """Return what the run had to read, as it stood in its arguments; nothing for a job that is not incremental."""
+    place = run.arguments.get(CHANGES)
+    return (place and InputRecords(step_run.services.lake.context).read(place)) or VersionInputs()
 
 
 def _require_budget(step_run: StepRun) -> None:

@@ -15,7 +15,9 @@ from etltctl.publishing import Violation
 from etltctl.values import layer_of
 
 
-def publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any]:
+def publish_once(
+    step_run: StepRun, outputs: Mapping[str, str], bases: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Publish the versions that a step wrote, unless this very run did so before.
 
     A newer run may have published since, which a second publish of this one would undo.
@@ -23,6 +25,7 @@ def publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any
     Args:
         step_run: The step.
         outputs: The location of each version by its table.
+        bases: The location of the version that an incremental job worked from, by table.
 
     Returns:
         The facts of the publish, for the step's result.
@@ -38,7 +41,7 @@ def publish_once(step_run: StepRun, outputs: Mapping[str, str]) -> dict[str, Any
         on_query=partial(bill_query, step_run),
         on_violation=partial(_note_violation, step_run),
     )
-    published = table_facts(lake.publish(outputs, step_run.ledger.run_id))
+    published = table_facts(lake.publish(outputs, step_run.ledger.run_id, bases))
     step_run.append("publish.switched", **published)
     for text in (text for table in published["tables"].values() for text in table.get("warnings", ())):
         step_run.warn(text)

@@ -12,6 +12,7 @@ from etltctl.publishing.context import command_writing
 from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
+from etltctl.publishing.version_inputs import InputRecords, VersionInputs
 
 __all__ = [
     "GONE",
@@ -20,10 +21,12 @@ __all__ = [
     "VERSION",
     "VERSIONS",
     "History",
+    "InputRecords",
     "Lake",
     "Places",
     "Published",
     "Staged",
+    "VersionInputs",
     "Violation",
     "combined",
     "command_writing",

@@ -22,6 +22,7 @@ from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.rollback import checked_rollback
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.table_lock import TableLock
+from etltctl.publishing.taking_over import TakingOver
 from etltctl.publishing.version_history import VERSION, History
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
@@ -76,7 +77,9 @@ class Lake:
             )
         return str(current["StorageDescriptor"]["Location"])
 
-    def publish(self, versions: Mapping[str, str], run_id: str = "") -> list[Published]:
+    def publish(
+        self, versions: Mapping[str, str], run_id: str = "", bases: Mapping[str, str] | None = None
+    ) -> list[Published]:
         """Audit versions and make them current, with one catalog call each.
 
         Whatever is raised, the versions that were current stay current. The exception is a set of tables that was left
@@ -85,6 +88,8 @@ class Lake:
         Args:
             versions: The location of each version by its table.
             run_id: The run that publishes them.
+            bases: By table the location of the version that an incremental job worked from: what the job did not
+                write anew is taken over from there.
 
         Raises:
             UnverifiedError: A version holds no Parquet file, or other rows than its job says that it wrote.
@@ -93,6 +98,8 @@ class Lake:
         """
         if not versions:
             return []  # a job may write no table
+        for table, base in (bases or {}).items():
+            TakingOver(self.context, self.records).complete(table, versions[table], base)
         staged = [self._stage(table, location) for table, location in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)

@@ -90,17 +90,25 @@ class S3:
         with translated("s3", location=str(place)):
             self.aws.client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body)
 
-    def move(self, listed_object: S3Object, location: str | S3Location) -> None:
-        """Copy the object within S3, then delete it where it was, if it is still the one that was listed."""
+    def copy(self, listed_object: S3Object, location: str | S3Location) -> None:
+        """Copy the object within S3, if it is still the one that was listed.
+
+        Raises:
+            ServiceError: With the code `PreconditionFailed` if it is another one.
+        """
         place = S3Location.parse(location)
         source = {"Bucket": listed_object.bucket, "Key": listed_object.key}
         with translated("s3", location=listed_object.location):
-            client = self.aws.client("s3")
-            client.copy_object(
+            self.aws.client("s3").copy_object(
                 Bucket=place.bucket, Key=place.key, CopySource=source, CopySourceIfMatch=listed_object.etag
             )
-            # S3 has no move. A process that dies in between leaves both copies, never none.
-            client.delete_object(**source)
+
+    def move(self, listed_object: S3Object, location: str | S3Location) -> None:
+        """Copy the object within S3, then delete it where it was, if it is still the one that was listed."""
+        self.copy(listed_object, location)
+        # S3 has no move. A process that dies in between leaves both copies, never none.
+        with translated("s3", location=listed_object.location):
+            self.aws.client("s3").delete_object(Bucket=listed_object.bucket, Key=listed_object.key)
 
     def remove(self, location: str | S3Location) -> None:
         """Delete one object; an object that is not there is not an error."""

@@ -32,6 +32,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _overlaps(settings)
     yield from _written_twice(settings)
     yield from _unknown_tables(settings)
+    yield from _incremental_jobs(settings)
     yield from _sql_tables(settings)
     yield from _unknown_pipelines(settings)
     yield from _repeated_steps(settings)
@@ -102,6 +103,22 @@ def _written_twice(settings: Settings) -> Problems:
         if table in writers:
             yield path, f"table {table} is written by {writers[table]} already: a table has one writer"
         writers.setdefault(table, writer)
+
+
+def _incremental_jobs(settings: Settings) -> Problems:
+    """Yield each incremental job that reads what it writes, or that writes nothing which could be added to."""
+    for name, job in settings.glue.jobs.items():
+        if not job.incremental:
+            continue
+        if own := [table for table in job.reads if table in job.writes]:
+            text = (
+                f"incremental job {name} reads {own[0]}, which it writes itself: what is new would depend on every "
+                "run before; leave incremental out"
+            )
+            yield ("glue", "jobs", name, "incremental"), text
+        if not job.reads or not job.writes:
+            text = f"incremental job {name} needs tables in reads and in writes"
+            yield ("glue", "jobs", name, "incremental"), text
 
 
 def _sql_tables(settings: Settings) -> Problems:

@@ -106,6 +106,13 @@ class GlueJob(Section):
     )
     writes: list[TableName] = Field(default=[], description="the tables it writes, each as a new version")
     config: dict[str, Any] = Field(default={}, description="values on top of the job's own config file")
+    incremental: bool = Field(
+        default=False,
+        description=(
+            "whether the job is told what its tables' current versions have not seen yet; the shipped weather jobs "
+            "then read that alone"
+        ),
+    )
 
 
 def _job_prefix(text: str) -> str:

@@ -1,0 +1,214 @@
+"""What a run of an incremental Glue job has to read: what the current version has not seen yet, or everything.
+
+Everything is read whenever it is not certain that old rows and new files together give what a run over everything
+would give: the code or config has changed, a file of bronze is another one or gone, a version was made by other means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from etltctl.errors import UnverifiedError
+from etltctl.inspection import Inspection
+from etltctl.pipeline.step_run import StepRun
+from etltctl.places import version_of
+from etltctl.publishing import InputRecords, Lake, VersionInputs
+from etltctl.s3 import is_data
+from etltctl.values import S3Location, TableName
+
+if TYPE_CHECKING:
+    from etltctl.settings.services import GlueJob
+
+CHANGES = "--changes"  # the argument that names the record
+FULL = "full"  # the option of a run
+_SCRIPTS = ("--extra-py-files", "--extra-files")
+
+
+class ReadEverythingError(Exception):
+    """Why a run of an incremental job reads everything; never leaves this module."""
+
+
+@dataclass(frozen=True)
+class JobInputs:
+    """The inputs of the next run of an incremental job.
+
+    Attributes:
+        step_run: The step.
+        inputs: The place of each table that the job reads.
+        version: The version that it writes.
+    """
+
+    step_run: StepRun
+    inputs: Mapping[str, str]
+    version: str
+
+    def record(self) -> str:
+        """Write what the run has to read, note it in the ledger, and return where it stands."""
+        inputs = self.find()
+        self.step_run.note("job.inputs", **inputs.facts())
+        return InputRecords(self._lake.context).write(self._job.writes[0], self.version, inputs)
+
+    def find(self) -> VersionInputs:
+        """Return what the run has to read."""
+        places = self._lake.places
+        everything = self._everything()
+        try:
+            inputs = self._what_is_new(everything)
+        except ReadEverythingError as why:
+            inputs = replace(everything, why=str(why))
+        return replace(
+            inputs, states={table: str(places.state(table, self.version)) for table in self._job.writes}
+        )
+
+    @property
+    def _lake(self) -> Lake:
+        return self.step_run.services.lake
+
+    @property
+    def _job(self) -> GlueJob:
+        return self.step_run.settings.glue.jobs[self.step_run.step.name]
+
+    def _everything(self) -> VersionInputs:
+        """Return all files of inputs without versions, and the versions of the others."""
+        fixed = {table: at for table, at in self.inputs.items() if self._lake.places.fixed(table)}
+        listed = {table: _listed(self._lake, at) for table, at in fixed.items()}
+        return VersionInputs(
+            made_by=_made_by(self.step_run),
+            seen=listed,
+            versions={table: version_of(at) for table, at in self.inputs.items() if table not in fixed},
+            files={table: [fixed[table] + name for name in names] for table, names in listed.items()},
+        )
+
+    def _what_is_new(self, now: VersionInputs) -> VersionInputs:
+        """Return what is new since the current versions were made.
+
+        Raises:
+            ReadEverythingError: Everything has to be read.
+        """
+        if self.step_run.ledger.options.get(FULL):
+            raise ReadEverythingError("a run over everything was asked for")
+        base, version = self._base()
+        before = InputRecords(self._lake.context).read(self._lake.places.inputs(self._job.writes[0], version))
+        if before is None:
+            raise ReadEverythingError(f"it is not on record from what version {version} was made")
+        _require_same_maker(before.made_by, now.made_by, version)
+        _require_same_inputs(before, now)
+        for table in base:
+            self._require_intact(table)
+        names = {table: list(_new_files(table, before.seen[table], now.seen[table])) for table in now.seen}
+        places = self._lake.places
+        return replace(
+            now,
+            base=base,
+            reports={table: self._report(table, at) for table, at in base.items()},
+            base_states={table: str(places.state(table, version)) for table in base},
+            new={table: [self.inputs[table] + name for name in new] for table, new in names.items()},
+            touched={table: self._touched(table, before.versions[table]) for table in now.versions},
+        )
+
+    def _base(self) -> tuple[dict[str, str], str]:
+        """Return the location of each table's current version, and the version: all are of one run."""
+        base: dict[str, str] = {}
+        for table in self._job.writes:
+            current = self._lake.context.current(TableName.parse(table))
+            if current is None:
+                raise ReadEverythingError(f"{table} has no published version yet")
+            base[table] = str(current["StorageDescriptor"]["Location"])
+        versions = {version_of(at) for at in base.values()}
+        if len(versions) != 1 or "" in versions:
+            raise ReadEverythingError("the current versions of its tables are not of one run")
+        return base, versions.pop()
+
+    def _require_intact(self, table: str) -> None:
+        try:
+            self._lake.has_published_files(table)
+        except UnverifiedError as error:
+            raise ReadEverythingError(f"the files of {table} are not those that were published") from error
+
+    def _report(self, table: str, location: str) -> Mapping[str, Any]:
+        return self._lake.records.job_report(TableName.parse(table), location)
+
+    def _touched(self, table: str, since: str) -> Sequence[str]:
+        until = version_of(self.inputs[table])
+        touched = InputRecords(self._lake.context).touched(table, since, until)
+        if touched is None:
+            raise ReadEverythingError(f"version {until} of {table} was not made from version {since}")
+        return touched
+
+
+def _made_by(step_run: StepRun) -> dict[str, Any]:
+    """Return what the job's rows depend on next to its inputs: the content of its files, its config, its Glue version.
+
+    The job is read where it runs: the files on this machine may be other ones than those that were deployed.
+    """
+    job, name = step_run.settings.glue.jobs[step_run.step.name], step_run.step.name
+    definition = Inspection(step_run.services.aws).job(step_run.settings.glue.names.at_glue(name)) or {}
+    arguments = definition.get("DefaultArguments", {})
+    scripts = [definition.get("Command", {}).get("ScriptLocation", "")]
+    scripts += [place for option in _SCRIPTS for place in arguments.get(option, "").split(",")]
+    return {
+        "code": {place.rpartition("/")[2]: _etag(step_run, place) for place in scripts if place},
+        "config": job.config,
+        "glue_version": definition.get("GlueVersion", ""),
+    }
+
+
+def _etag(step_run: StepRun, place: str) -> str:
+    """Return the ETag of an object, which changes with its content; empty if it is not there."""
+    objects = step_run.services.s3.objects(place)
+    return next((one.etag for one in objects if one.location == place), "")
+
+
+def _listed(lake: Lake, location: str) -> dict[str, list[Any]]:
+    """Return size and ETag of each file that readers of the location see, by its name below it."""
+    return {
+        one.location.removeprefix(location): [one.size, one.etag]
+        for one in lake.s3.objects(S3Location.parse(location))
+        if one.size and is_data(location, one.key)
+    }
+
+
+def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], version: str) -> None:
+    what = {"code": "its code", "config": "its config", "glue_version": "its Glue version"}
+    changed = [text for name, text in what.items() if before.get(name) != now[name]]
+    if changed:
+        raise ReadEverythingError(f"{' and '.join(changed)} changed since version {version}")
+
+
+def _require_same_inputs(before: VersionInputs, now: VersionInputs) -> None:
+    if (set(before.seen), set(before.versions)) != (set(now.seen), set(now.versions)):
+        raise ReadEverythingError("it reads other tables than before")
+
+
+def _new_files(
+    table: str, before: Mapping[str, Sequence[Any]], now: Mapping[str, Sequence[Any]]
+) -> Iterator[str]:
+    """Yield the names of the files that are new.
+
+    Raises:
+        ReadEverythingError: A file that was read is gone or another one now.
+    """
+    for name, known in before.items():
+        if name not in now:
+            raise ReadEverythingError(f"the file {name} of {table} is gone")
+        if list(now[name]) != list(known):
+            raise ReadEverythingError(f"the file {name} of {table} was written again")
+    yield from (name for name in now if name not in before)
+
+
+def inputs_text(facts: Mapping[str, Any]) -> str:
+    """Return what a run of an incremental job has read, as its line shows it; empty for another job.
+
+    Args:
+        facts: Those of `VersionInputs.facts`.
+    """
+    if not facts:
+        return ""
+    if why := facts.get("everything"):
+        return f" · read everything: {why}"
+    parts = [f"{facts['new_files']:,} of {facts['files']:,} files new"] if facts.get("files") else []
+    if facts.get("touched"):
+        parts.append(f"{facts['touched']:,} changed partitions")
+    return f" · {', '.join(parts) or 'nothing new'}"

@@ -1,0 +1,131 @@
+"""What a version was made from: the files and versions that its job had to read, kept next to the version's records.
+
+An incremental job finds in it what the current version has not seen yet, and its script gets the same object to read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from etltctl.errors import ServiceError
+from etltctl.places import version_of
+from etltctl.publishing.context import LakeContext
+from etltctl.publishing.version_records import VersionRecords
+from etltctl.values import S3Location, TableName
+
+FORMAT = "etltctl.inputs/1"
+REPLACES = "replaces"  # in a job's report: the partitions that it wrote anew, the others being taken over
+LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the current one
+
+
+@dataclass(frozen=True)
+class VersionInputs:
+    """What a job run has to read, and what its versions are made from.
+
+    Tables are named `layer.table`. The attributes from `reports` to `touched` are empty for a run over everything.
+
+    Attributes:
+        made_by: The job's code, config and Glue version; another one needs a run over everything.
+        seen: Of each input without versions its files: size and ETag by the name below the table's place.
+        versions: Of each input with versions the version.
+        why: Why the run reads everything; empty if it reads what is new.
+        base: The current version of each table that the job writes, as its location.
+        reports: What the job reported of the base.
+        states: Where the script may leave what its next run needs, by table.
+        base_states: Where the base's run may have left that.
+        files: All files of each input without versions, as locations.
+        new: Those that the base has not seen.
+        touched: Of each input with versions the partitions that differ from those that the base was made from.
+    """
+
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    base: Mapping[str, str] = field(default_factory=dict)
+    reports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    base_states: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    new: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    touched: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self | None:
+        """Return the inputs in a record; None for a record of another format."""
+        try:
+            record = json.loads(text)
+            if record.pop("format") != FORMAT:
+                return None
+            return cls(**record)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def as_json(self) -> bytes:
+        """Return the record."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True).encode()
+
+    def facts(self) -> dict[str, Any]:
+        """Return how much is new, as the events of a run carry it."""
+        counts = {
+            "files": sum(map(len, self.files.values())),
+            "new_files": sum(map(len, self.new.values())),
+            "touched": sum(map(len, self.touched.values())),
+        }
+        if self.why:
+            return {"everything": self.why, "files": counts["files"]}
+        return {"base": version_of(next(iter(self.base.values()), "")), **counts}
+
+
+@dataclass(frozen=True)
+class InputRecords:
+    """The records of what versions were made from. The tables of a job share one record a version."""
+
+    context: LakeContext
+
+    def place(self, table: str, version: str) -> S3Location:
+        """Return where the record lies of the versions that one run of the table's job wrote."""
+        return self.context.places.inputs(table, version)
+
+    def write(self, table: str, version: str, inputs: VersionInputs) -> str:
+        """Write the record before the job starts, and return its location."""
+        place = self.place(table, version)
+        self.context.s3.write(place, inputs.as_json())
+        return str(place)
+
+    def read(self, location: str | S3Location) -> VersionInputs | None:
+        """Return a record; None if there is none, or one that this etltctl cannot read."""
+        try:
+            return VersionInputs.parse(self.context.s3.read(location))
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+
+    def touched(self, table: str, since: str, until: str) -> list[str] | None:
+        """Return the partitions of a table in which two of its versions differ, as folders such as `year=2024`.
+
+        Args:
+            table: The table.
+            since: The older version.
+            until: The newer version.
+
+        Returns:
+            The partitions, sorted; None if it is not on record how the newer version was made from the older one.
+        """
+        places, touched, version = self.context.places, set[str](), until
+        for _ in range(LONGEST_CHAIN):
+            if version == since:
+                return sorted(touched)
+            location = str(places.version(table, version))
+            inputs = self.read(self.place(table, version))
+            report = VersionRecords(self.context).job_report(TableName.parse(table), location)
+            before = version_of(inputs.base.get(table, "")) if inputs else ""
+            if not before or not isinstance(report.get(REPLACES), list):
+                return None
+            touched |= set(report[REPLACES])
+            version = before
+        return None

@@ -1,0 +1,110 @@
+"""Incremental jobs on the embedded services: what they are told, what is taken over, and when they read everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etltctl.settings import Settings
+from support.letters import SORT, Letters
+
+SORT_STEP, COUNT_STEP = "glue:sort_letters", "glue:count_letters"
+
+
+def inputs_of(letters: Letters, run_id: str, **options: Any) -> list[dict[str, Any]]:
+    """Run the pipeline, and return what each step says of its inputs."""
+    return [step.facts["inputs"] for step in letters.run(run_id, **options)]
+
+
+def test_the_first_run_reads_everything_and_the_next_what_is_new(letters: Letters) -> None:
+    sorting, counting = inputs_of(letters, "first")
+    assert sorting == {"everything": "silver.letters has no published version yet", "files": 1}
+    assert counting == {"everything": "gold.letters has no published version yet", "files": 0}
+    letters.put("two", {"bob": ["b2"], "cas": ["c1"]})
+    sorting, counting = inputs_of(letters, "second")
+    assert sorting == {"base": "first", "files": 2, "new_files": 1, "touched": 0}
+    assert counting == {"base": "first", "files": 0, "new_files": 0, "touched": 2}
+    assert letters.content("silver.letters") == [
+        ("sender=ann", "a1"), ("sender=ann", "a2"), ("sender=bob", "b1"), ("sender=bob", "b2"),
+        ("sender=cas", "c1"),
+    ]  # fmt: skip
+    assert letters.content("silver.stamps") == [("", "a"), ("", "a"), ("", "b"), ("", "b"), ("", "c")]
+    assert letters.content("gold.letters") == [("", "ann", 2), ("", "bob", 2), ("", "cas", 1)]
+    assert letters.log("second", COUNT_STEP) == ["read bob", "read cas"]
+
+
+def test_an_incremental_version_is_published_and_rolled_back_as_any_other(letters: Letters) -> None:
+    letters.run("first")
+    letters.put("two", {"bob": ["b2"]})
+    letters.run("second")
+    lake = letters.services.lake
+    assert lake.versions("silver.letters") == ["second", "first"]
+    assert lake.has_published_files("silver.letters")
+    before = letters.content("silver.letters", "first")
+    lake.rollback("silver.letters")
+    assert letters.content("silver.letters") == before
+    assert letters.lake.query("select count(*) as n from letters_silver.letters") == [{"n": 3}]
+    letters.put("three", {"ann": ["a3"]})
+    sorting, counting = inputs_of(letters, "third")
+    assert sorting["everything"] == "the current versions of its tables are not of one run"
+    assert counting["everything"] == "version third of silver.letters was not made from version second"
+    assert letters.content("gold.letters") == [("", "ann", 3), ("", "bob", 2)]
+
+
+def test_gold_catches_up_with_several_versions_of_silver(letters: Letters) -> None:
+    letters.run("first")
+    letters.put("two", {"bob": ["b2"]})
+    letters.run("second", only=SORT_STEP)
+    letters.put("three", {"cas": ["c1"]})
+    letters.run("third")
+    assert letters.log("third", COUNT_STEP) == ["read bob", "read cas"]
+    assert letters.content("gold.letters") == [("", "ann", 2), ("", "bob", 2), ("", "cas", 1)]
+
+
+def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None:
+    letters.run("first")
+    letters.put("two", {"bob": ["b2"]})
+    asked = "a run over everything was asked for"
+    assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == asked
+    assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == asked
+
+
+def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everything(letters: Letters) -> None:
+    def why(run_id: str, settings: Settings | None = None) -> str:
+        (inputs,) = inputs_of(letters, run_id, settings=settings, only=SORT_STEP)
+        return str(inputs.get("everything", ""))
+
+    letters.put("two", {"bob": ["b2"]})
+    letters.run("r0", only=SORT_STEP)
+    before = letters.content("silver.letters")
+    # The job is read where it runs, not on this machine.
+    letters.replace_script("sort_letters", SORT + "\n# a change\n")
+    assert why("r1") == "its code changed since version r0"
+    other = letters.lake.settings.overlaid({"glue": {"jobs": {"sort_letters": {"config": {"a": 1}}}}})
+    assert why("r2", other) == "its config changed since version r1"
+    assert why("r3") == "its config changed since version r2"
+    assert why("r4") == ""  # nothing is new, and everything is taken over
+    assert letters.content("silver.letters") == before
+    letters.put("one", {"ann": ["A1"]})
+    assert why("r5") == "the file one.parquet of bronze.letters was written again"
+    assert letters.content("silver.letters") == [("sender=ann", "A1"), ("sender=bob", "b2")]
+    letters.services.s3.remove("s3://letters-bronze/letters/one.parquet")
+    assert why("r6") == "the file one.parquet of bronze.letters is gone"
+    lake = letters.services.lake
+    lake.s3.write(f"{lake.current_location('silver.letters')}sender=ann/part-foreign.parquet", b"no rows")
+    assert why("r7") == "the files of silver.letters are not those that were published"
+    lake.s3.remove(lake.places.inputs("silver.stamps", "r7"))
+    assert why("r8") == "it is not on record from what version r7 was made"
+    assert letters.content("silver.letters") == [("sender=bob", "b2")]
+
+
+def test_a_file_that_lands_while_the_job_runs_belongs_to_the_next_run(letters: Letters) -> None:
+    late = SORT.replace(
+        "came = [",
+        'write("s3://letters-bronze/letters/late.parquet", [{"sender": "zoe", "text": "z"}])\ncame = [',
+        1,
+    )
+    letters.replace_script("sort_letters", late)
+    letters.run("first", only=SORT_STEP)
+    assert all(folder != "sender=zoe" for folder, _ in letters.content("silver.letters"))
+    letters.run("second", only=SORT_STEP)
+    assert ("sender=zoe", "z") in letters.content("silver.letters")
