@@ -61,6 +61,13 @@ EVENTS: Mapping[str, Schema] = {
     "query.adopted": {"remote_id": TEXT, "state": TEXT},
     "query.reused": {"remote_id": TEXT, "state": TEXT},
     "cost.estimate": {"usd": NUMBER},
+    "job.inputs": {
+        "files": COUNT,
+        "everything?": TEXT,
+        "base?": TEXT,
+        "new_files?": COUNT,
+        "touched?": COUNT,
+    },
     "cost.actual": {"usd": NUMBER},
     "verify.result": {"proven": {"type": "boolean"}},
     "check.result": {"table": TEXT, "name?": TEXT, "rule": TEXT, "reaction": TEXT},

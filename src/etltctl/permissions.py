@@ -17,7 +17,7 @@ Calls = Mapping[str, tuple[str, ...]]
 
 # What running, watching and asking need: `etltctl run`, `runs …`, `athena …`, `retry`, `rollback`, the DAGs.
 OPERATOR: Calls = {
-    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun", "glue:GetJob"),
+    "jobs": ("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
     "catalog": (
         "glue:CreateDatabase", "glue:CreateTable", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
         "glue:DeleteTable", "glue:GetPartitions", "glue:BatchCreatePartition", "glue:BatchUpdatePartition",
@@ -37,18 +37,20 @@ OPERATOR: Calls = {
     "parameters": ("ssm:GetParameter",),
     "preflight": ("iam:SimulatePrincipalPolicy",),
     "notifications": ("sns:Publish",),
+    # Of incremental jobs alone: whether their code has changed.
+    "definitions": ("glue:GetJob",),
+    "scripts": ("s3:ListObjectsV2",),
 }  # fmt: skip
 
 # A run succeeds without these. A version that an audit leaves behind is removed by a later one, an old lock lapses,
 # Athena gets the output location of the settings, and a deployment has made the databases. Executions are listed only
-# to cancel a run whose query start was never answered. Only an incremental job's definition is read.
+# to cancel a run whose query start was never answered.
 SPARED = frozenset(
     {
         "athena:GetWorkGroup",
         "athena:ListQueryExecutions",
         "glue:CreateDatabase",
         "glue:DeleteTable",
-        "glue:GetJob",
         "glue:GetTables",
         "s3:DeleteObject",
     }
@@ -103,11 +105,12 @@ class Requirements:
     def finding_what_is_new(self, job: str) -> Iterator[Permission]:
         """Yield what it takes to find out what an incremental job has not read yet, and to take over the rest."""
         places, declared = Places(self.settings), self.settings.glue.jobs[job]
-        yield Permission("glue:GetJob", self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}"))
+        definition = self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")
+        yield from _on(OPERATOR["definitions"], [definition])
         scripts = S3Location.parse(f"{self.settings.lake.scripts}/")
-        streams = [at for table in declared.reads if (at := places.fixed(table))]
-        for place in [scripts, *map(S3Location.parse, streams)]:
-            yield from _on(["s3:ListObjectsV2"], [self.bucket_arn(place)])
+        yield from _on(OPERATOR["scripts"], [self.bucket_arn(scripts)])
+        for stream in filter(None, map(places.fixed, declared.reads)):
+            yield from _on(["s3:ListObjectsV2"], [self.bucket_arn(S3Location.parse(stream))])
         for table in declared.writes:
             yield from _on(["s3:PutObject"], [self.object_arn(places.root(table).object(EXAMPLE_FILE))])
 

@@ -64,6 +64,7 @@ def operator_statements(names: Names) -> list[Statement]:
     topics = sorted({each.topic for each in settings.notify.values() if each.kind == "sns"})
     return [
         _allow("Jobs", table["jobs"], [arn("glue", f"job/{job}") for job in names.jobs.values()]),
+        *_definition_statements(names),
         _allow("Catalog", table["catalog"], catalog),
         _allow("Queries", table["workgroup"], [arn("athena", f"workgroup/{settings.athena.workgroup}")]),
         _allow("Logs", table["logs"], _log_arns(names)),
@@ -82,6 +83,18 @@ def operator_statements(names: Names) -> list[Statement]:
         *([_allow("Governance", calls.GOVERNED, ["*"])] if settings.governance.is_configured else []),
         _allow("Key", calls.KEY_USE, [key_arn(names)]),
         *(_machine_statements(names) if settings.infra.machine else []),
+    ]
+
+
+def _definition_statements(names: Names) -> list[Statement]:
+    """Return what tells whether the code of incremental jobs has changed."""
+    settings = names.settings
+    jobs = [name for key, name in names.jobs.items() if settings.glue.jobs[key].incremental]
+    if not jobs:
+        return []
+    return [
+        _allow("Definitions", OPERATOR["definitions"], [arn("glue", f"job/{job}") for job in jobs]),
+        _allow("Scripts", OPERATOR["scripts"], [bucket_arn(settings.lake.scripts)]),
     ]
 
 

@@ -67,6 +67,7 @@ class Footers:
         known = self._known.get(table) or (self._recall(table) if len(files) >= WORTH_KEEPING else _nothing())
         self._known[table] = known
         entries: dict[str, Any] = known["files"]
+        _know_copies(entries, files)
         missing = [file for file in files if entries.get(file.location, [""])[0] != file.etag]
         schemas: list[str] = known["schemas"]
         for footer in read_footers(self.s3, missing):
@@ -109,6 +110,15 @@ class Footers:
             if S3Location.is_one(self.place)
             else Path(self.place) / path
         )
+
+
+def _know_copies(entries: dict[str, Any], files: Sequence[S3Object]) -> None:
+    """Let a file that was copied within S3 have the footer of the file with its name and ETag."""
+    known = {(name.rpartition("/")[2], entry[0]): entry for name, entry in entries.items()}
+    for file in files:
+        entry = known.get((file.key.rpartition("/")[2], file.etag))
+        if entry is not None:
+            entries[file.location] = entry
 
 
 def _nothing() -> dict[str, Any]:
