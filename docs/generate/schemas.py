@@ -61,7 +61,7 @@ EVENTS: Mapping[str, Schema] = {
     "query.adopted": {"remote_id": TEXT, "state": TEXT},
     "query.reused": {"remote_id": TEXT, "state": TEXT},
     "cost.estimate": {"usd": NUMBER},
-    "job.inputs": {
+    "step.inputs": {
         "files": COUNT,
         "everything?": TEXT,
         "base?": TEXT,

@@ -156,8 +156,8 @@ class Letters:
         place = lake.places.inputs("silver.letters", version)
         record = json.loads(lake.s3.read(place))
         script = Inspection(self.services.aws).job("sort_letters")["Command"]["ScriptLocation"]  # type: ignore[index]
-        (listed,) = lake.s3.objects(script)
-        record["made_by"]["code"] = {script.rpartition("/")[2]: listed.etag}
+        (stored,) = lake.s3.objects(script)
+        record["made_by"]["code"] = {script.rpartition("/")[2]: stored.etag}
         lake.s3.write(place, json.dumps(record).encode())
 
     def put(self, name: str, letters: Mapping[str, list[str]]) -> None:

@@ -87,7 +87,7 @@ def operator_statements(names: Names) -> list[Statement]:
 
 
 def _definition_statements(names: Names) -> list[Statement]:
-    """Return what tells whether the code of incremental jobs has changed."""
+    """Return what etltctl calls to see whether the code of incremental jobs has changed."""
     settings = names.settings
     jobs = [name for key, name in names.jobs.items() if settings.glue.jobs[key].incremental]
     if not jobs:

@@ -47,7 +47,7 @@ class JobInputs:
     def record(self) -> str:
         """Write what the run has to read, note it in the ledger, and return where it stands."""
         inputs = self.find()
-        self.step_run.note("job.inputs", **inputs.facts())
+        self.step_run.note("step.inputs", **inputs.facts())
         return InputRecords(self._lake.context).write(self._job.writes[0], self.version, inputs)
 
     def find(self) -> VersionInputs:
@@ -73,12 +73,12 @@ class JobInputs:
     def _everything(self) -> VersionInputs:
         """Return all files of inputs without versions, and the versions of the others."""
         fixed = {table: at for table, at in self.inputs.items() if self._lake.places.fixed(table)}
-        listed = {table: _listed(self._lake, at) for table, at in fixed.items()}
+        known_files = {table: _listed(self._lake, at) for table, at in fixed.items()}
         return VersionInputs(
             made_by=_made_by(self.step_run),
-            seen=listed,
+            seen=known_files,
             versions={table: version_of(at) for table, at in self.inputs.items() if table not in fixed},
-            files={table: [fixed[table] + name for name in names] for table, names in listed.items()},
+            files={table: [fixed[table] + name for name in names] for table, names in known_files.items()},
         )
 
     def _what_is_new(self, now: VersionInputs) -> VersionInputs:

@@ -88,8 +88,8 @@ class Lake:
         Args:
             versions: The location of each version by its table.
             run_id: The run that publishes them.
-            bases: By table the location of the version that an incremental job worked from: what the job did not
-                write anew is taken over from there.
+            bases: By table the location of the version that an incremental job worked from: the files of
+                the partitions that the job did not write are taken over from there.
 
         Raises:
             UnverifiedError: A version holds no Parquet file, or other rows than its job says that it wrote.

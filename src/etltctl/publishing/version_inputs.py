@@ -17,7 +17,7 @@ from etltctl.publishing.version_records import VersionRecords
 from etltctl.values import S3Location, TableName
 
 FORMAT = "etltctl.inputs/1"
-REPLACES = "replaces"  # in a job's report: the partitions that it wrote anew, the others being taken over
+REPLACES = "replaces"  # in a job's report: the partitions that it wrote; the others are taken over
 LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the current one
 
 

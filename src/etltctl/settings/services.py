@@ -109,8 +109,8 @@ class GlueJob(Section):
     incremental: bool = Field(
         default=False,
         description=(
-            "whether the job is told what its tables' current versions have not seen yet; the shipped weather jobs "
-            "then read that alone"
+            "whether the job gets the names of what its tables' current versions have not seen yet; the shipped "
+            "weather jobs then read that alone"
         ),
     )
 

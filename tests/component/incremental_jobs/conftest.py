@@ -1,4 +1,4 @@
-"""A lake of its own for each test: what an incremental job reads depends on every run before."""
+"""A separate lake for each test: what an incremental job reads depends on every run before."""
 
 from __future__ import annotations
 

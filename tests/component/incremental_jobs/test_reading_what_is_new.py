@@ -1,4 +1,4 @@
-"""Incremental jobs on the embedded services: what they are told, what is taken over, and when they read everything."""
+"""Incremental jobs on the embedded services: what they get, what is taken over, and when they read everything."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def test_gold_catches_up_with_several_versions_of_silver(letters: Letters) -> No
 def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None:
     letters.run("first")
     letters.put("two", {"bob": ["b2"]})
-    asked = "a run over everything was asked for"
-    assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == asked
-    assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == asked
+    why = "a run over everything was asked for"
+    assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == why
+    assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == why
 
 
 def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everything(letters: Letters) -> None:

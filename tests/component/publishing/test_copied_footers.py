@@ -24,8 +24,8 @@ def test_a_copy_has_the_footer_of_its_origin_and_a_changed_file_its_own(small: S
     for number in range(FILES):
         small.put(f"{first}part-{number}.parquet", [{"n": number}] * (number + 1))
     before = small.lake.footers("gold.copied", small.lake.s3.objects(first))
-    for listed in small.lake.s3.objects(first):
-        small.lake.s3.copy(listed, second + listed.key.rpartition("/")[2])
+    for one in small.lake.s3.objects(first):
+        small.lake.s3.copy(one, second + one.key.rpartition("/")[2])
     small.put(f"{second}part-0.parquet", [{"n": 7}] * 7)
     read: list[dict[str, Any]] = []
     lake = small.another()

@@ -13,7 +13,7 @@ from generate.schemas import EVENTS, error_schema, events_schema, results_schema
 
 PROJECT = Path(__file__).parents[3]
 # The schemas of errors and of notifications; a format of files in the lake.
-ELSEWHERE = {"error", "notification", "footers"}
+ELSEWHERE = {"inputs", "error", "notification", "footers"}
 PLANS = {"govern-plan", "connections-plan"}  # named by their command group
 
 
