@@ -34,7 +34,7 @@ ARGV = ["job.py", "--run_id", "r1", "--inputs", '{"a.b": "s3://x/"}', "--outputs
 @pytest.mark.usefixtures("_glue_arguments")
 def test_the_config_argument_may_be_absent() -> None:
     job = arguments(ARGV)
-    assert (job.run_id, step.inputs, job.outputs) == ("r1", {"a.b": "s3://x/"}, {"c.d": "s3://y/"})
+    assert (job.run_id, job.inputs, job.outputs) == ("r1", {"a.b": "s3://x/"}, {"c.d": "s3://y/"})
     assert job.config == {}
     assert arguments([*ARGV, "--config", '{"hub_height_m": 80}']).config == {"hub_height_m": 80}
 
