@@ -1,7 +1,7 @@
 """Make the silver.f1_* tables: typed rows, one a key, from the Formula 1 API's records in bronze."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from changes import read_changes
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
@@ -33,7 +34,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     failing = failing_codes(config["rule_actions"])
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
     with ThreadPoolExecutor(WRITERS) as threads:
-        records = _read(spark, job.inputs, threads)
+        records = _read(spark, _files(spark, job), threads)
 
         def write(table: str) -> dict[str, Any]:
             return _write(spark, table, job, records, lineage)
@@ -49,7 +50,21 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     check_references(spark, job.outputs)
 
 
-def _read(spark: SparkSession, inputs: Mapping[str, str], threads: ThreadPoolExecutor) -> Records:
+def _files(spark: SparkSession, job: JobArguments) -> Mapping[str, str | Sequence[str]]:
+    """Return the folder of each stream; for an incremental job its files, all of which it reads.
+
+    The whole history of the sport is some ten thousand rows, fewer than it would cost to find the changed ones.
+    """
+    changes = read_changes(spark, job.changes)
+    if changes is None:
+        return job.inputs
+    written = [table for table in job.inputs if changes.files.get(table)]
+    return {table: changes.files_of(table, job.inputs[table]) for table in written}
+
+
+def _read(
+    spark: SparkSession, inputs: Mapping[str, str | Sequence[str]], threads: ThreadPoolExecutor
+) -> Records:
     """Return the records of every stream; a stream without an input has none."""
     locations = {table.removeprefix(INPUT): location for table, location in inputs.items()}
 

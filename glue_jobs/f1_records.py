@@ -1,5 +1,7 @@
 """The Formula 1 API's records in bronze: read with explicit columns, unpacked into rows, and read value by value."""
 
+from collections.abc import Sequence
+
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -29,7 +31,7 @@ _NO_FILES = frozenset({"PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA"})
 _DURATION = r"^\+?(?:(?:(\d+):)?(\d+):)?(\d+)(?:\.(\d{1,3}))?$"
 
 
-def read_records(spark: SparkSession, location: str, stream: str) -> DataFrame:
+def read_records(spark: SparkSession, location: str | Sequence[str], stream: str) -> DataFrame:
     """Return the stream's records; none if it was never written, as sprints in a season without one."""
     fields = [StructField(name, StringType()) for name in COLUMNS[stream]]
     schema = StructType([*fields, StructField(EXTRACTED_AT, LongType())])

@@ -11,6 +11,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from hadoop_files import exists, write_text
+
 # A project has the descriptions of the pipelines that it runs, which may be one of the two.
 try:
     import f1_descriptions
@@ -29,6 +31,7 @@ SUCCESS_FILE = (
     "mapreduce.fileoutputcommitter.marksuccessfuljobs"  # an empty object that some readers take for data
 )
 _PARTITIONS = "spark.sql.shuffle.partitions"
+_LISTING = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _ADAPTIVE = "spark.sql.adaptive.enabled"
 
 _SESSION_OPTIONS = {
@@ -54,13 +57,17 @@ class QualityError(RuntimeError):
 
 @dataclass(frozen=True)
 class JobArguments:
-    """The arguments of one job run; `inputs`, `outputs` and `audits` map table names to locations."""
+    """The arguments of one job run; `inputs`, `outputs` and `audits` map table names to locations.
+
+    `changes` is the location of what is new for an incremental job; other jobs have none.
+    """
 
     run_id: str
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     config: Mapping[str, Any]
     audits: Mapping[str, str] = field(default_factory=dict)
+    changes: str | None = None
 
     def audit_location(self, table: str) -> str:
         """Return where the table's audit is written: next to the versions, where no reader of the table looks.
@@ -71,11 +78,11 @@ class JobArguments:
 
 
 def arguments(argv: Sequence[str]) -> JobArguments:
-    """Parse the `--name value` arguments Glue passes; `--config` (JSON overrides) and `--audits` may be absent."""
+    """Parse the `--name value` arguments Glue passes; `--config` (JSON), `--audits` and `--changes` may be absent."""
     from awsglue.utils import getResolvedOptions  # only on Glue and in the embedded endpoint's runs
 
     names = ["run_id", "inputs", "outputs"]
-    names += [name for name in ("config", "audits") if f"--{name}" in argv]
+    names += [name for name in ("config", "audits", "changes") if f"--{name}" in argv]
     options = getResolvedOptions(list(argv), names)
     return JobArguments(
         run_id=options["run_id"],
@@ -83,6 +90,7 @@ def arguments(argv: Sequence[str]) -> JobArguments:
         outputs=json.loads(options["outputs"]),
         config=json.loads(options.get("config") or "{}"),
         audits=json.loads(options.get("audits") or "{}"),
+        changes=options.get("changes") or None,
     )
 
 
@@ -103,6 +111,8 @@ def spark_session(name: str, is_small: bool = False) -> SparkSession:
         session.conf.set(_PARTITIONS, 1)
     elif not context.getConf().contains(_PARTITIONS):
         session.conf.set(_PARTITIONS, PARTITIONS_A_CORE * context.defaultParallelism)
+    # A table's folders are listed in as many tasks, not in one task for each folder.
+    session.conf.set(_LISTING, PARTITIONS_A_CORE * context.defaultParallelism)
     for option, value in {**_SESSION_OPTIONS, _ADAPTIVE: str(not is_small).lower()}.items():
         session.conf.set(option, value)
     return session
@@ -110,19 +120,29 @@ def spark_session(name: str, is_small: bool = False) -> SparkSession:
 
 def read_stream(
     spark: SparkSession,
-    location: str,
+    location: str | Sequence[str],
     schema: StructType,
     numbers: Iterable[str] = (),
     optional: StructType | None = None,
 ) -> DataFrame:
-    """Read the newest generation of a bronze stream, with exactly the columns of `schema` and its row order.
+    """Read the newest generation of a bronze stream, a folder or files, as `select_stream` says.
 
     An overwrite leaves files of older generations in place until it has succeeded, so rows below the highest
-    `_airbyte_generation_id` are not data. Columns the files lack become null; others are cast. `source_file` and
-    `source_row` (position in the file) are added. Of the columns `numbers`, those the files hold as double stay so.
-    Columns of `optional` are read only where the files have them.
+    `_airbyte_generation_id` are not data.
     """
-    files = _files(spark, location)
+    files = newest_generation(read_files(spark, location))
+    return select_stream(files, schema, numbers, optional)
+
+
+def select_stream(
+    files: DataFrame, schema: StructType, numbers: Iterable[str] = (), optional: StructType | None = None
+) -> DataFrame:
+    """Return exactly the columns of `schema` and the row order of a stream's files.
+
+    Columns the files lack become null; others are cast. `source_file` and `source_row` (position in the file) are
+    added. Of the columns `numbers`, those the files hold as double stay so. Columns of `optional` are read only
+    where the files have them.
+    """
     present = set(files.columns)
     kept = {name for name, kind in files.dtypes if kind == "double"} & set(numbers)
     fields = [*schema.fields, *(field for field in optional or () if field.name in present)]
@@ -134,22 +154,23 @@ def read_stream(
         F.col("_metadata.file_path").alias("source_file"),
         F.col("_metadata.row_index").alias("source_row"),
     ]
-    return _newest_generation(files).select(*columns, *lineage)
+    return files.select(*columns, *lineage)
 
 
-def _files(spark: SparkSession, location: str) -> DataFrame:
+def read_files(spark: SparkSession, location: str | Sequence[str]) -> DataFrame:
     """Read a stream's files. If a field has two types, read only those that hold the newest generation.
 
     Between a sync that failed and the next success, files of two generations lie next to each other, and the source
     may have changed the type of a field meanwhile. To look for the newest first would cost every job a Spark job.
     """
     reader = spark.read.option("mergeSchema", "true")
+    locations = [location] if isinstance(location, str) else location
     try:
-        return reader.parquet(location)
+        return reader.parquet(*locations)
     except Py4JJavaError as error:
         if CANNOT_MERGE not in str(error):
             raise
-        generations = spark.read.schema(f"{GENERATION} bigint").parquet(location)
+        generations = spark.read.schema(f"{GENERATION} bigint").parquet(*locations)
         of_files = generations.groupBy("_metadata.file_path").agg(F.max(GENERATION).alias("newest")).collect()
         newest = max((row["newest"] or 0 for row in of_files), default=0)
         # Spark shows a path as part of a URL, and takes a plain one.
@@ -164,7 +185,8 @@ def _column(name: str, data_type: Any, present: set[str]) -> Column:
     return value.cast(data_type).alias(name)
 
 
-def _newest_generation(files: DataFrame) -> DataFrame:
+def newest_generation(files: DataFrame) -> DataFrame:
+    """Return the rows of the highest `_airbyte_generation_id`; all rows if the files have no such column."""
     if GENERATION not in files.columns:
         return files
     newest = files.agg(F.max(GENERATION).alias("_newest_generation"))
@@ -180,24 +202,13 @@ def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) ->
 def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
     """Write a table's row counts and descriptions as one line of JSON to a folder that must not exist yet.
 
-    Hadoop's file system writes it, the one that Spark writes tables with. A Spark job for the same line would plan a
-    query, start a task and commit its output, for each table.
-
     Raises:
         FileExistsError: The folder exists.
     """
-    context: Any = spark.sparkContext
-    hadoop = context._jvm.org.apache.hadoop.fs
-    folder = hadoop.Path(location)
-    files = folder.getFileSystem(context._jsc.hadoopConfiguration())
-    if files.exists(folder):
+    if exists(spark, location):
         raise FileExistsError(f"{location} exists: an audit is written once")
-    stream = files.create(hadoop.Path(folder, "part-00000.txt"))
-    try:
-        described = {**describe_table(audit.get("table", "")), **audit}
-        stream.write(f"{json.dumps(described, sort_keys=True)}\n".encode())
-    finally:
-        stream.close()
+    described = {**describe_table(audit.get("table", "")), **audit}
+    write_text(spark, f"{location.rstrip('/')}/part-00000.txt", f"{json.dumps(described, sort_keys=True)}\n")
 
 
 def describe_table(table: str) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
+from changes import Changes, FullRunNeeded, log_full_run, read_changes
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
-from weather_hours import hours_of, read_observations
+from weather_hours import hours_of, read_observations, read_places
 from weather_patterns import conditions, hours_of_day, rank_days, wind_rose
+from weather_places import ChangedPlaces, PlaceCounts, changed_places, count_by_place, totals, write_counts
 
 SOURCE = "silver.weather_observation"
 FEW_TABLES = 2  # for more than these, keeping the hours in memory costs less than making them again
@@ -20,6 +22,7 @@ _MONTH = ("city_key", "local_month")
 _ROUNDING = 1e-9
 _LONGEST_DAY_H = 25  # the day clocks are put back
 _CHECKS = ("observations", "is_sound")  # looked at while the table is written, not part of it
+_NOTHING_LOST: Mapping[str, Any] = {"merged": 0, "rejected": 0, "flags": {}}
 
 _SHARED_COLUMNS = (
     "temp_mean_c", "temp_min_c", "temp_max_c", "humidity_mean_pct", "pressure_station_mean_hpa",
@@ -167,26 +170,80 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         QualityError: A row breaks a law of its table.
     """
     config = read_config(WEATHER, job.config)
-    hours = hours_of(read_observations(spark, job.inputs[SOURCE]), config)
+    changes = read_changes(spark, job.changes)
+    observations, changed = _observations(spark, job, changes)
+    if observations is not None:
+        counts = _write_tables(spark, job, hours_of(observations, config), config, changed)
+    elif changed is not None:
+        counts = _take_over(spark, job, changed)
+    if changes is not None:
+        write_counts(spark, changes, counts)
+
+
+def _observations(
+    spark: SparkSession, job: JobArguments, changes: Changes | None
+) -> tuple[DataFrame | None, ChangedPlaces | None]:
+    """Return the rows of the places that have changed, None if there are none, and what is kept of the others.
+
+    If they cannot be kept, return all rows, and None.
+    """
+    if changes is not None and changes.base:
+        try:
+            changed = changed_places(spark, changes, SOURCE, job.outputs)
+            rows = read_places(spark, job.inputs[SOURCE], changed.places) if changed.places else None
+            return rows, changed
+        except FullRunNeeded as reason:
+            log_full_run("silver_to_gold", reason)
+    return read_observations(spark, job.inputs[SOURCE]), None
+
+
+def _write_tables(
+    spark: SparkSession,
+    job: JobArguments,
+    hours: DataFrame,
+    config: Mapping[str, Any],
+    changed: ChangedPlaces | None,
+) -> PlaceCounts:
+    """Write every table; return the counts of its places, of which only an incremental job has a use."""
     if len(job.outputs) > FEW_TABLES:
         hours.persist()
-    for table, location in job.outputs.items():
-        rows = TABLES[table](hours, config).withColumn("config_hash", F.lit(config_hash(config)))
-        _write_checked(spark, rows, table, location, job.audit_location(table))
+    version = F.lit(config_hash(config))
+    tables = {table: TABLES[table](hours, config).withColumn("config_hash", version) for table in job.outputs}
+    for table, rows in tables.items():
+        if job.changes:
+            rows.persist()  # small, and counted once more below
+        _write_checked(spark, rows, table, job, changed)
+    counts = count_by_place(tables) if job.changes else {}
+    for rows in (hours, *tables.values()):
+        rows.unpersist()
+    others = {table: changed.counts_of_others(table) if changed else {} for table in counts}
+    return {table: {**others[table], **of_places} for table, of_places in counts.items()}
 
 
-def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: str, account: str) -> None:
+def _write_checked(
+    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, changed: ChangedPlaces | None
+) -> None:
     counts = Observation(table)
     unsound = F.count_if(~F.col("is_sound")).alias("unsound")
     observed = rows.observe(
         counts, F.count(F.lit(1)).alias("rows_out"), F.sum("observations").alias("rows_in"), unsound
-    )
-    write_table(observed.drop("is_sound", "observations"), location)
-    counted = counts.get
-    audit = {"table": table, "rows_in": counted["rows_in"] or 0, "rows_out": counted["rows_out"]}
-    write_audit(spark, account, {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    ).drop(*_CHECKS)
+    others = changed.counts_of_others(table) if changed else {}
+    written = observed.unionByName(changed.others(spark, table, observed)) if changed and others else observed
+    write_table(written, job.outputs[table])
+    counted, taken_over = counts.get, totals(others)
+    audit = {name: (counted[name] or 0) + taken_over[name] for name in ("rows_in", "rows_out")}
+    write_audit(spark, job.audit_location(table), {"table": table, **audit, **_NOTHING_LOST})
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
+
+
+def _take_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
+    """Write nothing: every row of the version before is still right."""
+    for table in job.outputs:
+        audit = {"table": table, **totals(changed.counts[table]), **_NOTHING_LOST, "replaces": []}
+        write_audit(spark, job.audit_location(table), audit)
+    return changed.counts
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """What a run of bronze_to_silver counted while it wrote, and the checks that must hold before it is published."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from lake import QualityError
-from weather_quality import CODES
+from lake import GENERATION, QualityError, read_files
+from weather_observations import OTHER_FILES, file_name
+from weather_quality import CODES, EARLIEST_DT
 from weather_shapes import EXPECTED
 from weather_units import KELVIN_ABOVE
 
@@ -16,39 +17,67 @@ TABLE = "silver.weather_observation"
 # What the table exists for; a stream without any of these is not weather, or has another shape.
 ESSENTIALS = ("temp_source_unit", "pressure_msl_hpa", "pressure_station_hpa", "humidity_pct", "wind_speed_ms")
 EXAMPLES = 5
+NO_TIME = 1e15  # seconds: no clock gets there
 MOST_FIELDS = 60
 EXAMPLE_LENGTH = 300  # characters
 
 
 def count_screened(screened: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count documents, rejections and signs of the units while the documents are read, with no extra pass.
+    """Count documents, as `document_counts` says, while they are read, with no extra pass."""
+    counts = Observation("screened")
+    return screened.observe(counts, *document_counts(screened)), counts
+
+
+def document_counts(screened: DataFrame) -> list[Column]:
+    """Return the aggregates of documents: their number, rejections, signs of the units, generation.
 
     `suspects` are the places that have rejected documents, as one text: an observation gives back no arrays.
+    `first_future` is the least `dt` that was rejected because it lies in the future.
     """
-    counts = Observation("screened")
-    totals = (
+    is_rejected = F.col("reason").isNotNull()
+    is_future = (F.col("reason") == "DT_MISSING") & F.col("dt").between(EARLIEST_DT, NO_TIME)
+    generation = F.col(GENERATION) if GENERATION in screened.columns else F.lit(None).cast("long")
+    return [
         F.count(F.lit(1)).alias("rows_in"),
         F.count("reason").alias("rejected"),
         F.count("temp_source_unit").alias("temperatures"),
         F.count_if(F.col("temp_source_unit") > KELVIN_ABOVE).alias("hot"),
         F.count(F.coalesce(*ESSENTIALS)).alias("measured"),
         F.count_if(F.coalesce("reason", F.lit("MEASURES_MISSING")) == "MEASURES_MISSING").alias("placed"),
-        F.concat_ws(" ", F.collect_set(F.when(F.col("reason").isNotNull(), F.col("city_key")))).alias(
-            "suspects"
-        ),
-    )
-    return screened.observe(counts, *totals), counts
+        _as_text(F.when(is_rejected, F.col("city_key")), " ").alias("suspects"),
+        F.max(generation).alias("generation"),
+        F.min(F.when(is_future, F.col("dt"))).alias("first_future"),
+    ]
 
 
 def count_observations(silver: DataFrame) -> tuple[DataFrame, Observation]:
-    """Count rows, merged documents and every flag while the table is written."""
+    """Count rows while the table is written: `row_counts`, and as text the partitions and the companions.
+
+    Companions are the names of files that hold documents of one row, the file of the row first.
+
+    Args:
+        silver: The rows of `observe_with_files`. The column of the other files is not in what is returned.
+    """
     counts = Observation("observations")
-    by_flag = [F.count_if(F.array_contains("dq_flags", code)).alias(code) for code in CODES]
-    totals = (
-        F.count(F.lit(1)).alias("rows_out"),
-        F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged"),
+    partition = F.concat_ws("/", F.col("city_key"), F.col("year").cast("string"))
+    files = F.concat_ws("/", file_name(F.col("source_file")), F.array_sort(OTHER_FILES))
+    texts = (
+        _as_text(partition, "\n").alias("partitions"),
+        _as_text(F.when(F.col(OTHER_FILES).isNotNull(), files), "\n").alias("companions"),
     )
-    return silver.observe(counts, *totals, *by_flag), counts
+    return silver.observe(counts, *row_counts(), *texts).drop(OTHER_FILES), counts
+
+
+def row_counts() -> list[Column]:
+    """Return the aggregates of rows: their number, merged documents and every flag."""
+    by_flag = [F.count_if(F.array_contains("dq_flags", code)).alias(code) for code in CODES]
+    merged = F.coalesce(F.sum(F.col("source_rows") - 1), F.lit(0)).alias("merged")
+    return [F.count(F.lit(1)).alias("rows_out"), merged, *by_flag]
+
+
+def _as_text(values: Column, separator: str) -> Column:
+    """Return an aggregate of the distinct values, which have no such separator, as one text."""
+    return F.concat_ws(separator, F.collect_set(values))
 
 
 def make_audit(screened: Mapping[str, Any], observations: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,9 +105,9 @@ def check_shape(screened: Mapping[str, Any], field_names: Callable[[], str]) -> 
         )
 
 
-def name_fields(spark: SparkSession, location: str) -> str:
+def name_fields(spark: SparkSession, location: str | Sequence[str]) -> str:
     """Return the fields of a bronze stream as one text; those of its first document where it is schemaless."""
-    files = spark.read.option("mergeSchema", "true").parquet(location)
+    files = read_files(spark, location)
     names = [name for name in files.columns if not name.startswith("_airbyte_")]
     if "data" in names:
         keys = files.where("data is not null").select(F.json_object_keys("data").alias("keys")).first()
@@ -122,19 +151,16 @@ def describe_rejections(screened: DataFrame) -> str:
     )
 
 
-def check_places(suspects: str, silver: DataFrame) -> None:
+def check_places(suspects: Iterable[str], places: Iterable[str]) -> None:
     """Check that every place that had documents has a row.
 
     Args:
-        suspects: City keys with blanks between.
-        silver: The rows that were written.
+        suspects: The city keys of the places that have rejected documents.
+        places: The city keys of the table.
 
     Raises:
         QualityError: Every document of a place was rejected.
     """
-    if not suspects:
-        return
-    kept = silver.where(F.col("city_key").isin(suspects.split())).select("city_key").distinct()
-    lost = sorted(set(suspects.split()) - {row.city_key for row in kept.collect()})
+    lost = sorted(set(suspects) - set(places))
     if lost:
         raise QualityError(f"every document was rejected of: {', '.join(lost[:EXAMPLES])}")

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, StringType, StructType
 
+from lake import GENERATION
 from weather_shapes import FLAT, nest_flat_documents
 
 # Airbyte finds these to be double where every document holds a plain number: text would only be read back.
@@ -42,6 +43,7 @@ BRONZE = _struct((name, _TEXT) for name in (*NUMBERS, *TEXTS, *NESTED, "_id"))
 BRONZE.add("_airbyte_extracted_at", "long")
 SCHEMALESS = "data"  # the column of whole documents; other streams have none
 OPTIONAL = _struct((name, _TEXT) for name in (SCHEMALESS, *FLAT))
+OPTIONAL.add(GENERATION, "long")
 _SCALARS = [*((name, _NUMBER) for name in NUMBERS), *((name, _TEXT) for name in TEXTS)]
 _OBJECTS = [*((name, _nested(name, _NUMBER)) for name in NESTED), (_UNREADABLE, _TEXT)]
 _WRAPPED_NUMBER = r'^\{\s*"\$number\w+"\s*:\s*"?([^"}]+?)"?\s*\}$'
@@ -171,6 +173,7 @@ def _measure(parsed: DataFrame) -> DataFrame:
     rain_1h, snow_1h = value("rain.1h"), value("snow.1h")
     return parsed.select(
         "_id", "_airbyte_extracted_at", "source_file", "source_row", "document",
+        *(name for name in (GENERATION,) if name in kinds),
         *(text(name).alias(name) for name in TEXTS),
         *(value(name).alias(name) for name in ("dt", "lat", "lon")),
         value("timezone").cast("int").alias("timezone"),

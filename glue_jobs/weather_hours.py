@@ -1,11 +1,13 @@
 """Hours of weather from single observations, which come every hour at one place and at any minute at another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from changes import FullRunNeeded
 from weather_formulas import CALM_MS, capacity_factor, hub_speed, normalised_speed, wind_power_density
 from weather_solar import below_clouds, clear_sky, sine_of_elevation
 
@@ -27,6 +29,21 @@ _MEANS = (
 def read_observations(spark: SparkSession, location: str) -> DataFrame:
     """Return the columns of silver.weather_observation from which gold is made."""
     return spark.read.schema(OBSERVATIONS).parquet(location)
+
+
+def read_places(spark: SparkSession, location: str, places: Iterable[str]) -> DataFrame:
+    """Return the same columns of some places; the folders of other places are not even listed.
+
+    Raises:
+        FullRunNeeded: A place has no rows.
+    """
+    folders = [f"{location.rstrip('/')}/city_key={place}" for place in sorted(places)]
+    try:
+        return spark.read.schema(OBSERVATIONS).option("basePath", location).parquet(*folders)
+    except AnalysisException as error:
+        if error.getErrorClass() != "PATH_NOT_FOUND":
+            raise
+        raise FullRunNeeded("a place has no rows any more") from error
 
 
 def hours_of(observations: DataFrame, config: Mapping[str, Any]) -> DataFrame:

@@ -13,6 +13,7 @@ CALM = -1
 SECTORS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
 _SPEED_LIMITS_MS = (2, 4, 6, 8, 10)
 _CLOUD_LIMITS_PCT = (25, 50, 75)
+_MONTH = ("city_key", "local_month")
 _ROUNDING = 1e-9
 
 
@@ -52,12 +53,15 @@ def wind_rose(hours: DataFrame) -> DataFrame:
 
 def hours_of_day(hours: DataFrame) -> DataFrame:
     """Return gold.potential_hour_month: sun and wind over the local day, month by month, all years together."""
-    by_hour = hours.groupBy("city_key", F.month("local_month").alias("month"), "local_hour")
+    of_months = hours.groupBy(*_MONTH, "local_hour").agg(*_partial_sums("ghi_wm2", "wpd10", "cf"))
+    by_hour = _in_order_of_months(of_months).groupBy(
+        "city_key", F.month("local_month").alias("month"), "local_hour"
+    )
     means = by_hour.agg(
-        F.count(F.lit(1)).cast("int").alias("hours"),
-        F.avg("ghi_wm2").alias("ghi_proxy_mean_wm2"),
-        F.avg("wpd10").alias("wpd10_mean_wm2"),
-        F.avg("cf").alias("cf_proxy"),
+        F.sum("hours").cast("int").alias("hours"),
+        _mean("ghi_wm2").alias("ghi_proxy_mean_wm2"),
+        _mean("wpd10").alias("wpd10_mean_wm2"),
+        _mean("cf").alias("cf_proxy"),
         F.sum("observations").alias("observations"),
     )
     return means.withColumn("is_sound", _is_share("cf_proxy"))
@@ -72,20 +76,43 @@ def conditions(hours: DataFrame) -> DataFrame:
             "ghi_ratio": F.when(F.col("clear_sky_wm2") > 0, F.col("ghi_wm2") / F.col("clear_sky_wm2")),
         }
     )
-    grouped = described.groupBy("city_key", "weather_main", "clouds_band").agg(
-        F.count(F.lit(1)).cast("int").alias("hours"),
-        F.avg("cf").alias("cf_proxy"),
-        F.avg("ghi_ratio").alias("ghi_ratio_mean"),
+    sky = ("weather_main", "clouds_band")
+    of_months = described.groupBy(*_MONTH, *sky).agg(*_partial_sums("cf", "ghi_ratio"))
+    grouped = _in_order_of_months(of_months).groupBy("city_key", *sky).agg(
+        F.sum("hours").cast("int").alias("hours"),
+        _mean("cf").alias("cf_proxy"),
+        _mean("ghi_ratio").alias("ghi_ratio_mean"),
         F.sum("observations").alias("observations"),
-        F.sum("cf").alias("cf_sum"),
-        F.count("cf").alias("cf_hours"),
-    )
-    place = Window.partitionBy("city_key")
-    overall = F.sum("cf_sum").over(place) / F.sum("cf_hours").over(place)
+        F.sum("cf_sum").alias("cf_sum"),
+        F.sum("cf_count").alias("cf_count"),
+    )  # fmt: skip
+    place = Window.partitionBy("city_key").orderBy(*sky)
+    whole = place.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    overall = F.sum("cf_sum").over(whole) / F.sum("cf_count").over(whole)
     delta = F.when(overall > 0, 100 * (F.col("cf_proxy") / overall - 1))
     sound = _is_share("cf_proxy") & _is_share("ghi_ratio_mean")
     compared = grouped.withColumns({"delta_vs_all_pct": delta, "is_sound": sound})
-    return compared.drop("cf_sum", "cf_hours")
+    return compared.drop("cf_sum", "cf_count")
+
+
+def _partial_sums(*names: str) -> list[Column]:
+    """Return the aggregates of the hours of a month from which `_mean` makes those of all months."""
+    sums = [F.sum(name).alias(f"{name}_sum") for name in names]
+    counts = [F.count(name).alias(f"{name}_count") for name in names]
+    return [F.count(F.lit(1)).alias("hours"), F.sum("observations").alias("observations"), *sums, *counts]
+
+
+def _mean(name: str) -> Column:
+    return F.sum(f"{name}_sum") / F.sum(f"{name}_count")
+
+
+def _in_order_of_months(of_months: DataFrame) -> DataFrame:
+    """Bring the rows of a place together in order of time.
+
+    A sum of doubles depends on the order of its parts. Spark adds what comes first first, and which months are in one
+    task depends on how many places there are. So a place's rows would change with other places.
+    """
+    return of_months.repartition("city_key").sortWithinPartitions(*_MONTH)
 
 
 def rank_days(days: DataFrame, config: Mapping[str, Any]) -> DataFrame:

@@ -71,9 +71,18 @@ FLAGS = (
 CODES = tuple(dict.fromkeys(rule.code for rule in (*RANGES, *FLAGS)))
 
 
-def rejections() -> tuple[Flag, ...]:
-    """Return the reasons for a rejection as of this moment, so that every query with these rules agrees."""
-    latest = int(time.time()) + DAY_S
+def latest_dt() -> int:
+    """Return the latest time of an observation that a run accepts now, in seconds since 1970."""
+    return int(time.time()) + DAY_S
+
+
+def rejections(latest: int | None = None) -> tuple[Flag, ...]:
+    """Return the reasons for a rejection, so that every query with these rules agrees.
+
+    Args:
+        latest: The latest time that is accepted, in seconds since 1970; `latest_dt()` unless it is given.
+    """
+    latest = latest_dt() if latest is None else latest
     return (
         Flag("DT_MISSING", f"dt is null or not (dt between {EARLIEST_DT} and {latest})"),
         Flag("CITY_MISSING", "city_key is null"),

@@ -1,0 +1,60 @@
+"""Random histories of syncs: weather made from what is new is what a run over everything makes."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from pyspark.sql import SparkSession
+
+from support.weather_files import write_file
+from support.weather_histories import PlaceHistory
+from support.weather_lake import REJECTS, SILVER, WeatherLake
+
+pytestmark = pytest.mark.spark
+
+CONFIG = {"max_reject_share": 1.0, "min_hours_per_day": 2}
+SHARE_OF_SYNC = 0.6  # of the places, the share that has news in a sync
+
+
+def sync_of(places: list[PlaceHistory], bronze: Path, sync: int, shape: str, random: Random) -> list[str]:
+    """Write what a sync brings of some of the places, in one to three files, and return these."""
+    documents = [
+        document
+        for place in places
+        if sync == 0 or random.random() < SHARE_OF_SYNC
+        for document in place.sync(sync)
+    ]
+    random.shuffle(documents)
+    count = random.randint(1, 3)
+    parts = [documents[at::count] for at in range(count)]
+    return [
+        write_file(bronze / f"2026_01_0{sync + 1}_{sync}_{at}.parquet", part, shape, sync=sync)
+        for at, part in enumerate(parts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "histories", "syncs", "with_gold"),
+    [("nested", 100, 3, True), ("schemaless", 140, 3, False), ("flat", 140, 3, False)],
+)
+def test_every_history_gives_what_a_run_over_everything_gives(
+    spark: SparkSession, tmp_path: Path, shape: str, histories: int, syncs: int, with_gold: bool
+) -> None:
+    from silver_to_gold import TABLES
+
+    places, random = [PlaceHistory(number, len(shape)) for number in range(histories)], Random(shape)
+    lake, whole = WeatherLake(spark, tmp_path / "new", CONFIG), WeatherLake(spark, tmp_path / "all", CONFIG)
+    files: list[str] = []
+    for sync in range(syncs):
+        version, base = str(sync), str(sync - 1) if sync else None
+        files += sync_of(places, tmp_path / "bronze", sync, shape, random)
+        for each, start in ((lake, base), (whole, None)):
+            each.make_silver(version, files, start)
+            if with_gold:
+                each.make_gold(version, start)
+        for table in (SILVER, REJECTS, *(TABLES if with_gold else ())):
+            assert lake.counts(table, version) == whole.counts(table, version), table
+            assert lake.rows(table, version) == whole.rows(table, version), table
+        assert lake.state(SILVER, version)["documents"] == whole.state(SILVER, version)["documents"]
+        assert ("replaces" in lake.report(SILVER, version)) == bool(sync), "no run fell back"
+    print(f"{histories} histories of {syncs} syncs, {shape}")
