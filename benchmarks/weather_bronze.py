@@ -56,24 +56,24 @@ def _bronze_schema() -> Any:
     return pa.schema({**meta, **kinds, "visibility": pa.float64(), **texts})
 
 
-def _pack() -> Iterator[dict[str, Any]]:
+def pack_documents() -> Iterator[dict[str, Any]]:
+    """Yield the documents of the data pack as MongoDB has them."""
     pack = os.environ.get("ETLTCTL_DATA_PACK")
     if not pack:
         sys.exit("set ETLTCTL_DATA_PACK to the data pack, whose documents this benchmark repeats")
-    index = 0
     for file in sorted(Path(pack, "weather").glob("*.jsonl.gz")):
         with gzip.open(file, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                document = json.loads(line)
-                nested = {
-                    name: json.dumps(document[name]) for name in NESTED if document.get(name) is not None
-                }
-                index += 1
-                yield {
-                    **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
-                    "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
-                    "_airbyte_generation_id": 1,
-                }  # fmt: skip
+            yield from map(json.loads, lines)
+
+
+def _pack() -> Iterator[dict[str, Any]]:
+    for index, document in enumerate(pack_documents(), start=1):
+        nested = {name: json.dumps(document[name]) for name in NESTED if document.get(name) is not None}
+        yield {
+            **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
+            "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
+            "_airbyte_generation_id": 1,
+        }  # fmt: skip
 
 
 def _under_new_names(pack: Any, copy: int) -> Any:
