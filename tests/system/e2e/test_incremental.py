@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -17,6 +18,7 @@ from support.workplace import Workplace
 
 pytestmark = pytest.mark.e2e
 FIRST, NEW = 2_000, 20
+SILVER = "glue:bronze_to_silver"
 # What a run writes about itself; the rest is what the data say.
 OF_THE_RUN = {"run_id", "ingested_at", "source_file", "source_rows"}
 TABLES = {"silver.weather_observation": "city_key, observed_at", "gold.weather_daily": "city_key, local_date"}
@@ -36,6 +38,8 @@ def place(tmp_path: Path, collection: tuple[str, Any]) -> Iterator[Workplace]:
         "MONGODB_URI": collection[0],
         "ETLTCTL__SOURCES__MONGODB__URI": "env:MONGODB_URI",
         "ETLTCTL__SOURCES__MONGODB__SYNC_MODE": "incremental_append",
+        "ETLTCTL__GLUE__JOBS__BRONZE_TO_SILVER__INCREMENTAL": "true",
+        "ETLTCTL__GLUE__JOBS__SILVER_TO_GOLD__INCREMENTAL": "true",
     }
     (tmp_path / "lake").mkdir()
     place = Workplace(tmp_path / "lake", environ)
@@ -54,11 +58,12 @@ def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def rows_of_sync(place: Workplace) -> tuple[str, int]:
-    """Run the pipeline, and return what its line says of the rows, and their number."""
+def rows_of_sync(place: Workplace) -> tuple[str, str | int]:
+    """Run the pipeline, and return what its line says of the rows, and how the job of silver chose what to read."""
     done = place.run("run", "mongodb", "-o", "json")
     (words,) = re.findall(r"[\d,]+ new rows", done.stderr)
-    return words, int(words.split()[0].replace(",", ""))
+    (inputs,) = (step["inputs"] for step in json.loads(done.stdout)["steps"] if step["step"] == SILVER)
+    return words, inputs.get("everything", inputs.get("new_files"))
 
 
 def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_full_read(
@@ -67,10 +72,11 @@ def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_f
     documents = sorted(islice(weather_documents(None), 4_000), key=lambda document: document["_id"])
     observations = collection[1]
     observations.insert_many(documents[:FIRST])
-    assert rows_of_sync(place) == ("2,000 new rows", FIRST)
+    first = "silver.weather_observation has no published version yet"
+    assert rows_of_sync(place) == ("2,000 new rows", first)
 
     observations.insert_many(documents[FIRST : FIRST + NEW])
-    assert rows_of_sync(place) == ("20 new rows", NEW)
+    assert rows_of_sync(place) == ("20 new rows", 1)
     incremental = content(place)
 
     refused = place.run("sync", "mongodb", "--full", code=5)
@@ -78,7 +84,9 @@ def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_f
     full = place.json("sync", "mongodb", "--full", "--yes")
     assert (full["rows"], full["incremental"]) == (FIRST + NEW, True)
 
-    assert rows_of_sync(place) == ("0 new rows", 0)
+    words, why = rows_of_sync(place)
+    assert words == "0 new rows"
+    assert re.fullmatch(r"the file \S+\.parquet of bronze\.mongodb_observations is gone", str(why))
     assert content(place) == incremental
     assert len(incremental["silver.weather_observation"]) > FIRST / 2
 
