@@ -20,6 +20,8 @@ class PlaceHistory:
         self.random = Random(f"{seed}/{number}")
         self.name = f"Place {seed} {number}"
         self.number = number
+        # Of one place in four, documents come from the turn of the year on: they are of two partitions.
+        self.begin = NEW_YEAR if number % 4 == 0 else NEW_YEAR + 100 * 24 * HOUR
         self.documents: list[Document] = []
 
     def sync(self, sync: int) -> list[Document]:
@@ -40,7 +42,7 @@ class PlaceHistory:
 
     def _late(self, sync: int) -> Document:
         return self._measured(
-            sync, NEW_YEAR + HOUR * self.random.randint(-40, 0) + self.random.choice((0, 0.5, 900))
+            sync, self.begin + HOUR * self.random.randint(-40, 0) + self.random.choice((0, 0.5, 900))
         )
 
     def _repeat(self, _: int) -> Document:
@@ -79,7 +81,9 @@ class PlaceHistory:
 
     def _time(self, sync: int) -> float:
         return (
-            NEW_YEAR + HOUR * (sync * 12 + self.random.randint(-6, 14)) + self.random.choice((0, 0, 0, 1800))
+            self.begin
+            + HOUR * (sync * 12 + self.random.randint(-6, 14))
+            + self.random.choice((0, 0, 0, 1800))
         )
 
     def _id(self, sync: int) -> str:

@@ -88,7 +88,7 @@ class WeatherLake:
         rows: list[str] = []
         for name in self.files(table, version):
             partition = str(Path(name).parent)
-            # As a file, not as a data set: pyarrow would read the folders' names as columns of its own types.
+            # As a file, not as a data set: pyarrow would read the folders' names as columns of other types.
             for row in pq.ParquetFile(folder / name).read().to_pylist():
                 row.pop("run_id", None)
                 rows.append(f"{partition} {sorted(row.items())}")

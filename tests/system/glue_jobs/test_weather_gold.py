@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from lake import QualityError
+from lake import JobArguments, QualityError
 
 pytestmark = pytest.mark.spark
 
@@ -234,8 +234,9 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
     rows = spark.range(2).select(
         F.col("id"), F.lit(1).alias("observations"), (F.col("id") > 0).alias("is_sound")
     )
+    job = JobArguments("run-1", {}, {"gold.thing": str(tmp_path / "thing")}, {})
     with pytest.raises(QualityError, match="1 rows of gold"):
-        _write_checked(spark, rows, "gold.thing", str(tmp_path / "thing"), str(tmp_path / "audit"))
+        _write_checked(spark, rows, "gold.thing", job, None)
 
 
 def test_a_day_without_temperatures_is_not_complete(gold: Callable[..., list[Row]]) -> None:
