@@ -28,6 +28,15 @@ spec:
   connection_specification:
     properties:
       pin: {type: string, airbyte_secret: true}
+      # What the tests below write into the configuration.
+      api_key: {}
+      auth: {}
+      accounts: {}
+      password: {}
+      url: {}
+      token_url: {}
+      primary_key: {}
+      n: {}
 """
 
 

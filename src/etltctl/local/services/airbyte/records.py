@@ -123,6 +123,13 @@ class Source(Protocol):
         """End connections."""
 
 
+class DiscoverableSource(Source, Protocol):
+    """A source that can also say which streams there are, besides those that it was made for."""
+
+    def discover(self) -> Sequence[Stream]:
+        """Return every stream with its columns. Raises SyncError."""
+
+
 def describe(error: BaseException) -> str:
     """Return the kind of an error and the first line of its text."""
     text = str(error).strip().partition("\n")[0]
