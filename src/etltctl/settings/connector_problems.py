@@ -10,12 +10,18 @@ from etltctl.errors import ConfigurationError
 from etltctl.settings.config_keys import key_problems
 from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
 from etltctl.settings.layers import is_in_file
-from etltctl.settings.manifests import read_manifest, specification_of, stream_name
+from etltctl.settings.manifests import (
+    read_manifest,
+    specification_of,
+    stream_name,
+    streams_read_whole,
+)
 from etltctl.settings.secrets import FETCHED
+from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
-    from etltctl.settings.sources import AirbyteSource
+    from etltctl.settings.sources import AirbyteSource, HttpSource
 
 
 def connector_problems(settings: Settings) -> Iterator[str]:
@@ -25,6 +31,9 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         settings: The settings, which load.
     """
     for name, source in settings.sources.items():
+        if source.kind == "http" and not settings.environment.reads_sources_here:
+            # Airbyte runs the manifest there. The embedded extractor needs none.
+            yield from _unable_streams(settings, name, source)
         if source.kind != "airbyte":
             continue
         yield from _start_problems(settings, name, source)
@@ -46,6 +55,7 @@ def _start_problems(settings: Settings, name: str, source: AirbyteSource) -> Ite
             yield f"{settings.place_of('sources', name, 'manifest')}: {error.message}"
         else:
             yield from _unknown_streams(settings, name, source, manifest)
+            yield from _unable_streams(settings, name, source)
             yield from _wrong_keys(settings, name, source, manifest)
     if source.requirements and not (settings.folder / source.requirements).is_file():
         place = settings.place_of("sources", name, "requirements")
@@ -109,6 +119,22 @@ def _unknown_streams(
             guess = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known)}"
             place = settings.place_of("sources", name, "streams")
             yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
+
+
+def _unable_streams(settings: Settings, name: str, source: AirbyteSource | HttpSource) -> Iterator[str]:
+    """Yield each stream that is to be read incrementally, and that the manifest can only read whole."""
+    if not source.is_incremental:
+        return
+    try:
+        manifest = read_manifest(settings.manifest_path(name))
+    except ConfigurationError:  # another problem reports it, or the plan of the connections does
+        return
+    for stream in streams_read_whole(source.streams, manifest):
+        place = settings.place_of("sources", name, "sync_mode")
+        yield (
+            f'{place}: sources.{name}.sync_mode is "{INCREMENTAL}", and stream {stream} of the manifest has no '
+            f'incremental_sync: give it one, or set sources.{name}.sync_mode = "{OVERWRITE}"'
+        )
 
 
 def _wrong_keys(
