@@ -39,6 +39,9 @@ def act(action):
     elif "mode" in action:
         modes = {name: oct(os.stat(name).st_mode & 0o777) for name in (".", "config.json")}
         say({"type": "LOG", "log": {"level": "INFO", "message": json.dumps(modes)}})
+    elif "show_config" in action:
+        token = json.load(open("config.json"))["refresh_token"]
+        say({"type": "LOG", "log": {"level": "INFO", "message": f"token of {len(token)}"}})
     elif "show_state" in action:
         say({"type": "LOG", "log": {"level": "INFO", "message": open("state.json").read()}})
     elif "records" in action:

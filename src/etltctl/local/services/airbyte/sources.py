@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from etltctl.local.services.airbyte.connectors.connector import Connector, Workshop
+from etltctl.local.services.airbyte.connectors.kept_configs import KeptConfigs
 from etltctl.local.services.airbyte.connectors.logs import ConnectorLog
 from etltctl.local.services.airbyte.connectors.masks import Mask
 from etltctl.local.services.airbyte.connectors.recipe import recipe_of
@@ -17,6 +19,7 @@ from etltctl.local.services.airbyte.connectors.source import ConnectorSource
 from etltctl.local.services.airbyte.mongodb import MongoProcess
 from etltctl.local.services.airbyte.pacing import Pace, parse_rate
 from etltctl.local.services.airbyte.records import (
+    ALL_STREAMS,
     DiscoverableSource,
     FailureKind,
     Pause,
@@ -54,6 +57,7 @@ class Sources:
         self._mongo = MongoProcess(state / "mongodb")
         self._workshop = Workshop(state / "airbyte" / "connectors", os.environ)
         self._workshop.clear()
+        self._configs = KeptConfigs(state / "airbyte" / "connectors" / "configs")
         self._base_url = base_url
         self._sample_headers = sample_headers or {}
         self._paces: dict[tuple[str, str], Pace] = {}
@@ -100,7 +104,8 @@ class Sources:
         _require_whole(configuration)
         if configuration["kind"] == "airbyte":
             # The log of the last sync stays as it is.
-            connector = self._connector(configuration, pause, f"{name}-discover", _ignore)
+            log = f"{name}-discover"
+            connector = self._connector(configuration, pause, name, _ignore, log=log)
             with closing(connector):
                 connector.prepare()
                 connector.check()
@@ -151,17 +156,26 @@ class Sources:
             configuration["streams"],
             pause,
             namespace=str(configuration.get("namespace") or ""),
-            incremental=frozenset(states),
+            incremental=frozenset(states) - {ALL_STREAMS},
             states=states,
         )
 
-    def _connector(self, configuration: Mapping[str, Any], pause: Pause, name: str, note: Note) -> Connector:
+    def _connector(
+        self, configuration: Mapping[str, Any], pause: Pause, name: str, note: Note, *, log: str = ""
+    ) -> Connector:
         mask = Mask(configuration.get("secrets", ()))
-        log = ConnectorLog(self._workshop.log_file(name), name, mask, note)
         of_manifest = {} if configuration.get("package") else {"requirements": project_file(CDK)}
-        recipe = recipe_of({**of_manifest, **configuration})
         quiet_s = float(configuration.get("quiet_minutes") or QUIET_MINUTES) * 60
-        return Connector(recipe, configuration["config"], self._workshop, mask, log, pause, quiet_s)
+        return Connector(
+            recipe_of({**of_manifest, **configuration}),
+            self._configs.current(name, configuration),
+            self._workshop,
+            mask,
+            ConnectorLog(self._workshop.log_file(log or name), log or name, mask, note),
+            pause,
+            quiet_s,
+            partial(self._configs.keep, name, configuration),
+        )
 
     def _http_source(
         self, configuration: Mapping[str, Any], pause: Pause, states: States
