@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+import weather_descriptions
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
 from weather_counts import (
@@ -240,12 +241,17 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     silver, silver_counts = count_observations(observe_weather(screened, config, lineage))
     write_table(silver, job.outputs[TABLE], ("city_key", "year"))
     audit = make_audit(screened_counts.get, silver_counts.get)
-    write_audit(spark, job.audit_location(TABLE), audit)
+    write_audit(spark, job.audit_location(TABLE), audit, weather_descriptions)
     if REJECTS in job.outputs:
         rejected = rejects(documents, lineage)
         # Without rejections the documents are not read a second time.
         write_table(rejected if audit["rejected"] else rejected.limit(0), job.outputs[REJECTS])
-        write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": audit["rejected"]})
+        write_audit(
+            spark,
+            job.audit_location(REJECTS),
+            {"table": REJECTS, "rows_out": audit["rejected"]},
+            weather_descriptions,
+        )
     check_shape(screened_counts.get, lambda: name_fields(spark, job.inputs[SOURCE]))
     check_counts(audit, config["max_reject_share"], lambda: describe_rejections(documents))
     check_places(

@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
+import weather_descriptions
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
@@ -184,7 +185,7 @@ def _write_checked(spark: SparkSession, rows: DataFrame, table: str, location: s
     write_table(observed.drop("is_sound", "observations"), location)
     counted = counts.get
     audit = {"table": table, "rows_in": counted["rows_in"] or 0, "rows_out": counted["rows_out"]}
-    write_audit(spark, account, {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    write_audit(spark, account, {**audit, "merged": 0, "rejected": 0, "flags": {}}, weather_descriptions)
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
 
