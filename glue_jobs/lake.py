@@ -173,7 +173,7 @@ def write_audit(
 ) -> None:
     """Write a table's row counts and descriptions as one line of JSON to a folder that must not exist yet.
 
-    `descriptions` is the module that describes the job's tables: a project has those of its own pipelines only.
+    `descriptions` is the module that describes the job's tables; a project may have only the one of its pipeline.
 
     Hadoop's file system writes it, the one that Spark writes tables with. A Spark job for the same line would plan a
     query, start a task and commit its output, for each table.
