@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+import weather_descriptions
 from changes import FullRunNeeded, log_full_run, read_changes, write_state
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, arguments, spark_session, write_audit, write_table
@@ -45,7 +46,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     documents = result.state.documents
     audit = make_audit(documents.counts, result.rows)
     replaces = {} if result.replaces is None else {"replaces": result.replaces}
-    write_audit(spark, job.audit_location(TABLE), {**audit, **replaces})
+    write_audit(spark, job.audit_location(TABLE), {**audit, **replaces}, weather_descriptions)
     if REJECTS in job.outputs:
         _write_rejects(spark, this, result)
     if changes is not None:
@@ -77,7 +78,7 @@ def _write_rejects(spark: SparkSession, this: SilverRun, result: SilverResult) -
         write_table(rejected if result.rejected else rejected.limit(0), location)
     counts = {"table": REJECTS, "rows_out": result.state.documents.counts["rejected"]}
     taken_over = {} if result.replaces is None else {"replaces": []}
-    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **taken_over})
+    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **taken_over}, weather_descriptions)
 
 
 def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from changes import read_changes
+import f1_descriptions
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
@@ -44,7 +45,9 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         tables = [audit["table"] for audit in audits if audit["rejected"]]
         write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
         rejected = sum(audit["rejected"] for audit in audits)
-        write_audit(spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": rejected})
+        write_audit(
+            spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": rejected}, f1_descriptions
+        )
     for audit in audits:
         check_audit(audit, failing, config["max_reject_share"], records)
     check_references(spark, job.outputs)
@@ -86,7 +89,7 @@ def _write(
     codes = {rule.code: counted[rule.code] for rule in rules_of(table) if counted[rule.code]}
     counts = {"rows_out": counted["rows_out"], "merged": counted["merged"]}
     audit = {"table": table, **before.get, **counts, "flags": codes}
-    write_audit(spark, job.audit_location(table), audit)
+    write_audit(spark, job.audit_location(table), audit, f1_descriptions)
     return audit
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,16 +13,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from hadoop_files import exists, write_text
-
-# A project has the descriptions of the pipelines that it runs, which may be one of the two.
-try:
-    import f1_descriptions
-except ModuleNotFoundError:
-    f1_descriptions = None  # type: ignore[assignment]
-try:
-    import weather_descriptions
-except ModuleNotFoundError:
-    weather_descriptions = None  # type: ignore[assignment]
 
 GENERATION = "_airbyte_generation_id"
 CANNOT_MERGE = "CANNOT_MERGE"  # begins the name of Spark's error for two types of a column
@@ -199,28 +190,31 @@ def write_table(df: DataFrame, location: str, partitions: Iterable[str] = ()) ->
     writer.partitionBy(*partitions).parquet(location)
 
 
-def write_audit(spark: SparkSession, location: str, audit: Mapping[str, Any]) -> None:
+def write_audit(
+    spark: SparkSession, location: str, audit: Mapping[str, Any], descriptions: ModuleType | None = None
+) -> None:
     """Write a table's row counts and descriptions as one line of JSON to a folder that must not exist yet.
+
+    `descriptions` is the module that describes the job's tables; a project may have only the one of its pipeline.
 
     Raises:
         FileExistsError: The folder exists.
     """
     if exists(spark, location):
         raise FileExistsError(f"{location} exists: an audit is written once")
-    described = {**describe_table(audit.get("table", "")), **audit}
+    described = {**describe_table(audit.get("table", ""), descriptions), **audit}
     write_text(spark, f"{location.rstrip('/')}/part-00000.txt", f"{json.dumps(described, sort_keys=True)}\n")
 
 
-def describe_table(table: str) -> dict[str, Any]:
+def describe_table(table: str, descriptions: ModuleType | None) -> dict[str, Any]:
     """Return what the catalog is to say of a table: its `description`, and the `comments` of its columns by name.
 
     Returns:
-        Nothing for a table that no module describes: a missing text must not fail a job.
+        Nothing for a table that the module does not describe: a missing text must not fail a job.
     """
-    for module in (weather_descriptions, f1_descriptions):
-        if module is not None and table in module.TABLES:
-            description, names = module.TABLES[table]
-            texts = {**module.COLUMNS, **module.OWN_COLUMNS.get(table, {})}
-            comments = {name: texts[name] for name in names.split() if name in texts}
-            return {"description": description, "comments": comments}
-    return {}
+    if descriptions is None or table not in descriptions.TABLES:
+        return {}
+    description, names = descriptions.TABLES[table]
+    texts = {**descriptions.COLUMNS, **descriptions.OWN_COLUMNS.get(table, {})}
+    comments = {name: texts[name] for name in names.split() if name in texts}
+    return {"description": description, "comments": comments}

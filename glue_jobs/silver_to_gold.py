@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
+import weather_descriptions
 from changes import Changes, FullRunNeeded, log_full_run, read_changes
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
@@ -233,7 +234,9 @@ def _write_checked(
     write_table(written, job.outputs[table])
     counted, taken_over = counts.get, totals(others)
     audit = {name: (counted[name] or 0) + taken_over[name] for name in ("rows_in", "rows_out")}
-    write_audit(spark, job.audit_location(table), {"table": table, **audit, **_NOTHING_LOST})
+    write_audit(
+        spark, job.audit_location(table), {"table": table, **audit, **_NOTHING_LOST}, weather_descriptions
+    )
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
 
@@ -242,7 +245,7 @@ def _take_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -
     """Write nothing: every row of the version before is still right."""
     for table in job.outputs:
         audit = {"table": table, **totals(changed.counts[table]), **_NOTHING_LOST, "replaces": []}
-        write_audit(spark, job.audit_location(table), audit)
+        write_audit(spark, job.audit_location(table), audit, weather_descriptions)
     return changed.counts
 
 

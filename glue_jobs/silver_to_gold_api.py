@@ -9,6 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+import f1_descriptions
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -104,7 +105,9 @@ def _write(spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, 
     counts = Observation(table)
     write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), job.outputs[table])
     audit = {"table": table, "rows_in": rows_in, "rows_out": counts.get["rows_out"]}
-    write_audit(spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}})
+    write_audit(
+        spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}}, f1_descriptions
+    )
 
 
 def check_reconciliation(rows: DataFrame, first_season: int = FIRST_SEASON) -> None:

@@ -30,6 +30,8 @@ PIPELINES = (
     ("athena", "query", COUNT),
     ("connections", "plan"),
     ("connections", "apply"),
+    ("source", "check", "mongodb"),
+    ("source", "discover", "api"),
 )
 GOVERNED = (
     ("govern", "plan"),

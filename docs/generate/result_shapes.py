@@ -84,6 +84,13 @@ ROWS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "runs-logs": ({"ts": "time", "group": "text", "stream": "text", "text": "text"}, {}),
     "runs-rebuild": ({"run": "text", "pipeline": "text", "remote runs": "count"}, {}),
+    "source-discover": (
+        {
+            "stream": "text", "status": {"enum": ["selected", "available", "missing"]}, "sync_modes": "text",
+            "cursor": "text", "primary_key": "text", "fields": "count or null",
+        },
+        {},
+    ),
     "tables": (
         {
             "layer": "text", "table": "text", "rows": "count or null", "version": "text",
@@ -117,6 +124,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "run-glue": STEP,
     "source-add": {"source": "text", "files": TEXTS},
+    "source-check": {"source": "text", "credentials_checked": "flag", "streams": TEXTS, "selected": TEXTS},
     "sync": STEP,
     "runs-lineage": {"run": "text", "sent": "count", "events": LIST},
     "runs-report": {"run": "text", "path": "text", "bytes": "count", "plots": "count", "usd": "number"},

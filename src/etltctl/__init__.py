@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from etltctl.api import (
         QueryResult,
+        check_source,
         connect,
+        discover_source,
         query,
         refresh,
         run_backfill,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         run_step,
         sync,
     )
+    from etltctl.connections import SourceStreams
     from etltctl.errors import (
         AccessError,
         AlreadyRunningError,
@@ -67,12 +70,15 @@ __all__ = [
     "RunOptions",
     "ServiceError",
     "Settings",
+    "SourceStreams",
     "StepResult",
     "UnreachableError",
     "UnverifiedError",
     "UsageError",
     "WaitTimeoutError",
+    "check_source",
     "connect",
+    "discover_source",
     "load_settings",
     "query",
     "refresh",
@@ -86,7 +92,9 @@ __all__ = [
 _HOMES = {
     "etltctl.api": {
         "QueryResult",
+        "check_source",
         "connect",
+        "discover_source",
         "query",
         "refresh",
         "run_backfill",
@@ -95,6 +103,7 @@ _HOMES = {
         "run_step",
         "sync",
     },
+    "etltctl.connections": {"SourceStreams"},
     "etltctl.pipeline": {"BackfillOptions", "BackfillResult", "PipelineResult", "RunOptions", "StepResult"},
     "etltctl.settings": {"Settings", "load_settings"},
 }

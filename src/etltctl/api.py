@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from etltctl.athena.columns import Column
+    from etltctl.connections import SourceStreams
     from etltctl.pipeline import BackfillOptions, BackfillResult, PipelineResult, RunOptions, StepResult
     from etltctl.settings import Settings
 
@@ -266,6 +267,30 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
             cost_usd=facts["cost_usd"],
             described=tuple(answer.columns),
         )
+
+
+def check_source(source: str, settings: Settings | None = None) -> SourceStreams:
+    """Check that a source can be reached with its credentials and has the streams of the settings.
+
+    Args:
+        source: The source's name.
+        settings: The settings; None loads them and connects.
+
+    Raises:
+        EtltctlError: The source cannot be reached, or a sync would fail. Refused credentials are an AccessError.
+    """
+    from etltctl import connections
+
+    with _reached(settings) as reached:
+        return connections.check_source(source, reached)
+
+
+def discover_source(source: str, settings: Settings | None = None) -> SourceStreams:
+    """Return the streams that a source has now, next to those that the settings select; as `check_source` raises."""
+    from etltctl import connections
+
+    with _reached(settings) as reached:
+        return connections.discover_source(source, reached)
 
 
 @contextmanager

@@ -39,6 +39,15 @@ def act(action):
     elif "mode" in action:
         modes = {name: oct(os.stat(name).st_mode & 0o777) for name in (".", "config.json")}
         say({"type": "LOG", "log": {"level": "INFO", "message": json.dumps(modes)}})
+    elif "rotate" in action:
+        config = json.load(open("config.json"))
+        token = config["refresh_token"] = config["refresh_token"][::-1]
+        changed = {"type": "CONNECTOR_CONFIG", "emitted_at": 1.0, "connectorConfig": {"config": config}}
+        say({"type": "CONTROL", "control": changed})
+        say({"type": "LOG", "log": {"level": "INFO", "message": f"signed in with {token}"}})
+    elif "show_config" in action:
+        token = json.load(open("config.json"))["refresh_token"]
+        say({"type": "LOG", "log": {"level": "INFO", "message": f"token of {len(token)}"}})
     elif "show_state" in action:
         say({"type": "LOG", "log": {"level": "INFO", "message": open("state.json").read()}})
     elif "records" in action:

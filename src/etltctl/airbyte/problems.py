@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, excerpt, host_of, stranger
+from etltctl.airbyte.strangers import CHECK_PROXY, EMPTY, LIST, excerpt, host_of, stranger
 from etltctl.answers import BAD_ANSWER
 from etltctl.errors import (
     AccessError,
@@ -24,6 +24,9 @@ STATE_CONFLICT = "state-conflict"
 LOCKED = "connection/locked"
 NEVER_SENT = "never-sent"
 OVERLOADED = "429"
+CONNECTOR_FAILED = "connector-failed"
+# With these words Airbyte answers 500 for a failure of the connector itself; the connector's own follow them.
+CONNECTOR_WORDS = "Something went wrong in the connector."
 # How long to let be a connection that refuses a start for now, in seconds; the overloaded server asks for no less.
 PAUSES_S = {TRY_AGAIN_LATER: 2.0, NEVER_SENT: 2.0, OVERLOADED: 30.0}
 TRANSIENT_CODES = frozenset({"408", OVERLOADED, "500", "502", "503", "504"})
@@ -41,7 +44,8 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
     if kind := stranger(response):
         return _stranger_error(response, f"{where} with {kind}{excerpt(response)}", kind)
     body: Mapping[str, Any] = response.json()
-    text = f"{where} {_words(body)}".rstrip()
+    words = str(_words(body))
+    text = f"{where} {words}".rstrip()
     if status in {401, 403}:
         return AccessError(text, hint="check airbyte.client_id, airbyte.client_secret and the workspace")
     if status == HTTPStatus.NOT_FOUND:
@@ -49,6 +53,9 @@ def problem(response: httpx.Response, url: str, call: str) -> ServiceError | Acc
     # Cloud and self-hosted servers put the same word into `type` or into `title`.
     names = f"{body.get('type', '')} {body.get('title', '')}"
     known = next((word for word in (TRY_AGAIN_LATER, STATE_CONFLICT, LOCKED) if word in names), "")
+    if words.startswith(CONNECTOR_WORDS):
+        # Not transient, whatever the status says: a repeated call would only start the connector again.
+        known = CONNECTOR_FAILED
     return ServiceError(text, code=known or str(status), is_open=_is_open(status))
 
 
@@ -86,18 +93,28 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def answer_of(response: httpx.Response, url: str, call: str) -> Any:
+def connector_words(error: ServiceError) -> str:
+    """Return what the connector itself said, of an error with the code `CONNECTOR_FAILED`."""
+    said = error.message.partition(CONNECTOR_WORDS)[2].strip().removeprefix("logs:").strip()
+    return said or "it gave no reason"
+
+
+def answer_of(response: httpx.Response, url: str, call: str, *, is_list: bool = False) -> Any:
     """Return the object that a success holds.
 
     Args:
         response: The answer.
         url: The base of the API.
         call: The method and the path.
+        is_list: Whether a list is due in place of an object.
 
     Raises:
         ServiceError: Something else came. Whether the call took effect is open.
     """
-    if kind := stranger(response):
+    kind = stranger(response)
+    if is_list:
+        kind = "" if kind == LIST else kind or "an object in place of a list"
+    if kind:
         raise ServiceError(
             f"Airbyte at {host_of(url)}: {call} was answered (HTTP {response.status_code}) with {kind}, "
             "not with Airbyte's API",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 CHECK_URL = "check airbyte.url: https://api.airbyte.com/v1, or https://HOST/api/public/v1 when self-hosted"
 CHECK_PROXY = f"another program answers in Airbyte's place, such as a proxy or a load balancer; {CHECK_URL}"
 WEB_PAGE, EMPTY, TEXT = "a web page", "an empty body", "text that is not JSON"
+LIST = "a JSON list"
 LONGEST_TEXT = 200
 
 
@@ -35,7 +36,7 @@ def stranger(response: httpx.Response) -> str:
     except (ValueError, RecursionError):
         return TEXT
     if not isinstance(body, dict):
-        return "a JSON list" if isinstance(body, list) else "JSON that is not an object"
+        return LIST if isinstance(body, list) else "JSON that is not an object"
     is_null = body and all(value is None for value in body.values())
     return "an object of nothing but nulls" if is_null else ""
 

@@ -39,13 +39,16 @@ class Transport:
 
         return self.policy.call(read, is_transient=is_transient)
 
-    def send(self, method: str, path: str, *, timeout: float | None = None, **request: Any) -> Any:
+    def send(
+        self, method: str, path: str, *, timeout: float | None = None, is_list: bool = False, **request: Any
+    ) -> Any:
         """Send one request once and return its answer; None where the server answers without a body.
 
         Args:
             method: The HTTP method.
             path: The path below the API's base.
             timeout: Seconds until the answer must be there, for a call that takes long.
+            is_list: Whether a success holds a list in place of an object.
             request: Further arguments of httpx.
 
         Raises:
@@ -69,7 +72,7 @@ class Transport:
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
         if response.is_success:
-            return answer_of(response, self.url, f"{method} {path}")
+            return answer_of(response, self.url, f"{method} {path}", is_list=is_list)
         raise problem(response, self.url, f"{method} {path}")
 
     def named(self, method: str, path: str) -> str:

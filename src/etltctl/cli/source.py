@@ -1,9 +1,11 @@
-"""Sources: add one to the project."""
+"""Sources: add one to the project, check it, and list what it has."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +14,11 @@ from etltctl.cli.session import Session
 from etltctl.errors import NextStep
 from etltctl.values import SourceKind
 
-app = group("Add sources to the project.")
+if TYPE_CHECKING:
+    from etltctl.settings import Settings
+
+SourceName = Annotated[str, typer.Argument(help="the source's name in the settings")]
+app = group("Add, check and discover sources.")
 
 
 @app.command("add")
@@ -64,3 +70,35 @@ def add(
         {"schema": "etltctl.source-add/1", "source": name, "files": files},
         NextStep(f"{lines}Next: ", added.next_command),
     )
+
+
+@app.command("check")
+def check(context: typer.Context, source: SourceName) -> None:
+    """Check that a source answers to its credentials. Starts its connector; changes nothing."""
+    from etltctl.api import check_source
+
+    session: Session = context.obj
+    with _discoverable(session, source) as settings, session.console.working(f"source check {source}"):
+        checked = check_source(source, settings)
+    session.console.result({"schema": "etltctl.source-check/1", **checked.as_check()}, checked.sentence())
+
+
+@app.command("discover")
+def discover(context: typer.Context, source: SourceName) -> None:
+    """List the streams of a source, and which are selected. Starts its connector; changes nothing."""
+    from etltctl.api import discover_source
+    from etltctl.connections import STREAM_COLUMNS
+
+    session: Session = context.obj
+    with _discoverable(session, source) as settings, session.console.working(f"source discover {source}"):
+        discovered = discover_source(source, settings)
+    none = f"source {source} has no streams"
+    session.console.rows("etltctl.source-discover/1", STREAM_COLUMNS, discovered.rows(), none=none)
+    session.console.say(discovered.next_step())
+
+
+def _discoverable(session: Session, source: str) -> AbstractContextManager[Settings]:
+    """Return the settings with their services within reach; a fault that this machine sees is raised before."""
+    from etltctl.connections import require_discoverable
+
+    return session.connected(partial(require_discoverable, source))

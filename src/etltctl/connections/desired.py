@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
-from etltctl.settings.manifests import can_be_incremental, read_manifest, specification_of, stream_name
+from etltctl.settings.manifests import read_manifest, specification_of, streams_read_whole
 from etltctl.settings.secrets import REFERENCES
 from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
 
@@ -229,14 +229,7 @@ def _require_incremental(name: str, settings: Settings) -> None:
     """Check that a low-code connector reads every stream incrementally: Airbyte refuses the mode otherwise."""
     source, setting = settings.sources[name], f"sources.{name}"
     manifest = read_manifest(settings.manifest_path(name), f"{setting}.manifest")
-    if manifest.get("dynamic_streams"):
-        return  # the connector alone knows them
-    able = {
-        stream_name(stream, manifest)
-        for stream in manifest.get("streams") or ()
-        if can_be_incremental(stream, manifest)
-    }
-    unable = [stream for stream in source.streams if stream not in able]  # type: ignore[union-attr]
+    unable = streams_read_whole(source.streams, manifest)  # type: ignore[union-attr]
     if unable:
         # The embedded extractor of the Formula 1 API reads its streams incrementally without the connector's help.
         without = ". The embedded endpoints need none" if source.kind == "http" else ""

@@ -36,8 +36,8 @@ def require_ready(settings: Settings, walk: Iterable[Step]) -> None:
         walk: The steps that are to start.
 
     Raises:
-        ConfigurationError: A script of a Glue step has a syntax error, a secret has no value, or a rule names a column
-            that the table does not have. It lists every problem with the place of the setting.
+        ConfigurationError: A script of a Glue step has a syntax error, a secret has no value, a connector cannot start,
+            or a rule names a column that the table does not have. It lists every problem with the place of the setting.
     """
     problems = tuple(
         dict.fromkeys(problem for step in walk for problem in kind_of(step).problems(step.name, settings))

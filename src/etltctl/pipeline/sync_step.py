@@ -18,11 +18,13 @@ from etltctl.pipeline.failures import require_success, stopped_by
 from etltctl.pipeline.landing import prove_landing, rows_proven_before
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.settings_faults import rules_without_column, secrets_without_value
+from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import STATE_UNUSABLE, Run, State, SyncJob
+from etltctl.settings.connector_problems import connector_faults
+from etltctl.settings.unset_secrets import secrets_without_value
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class SyncStep(StepKind):
             return  # the start refuses it by name
         secrets = settings.environment.secrets_of_sync(name, settings.sources[name], settings.airbyte)
         yield from secrets_without_value(settings, secrets)
+        yield from connector_faults(settings, name)
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)
 

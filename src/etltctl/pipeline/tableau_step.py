@@ -17,11 +17,11 @@ from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.failures import require_success
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.services import Services
-from etltctl.pipeline.settings_faults import secrets_without_value
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import RefreshJob, Run, State, Verb
+from etltctl.settings.unset_secrets import secrets_without_value
 from etltctl.tableau import Datasource
 from etltctl.waiting import Waiter
 

@@ -13,7 +13,7 @@ from typing import Any
 from etltctl.scaffold.sections import TomlSection, in_order, sections
 from etltctl.settings.column_lineage import FILE as LINEAGE
 from etltctl.settings.files import FILE, project_file
-from etltctl.settings.scripts import imported_modules
+from etltctl.settings.job_modules import imported_modules
 
 
 class SampleName(StrEnum):
@@ -31,7 +31,7 @@ PIPELINES: Mapping[SampleName, tuple[str, ...]] = {
     SampleName.F1: ("api",),
     SampleName.NONE: (),
 }
-# How the names of the modules and of the configuration begin that belong to one pipeline alone.
+# How the name of the configuration begins that belongs to one pipeline alone.
 PREFIXES = {"mongodb": "weather_", "api": "f1_"}
 
 
@@ -84,10 +84,9 @@ class SamplePipeline:
     def scripts(self) -> dict[str, str]:
         """Return the text of the jobs' scripts and of what they need next to them, by their place in the project."""
         folder = project_file("glue_jobs")
-        of_others = tuple(prefix for name, prefix in PREFIXES.items() if name != self.name)
         files = [folder / Path(self._shipped["glue"]["jobs"][job]["script"]).name for job in self.jobs]
         for file in files:  # grows while it is walked
-            names = [n for n in sorted(imported_modules(file.read_bytes())) if not n.startswith(of_others)]
+            names = sorted(imported_modules(file.read_bytes()))
             modules = [path for name in names if (path := folder / f"{name}.py").is_file()]
             files += [path for path in modules if path not in files]
         files.append(folder / f"{PREFIXES[self.name]}config.json")

@@ -7,13 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
+from etltctl.settings.config_keys import key_problems
 from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
 from etltctl.settings.layers import is_in_file
-from etltctl.settings.manifests import read_manifest, specification_of, stream_name
+from etltctl.settings.manifests import (
+    read_manifest,
+    specification_of,
+    stream_name,
+    streams_read_whole,
+)
+from etltctl.settings.secrets import FETCHED
+from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
-    from etltctl.settings.sources import AirbyteSource
+    from etltctl.settings.sources import AirbyteSource, HttpSource
 
 
 def connector_problems(settings: Settings) -> Iterator[str]:
@@ -23,20 +31,59 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         settings: The settings, which load.
     """
     for name, source in settings.sources.items():
+        if source.kind == "http" and not settings.environment.reads_sources_here:
+            # Airbyte runs the manifest there. The embedded extractor needs none.
+            yield from _unable_streams(settings, name, source)
         if source.kind != "airbyte":
             continue
-        manifest: Mapping[str, Any] = {}
-        if source.manifest is not None:
-            try:
-                manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
-            except ConfigurationError as error:
-                yield f"{settings.place_of('sources', name, 'manifest')}: {error.message}"
-            else:
-                yield from _unknown_streams(settings, name, source, manifest)
-        if source.requirements and not (settings.folder / source.requirements).is_file():
-            place = settings.place_of("sources", name, "requirements")
-            yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
-        yield from _literal_secrets(settings, name, source, manifest)
+        yield from _start_problems(settings, name, source)
+        yield from _literal_secrets(settings, name, source)
+
+
+def _start_problems(settings: Settings, name: str, source: AirbyteSource) -> Iterator[str]:
+    """Yield why the connector of a source is certain to fail, with the place of the setting in front.
+
+    Args:
+        settings: The settings.
+        name: The name of the source.
+        source: Its settings.
+    """
+    if source.manifest is not None:
+        try:
+            manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
+        except ConfigurationError as error:
+            yield f"{settings.place_of('sources', name, 'manifest')}: {error.message}"
+        else:
+            yield from _unknown_streams(settings, name, source, manifest)
+            yield from _unable_streams(settings, name, source)
+            yield from _wrong_keys(settings, name, source, manifest)
+    if source.requirements and not (settings.folder / source.requirements).is_file():
+        place = settings.place_of("sources", name, "requirements")
+        yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
+
+
+def connector_faults(settings: Settings, name: str) -> Iterator[str]:
+    """Yield why the connector of a source cannot start on this machine; nothing if another machine starts it.
+
+    Args:
+        settings: The settings.
+        name: The name of the source.
+    """
+    source = settings.sources[name]
+    if source.kind != "airbyte" or not settings.environment.reads_sources_here:
+        return
+    if not (source.manifest or source.package):
+        yield (
+            f"{settings.place_of('sources', name)}: sources.{name} names neither a manifest nor a package, so the "
+            f"embedded server has no connector to run; set sources.{name}.manifest or .package, or name an "
+            "environment on AWS"
+        )
+    for path, value in config_values(source.config):
+        if isinstance(value, str) and value.startswith(FETCHED):
+            key = ".".join(("sources", name, "config", *path))
+            place = settings.place_of("sources", name, "config", *path)
+            yield f"{place}: {key} is {value}, which needs an environment on AWS"
+    yield from _start_problems(settings, name, source)
 
 
 def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
@@ -74,12 +121,35 @@ def _unknown_streams(
             yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
 
 
-def _literal_secrets(
+def _unable_streams(settings: Settings, name: str, source: AirbyteSource | HttpSource) -> Iterator[str]:
+    """Yield each stream that is to be read incrementally, and that the manifest can only read whole."""
+    if not source.is_incremental:
+        return
+    try:
+        manifest = read_manifest(settings.manifest_path(name))
+    except ConfigurationError:  # another problem reports it, or the plan of the connections does
+        return
+    for stream in streams_read_whole(source.streams, manifest):
+        place = settings.place_of("sources", name, "sync_mode")
+        yield (
+            f'{place}: sources.{name}.sync_mode is "{INCREMENTAL}", and stream {stream} of the manifest has no '
+            f'incremental_sync: give it one, or set sources.{name}.sync_mode = "{OVERWRITE}"'
+        )
+
+
+def _wrong_keys(
     settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
 ) -> Iterator[str]:
+    """Yield each key of the configuration that the connector does not have, or that it requires and is not there."""
+    for key, problem in key_problems(source.config, manifest):
+        path = ("sources", name, "config", *([key] if key else []))
+        yield f"{settings.place_of(*path)}: {'.'.join(path)}: {problem}"
+
+
+def _literal_secrets(settings: Settings, name: str, source: AirbyteSource) -> Iterator[str]:
     """Yield each secret that stands in the file. A value of an environment variable or a flag is in no file."""
     origins = {value.key: value.origin for value in settings.values()}
-    marked = frozenset(marked_secrets(specification_of(manifest)))
+    marked = marked_of_manifest(settings, name)
     for path, value in config_values(source.config):
         steps = ("sources", name, "config", *path)
         # Lists are one setting, so that the nearest table or list has the origin.

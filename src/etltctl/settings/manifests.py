@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
@@ -120,6 +120,20 @@ def can_be_incremental(stream: Any, manifest: Mapping[str, Any]) -> bool:
         manifest: The manifest.
     """
     return bool(resolved_part(stream, manifest).get("incremental_sync"))
+
+
+def streams_read_whole(names: Iterable[str], manifest: Mapping[str, Any]) -> list[str]:
+    """Return those streams of a manifest that cannot be read from a state on; none if the connector alone knows them.
+
+    Args:
+        names: The names of the streams.
+        manifest: The manifest.
+    """
+    streams = manifest.get("streams")
+    if manifest.get("dynamic_streams") or not isinstance(streams, list):
+        return []
+    able = {stream_name(stream, manifest): can_be_incremental(stream, manifest) for stream in streams}
+    return [name for name in names if able.get(name) is False]
 
 
 def cursor_field(stream: Any, manifest: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsRoute, Environment
 from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
+from etltctl.settings.job_modules import needed_files
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
 from etltctl.settings.lineage import Lineage
@@ -251,7 +252,7 @@ class Settings(Section):
         return shipped if shipped.is_file() and not own.is_file() else own
 
     def extra_files(self, job: str) -> list[Path]:
-        """List the modules and data files next to the job's script.
+        """List the modules next to the job's script that it imports, directly or not, and the data files next to it.
 
         A file of the project comes before the shipped file of the same name, as it does for scripts. The script of a
         job is never in the list, so no shipped script can replace the project's.
@@ -275,11 +276,12 @@ class Settings(Section):
         files = {
             file.name: file for place in places for kind in ("*.py", "*.json") for file in place.glob(kind)
         }
-        return [
+        neighbours = [
             files[name]
             for name in sorted(files)
             if folder / name not in scripts and name != "__init__.py" and files[name].is_file()
         ]
+        return needed_files(self.script_path(job), neighbours)
 
     def keep(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 import warnings
 from collections.abc import Iterator
@@ -29,13 +28,7 @@ def files_of_job(settings: Settings, job: str) -> list[Path]:
     script = settings.script_path(job)
     if not script.is_file():
         return []
-    modules = {file.stem: file for file in settings.extra_files(job) if file.suffix == ".py"}
-    files = [script]
-    # Every module is read once, even if modules import each other.
-    for file in files:  # grows while it is walked
-        reached = imported_modules(_source(file))
-        files += [modules[name] for name in reached if name in modules and modules[name] not in files]
-    return files
+    return [script, *(file for file in settings.extra_files(job) if file.suffix == ".py")]
 
 
 def syntax_errors(settings: Settings, job: str) -> Iterator[str]:
@@ -71,27 +64,3 @@ def _syntax_error(file: Path) -> str | None:
     except (ValueError, RecursionError, MemoryError, OSError) as error:
         return f"{file}:1:1: {error or type(error).__name__}"
     return None
-
-
-def imported_modules(source: bytes) -> set[str]:
-    """Return the first names of the modules that a Python source imports; none if it is not valid Python."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").partition(".")[0])
-    return names
-
-
-def _source(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""

@@ -100,3 +100,16 @@ def test_a_connection_of_the_sdk_is_created_synced_and_deleted(sdk: Any, place: 
         request=api.DeleteDestinationRequest(destination_id=destination.destination_id)
     )
     assert answer.status_code == 204
+
+
+def test_the_streams_of_a_source_are_parsed_with_their_modes_and_fields(sdk: Any, place: Place) -> None:
+    from airbyte_api import api, models
+
+    ids = place.recorded()
+    request = api.GetStreamPropertiesRequest(
+        source_id=ids["source:api"], destination_id=ids["destination:api"], ignore_cache=True
+    )
+    streams = sdk.streams.get_stream_properties(request=request).stream_properties_response
+    races = next(each for each in streams if each.stream_name == "races")
+    assert models.ConnectionSyncModeEnum.FULL_REFRESH_OVERWRITE in races.sync_modes
+    assert ["season"] in races.property_fields

@@ -22,6 +22,15 @@ writes = ["silver.order"]
 [pipelines.orders]
 steps = ["sync:orders", "glue:clean", "athena:refresh"]
 """
+GOVERNED = """
+[governance.zones]
+raw = { layers = ["bronze"] }
+curated = { layers = ["silver", "gold"] }
+[[governance.grants]]
+principal = "role:analyst"
+tags = { zone = ["curated"] }
+permissions = ["SELECT", "DESCRIBE"]
+"""
 URI = "mongodb://127.0.0.1:1/?replicaSet=rs0"
 # Words of the sample lake. `api` is a word of addresses too, and `mongodb` one of the source's own address.
 SAMPLE = re.compile(
@@ -67,6 +76,14 @@ def test_a_command_names_the_project_s_own_things_alone(
 def test_the_plan_and_the_stack_are_of_the_one_source(own: Workplace) -> None:
     assert "3 changes" in said(own, "connections", "plan")
     assert said(own, "infra", "export", "--env", "aws").count("AWS::Glue::Job") == 1
+
+
+def test_a_plan_of_the_governance_is_about_the_project_s_own_databases_alone(own: Workplace) -> None:
+    with (own.folder / "etltctl.toml").open("a") as file:
+        file.write(GOVERNED)
+    text = said(own, "govern", "plan")
+    assert "sea_silver" in text
+    assert SAMPLE.findall(text) == []
 
 
 @pytest.mark.parametrize(("line", "number"), TABS.items())

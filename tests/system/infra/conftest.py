@@ -52,7 +52,9 @@ def folder(tmp_path: Path) -> Path:
     """Return a checkout with only the files that a deployment needs."""
     (tmp_path / "etltctl.toml").write_text((PROJECT / "etltctl.toml").read_text())
     (tmp_path / "glue_jobs").mkdir()
-    for name in ("one.py", "two.py", "shared.py", "shared_config.json"):
+    for name in ("one.py", "two.py"):
+        (tmp_path / "glue_jobs" / name).write_text(f"# {name}\nimport shared\n")
+    for name in ("shared.py", "unused.py", "shared_config.json"):
         (tmp_path / "glue_jobs" / name).write_text(f"# {name}\n")
     airflow = tmp_path / "deploy" / "airflow"
     airflow.mkdir(parents=True)

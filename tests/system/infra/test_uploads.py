@@ -24,6 +24,8 @@ def uploads(folder: Path) -> Any:
 def test_changed_content_changes_the_key_of_only_the_jobs_that_use_it(folder: Path) -> None:
     before = uploads(folder)
     assert uploads(folder) == before
+    (folder / "glue_jobs" / "unused.py").write_text("# changed\n")
+    assert uploads(folder).hashes == before.hashes
     (folder / "glue_jobs" / "one.py").write_text("# changed\n")
     after = uploads(folder)
     assert after.hashes["one"] != before.hashes["one"]

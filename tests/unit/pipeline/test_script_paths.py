@@ -34,7 +34,7 @@ COPY = "/srv/my lake/.etltctl/server/glue/jr_1/code"
 def test_the_path_of_the_copy_is_replaced(tmp_path: Path, said: str, shown: str) -> None:
     (tmp_path / "jobs").mkdir()
     for name in ("ships.py", "harbour.py"):
-        (tmp_path / "jobs" / name).write_text("")
+        (tmp_path / "jobs" / name).write_text("import harbour\n")
     (tmp_path / "etltctl.toml").write_text(PROJECT)
     settings = load_settings(env="local", environ={}, directory=tmp_path)
     assert own_paths("ships", settings)(said) == shown

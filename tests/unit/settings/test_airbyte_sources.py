@@ -14,13 +14,14 @@ from etltctl.settings.doubts import doubts
 from etltctl.settings.secrets import is_secret, known_secrets
 from etltctl.settings.sources import Connected
 from etltctl.values import OVERWRITE, SYNC_MODES, sounds_secret
+from support.sample_settings import on_sample
 
 MANIFEST = """\
 type: DeclarativeSource
 version: 6.60.0
 definitions:
   streams:
-    ports: {name: ports}
+    ports: {name: ports, incremental_sync: {type: DatetimeBasedCursor, cursor_field: at}}
 streams:
   - {name: ships}
   - {$ref: "#/definitions/streams/ports"}
@@ -28,6 +29,15 @@ spec:
   connection_specification:
     properties:
       pin: {type: string, airbyte_secret: true}
+      # What the tests below write into the configuration.
+      api_key: {}
+      auth: {}
+      accounts: {}
+      password: {}
+      url: {}
+      token_url: {}
+      primary_key: {}
+      n: {}
 """
 
 
@@ -123,6 +133,35 @@ def test_a_stream_that_the_manifest_lacks_is_guessed(tmp_path: Path) -> None:
         problem
         == "etltctl.toml:3:1: sources.ships.streams: the manifest has no stream ship; did you mean ships?"
     )
+
+
+INCREMENTAL = 'manifest = "ships.yaml"\nsync_mode = "incremental_append"\n'
+
+
+def test_a_stream_that_the_manifest_reads_whole_is_refused_by_name(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f'streams = ["ports", "ships"]\n{INCREMENTAL}')
+    assert problem.startswith("etltctl.toml:5:1: sources.ships.sync_mode")
+    assert "stream ships of the manifest has no incremental_sync" in problem
+    assert problem.endswith('set sources.ships.sync_mode = "full_refresh_overwrite"')
+    assert problems(tmp_path, f'streams = ["ports"]\n{INCREMENTAL}') == []
+
+
+def test_streams_that_the_connector_alone_knows_are_not_refused(tmp_path: Path) -> None:
+    loaded = settings(tmp_path, f'streams = ["ships"]\n{INCREMENTAL}')
+    (tmp_path / "ships.yaml").write_text(f"{MANIFEST}dynamic_streams: [{{name: x}}]\n")
+    assert [each.text for each in doubts(loaded, {}) if "sync_mode" in each.text] == []
+
+
+def test_the_formula_1_manifest_is_refused_only_where_airbyte_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "etltctl.toml").write_text(on_sample('[sources.api]\nsync_mode = "incremental_append"\n'))
+
+    def refused(env: str) -> list[str]:
+        loaded = load_settings(directory=tmp_path, environ={}, env=env)
+        return [each.text for each in doubts(loaded, {}) if "has no incremental_sync" in each.text]
+
+    assert refused("local") == []
+    assert len(refused("aws")) == 10
+    assert "stream races of the manifest" in refused("aws")[0]
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ def use(settings: etltctl.Settings, lake: EmbeddedLake, clock: VirtualClock) -> 
     )
     assert_type(etltctl.run_step("mongodb", "sync:mongodb", run_id="x"), dict[str, Any])
     assert_type(etltctl.sync("mongodb", settings, etltctl.RunOptions(run_id="x")), etltctl.StepResult)
+    assert_type(etltctl.check_source("mongodb", settings), etltctl.SourceStreams)
+    assert_type(etltctl.discover_source("api").streams[0].name, str)
     assert_type(etltctl.run_glue("bronze_to_silver", wait=False), etltctl.StepResult)
     assert_type(etltctl.refresh(["gold.weather_daily"], settings), etltctl.StepResult)
     assert_type(etltctl.query("select 1").rows, list[tuple[Any, ...]])

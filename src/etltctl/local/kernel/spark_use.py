@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from etltctl.settings.scripts import imported_modules
+from etltctl.settings.job_modules import imported_modules
 
 # `awsglue.utils` alone reads arguments; every other module of awsglue stands on Spark.
 IMPORTS_SPARK = re.compile(

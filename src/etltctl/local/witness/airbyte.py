@@ -31,6 +31,7 @@ class Call:
     answer: str = ""
     request: str = ""
     query: str = ""
+    is_bare_list: bool = False  # whether the answer is the list itself, and not an object that holds it
 
 
 def _resource(name: str) -> tuple[Call, ...]:
@@ -53,6 +54,7 @@ CALLS = (
     Call("POST", "/jobs", "JobResponse", "JobCreateRequest"),
     Call("GET", "/jobs/ID", "JobResponse"),
     Call("DELETE", "/jobs/ID", "JobResponse"),
+    Call("GET", "/streams", "StreamProperties", query="GetStreamPropertiesRequest", is_bare_list=True),
     Call("GET", "/workspaces", "WorkspaceResponse", query="ListWorkspacesRequest"),
     Call("GET", "/workspaces/ID", "WorkspaceResponse"),
     *_resource("source"),
@@ -148,6 +150,13 @@ def _check_answer(call: Call, answer: Any) -> Iterator[str]:
         return
     if call.method != "GET" or call.path not in LISTS:
         yield from _check_object(call.answer, answer)
+        return
+    if call.is_bare_list:
+        if not isinstance(answer, list):
+            yield "is not a list"
+            return
+        for number, element in enumerate(answer):
+            yield from (f"{number}.{text}" for text in _check_object(call.answer, element))
         return
     if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
         yield "is not an object with the list data"

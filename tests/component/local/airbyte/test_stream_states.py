@@ -59,7 +59,7 @@ def test_a_refresh_is_refused_in_airbytes_words(lake: IncrementalLake) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"version": 0, "streams": {}}', "is of version 0, and this version of etltctl reads version 1"),
+        ('{"version": 0, "streams": {}}', "is of version 0, and this version of etltctl reads 1 and 2"),
         ('{"version": 1, "str', "is damaged (JSONDecodeError"),
         ('{"version": 1, "streams": {"observations": {}}}', "is damaged (KeyError"),
         ("[]", "is damaged (TypeError"),

@@ -15,13 +15,13 @@ import io
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,7 +47,7 @@ COMMIT_S = 60.0
 FILE_NAME = r"\d{4}_\d{2}_\d{2}_\d+_\d+\.parquet"
 
 OnRows = Callable[[int, int], None]  # rows and bytes written since the last call
-OnState = Callable[[Mapping[str, Any], int], None]  # a state, and the rows written since the last one
+OnState = Callable[[Checkpoint, int], None]  # a state, and the rows written since the last one
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Failure:
     error: SyncError | SyncCancelledError
 
 
-def _ignore(state: Mapping[str, Any], rows: int) -> None:
+def _ignore(checkpoint: Checkpoint, rows: int) -> None:
     """Keep no state."""
 
 
@@ -99,7 +99,7 @@ class S3Destination:
         sync: Sync,
         on_rows: OnRows,
         on_state: OnState = _ignore,
-    ) -> None:
+    ) -> int:
         """Write the records as one part or more; memory is bounded by one part.
 
         Args:
@@ -108,6 +108,9 @@ class S3Destination:
             sync: What every row carries.
             on_rows: Called with the rows and bytes that were written.
             on_state: Called with a state once all records before it are in the bucket and on the disk.
+
+        Returns:
+            The rows after the last state. With `on_state` these are on the disk, too: a later state may be about them.
         """
         # Without states, the part in progress of a sync that fails must not be seen.
         ending = records if on_state is _ignore else _with_failure(records)
@@ -127,8 +130,11 @@ class S3Destination:
                 part, unkept = part + 1, unkept + rows
             if checkpoint:
                 _force_to_disk(unforced)
-                on_state(checkpoint.state, unkept)
+                on_state(checkpoint, unkept)
                 unforced, unkept = [], 0
+        if on_state is not _ignore:
+            _force_to_disk(unforced)
+        return unkept
 
     def delete(self, stream: Stream) -> None:
         """Delete the stream's files; files not named as a sync names them stay."""

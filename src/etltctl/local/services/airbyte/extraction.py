@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from etltctl.local.services.airbyte.connections import Connection
 from etltctl.local.services.airbyte.jobs import Job, Jobs
 from etltctl.local.services.airbyte.records import (
+    ALL_STREAMS,
+    Checkpoint,
     Pause,
     Source,
     States,
@@ -35,6 +37,7 @@ class Extraction:
         self._connection = connection
         self._jobs = jobs
         self._states = states
+        self._progress: dict[str, KeptState] = {}  # what is written of each incremental stream
         self._destination: S3Destination = S3Destination(
             directory, connection.bucket, connection.path, codec=connection.codec
         )
@@ -54,6 +57,8 @@ class Extraction:
 
         kept = self._kept_states()
         states = {name: kept[name].state if name in kept else {} for name in self._connection.incremental}
+        if of_all := self._states.read_global(self._connection.id):
+            states[ALL_STREAMS] = of_all
         source = make_source(self._connection, pause, states)
         try:
             # All names first: a sync that would end at the third stream must not write the first two.
@@ -124,18 +129,25 @@ class Extraction:
 
         rows = kept.rows if kept else 0
 
-        def keep(state: Mapping[str, Any], written: int) -> None:
+        def keep(checkpoint: Checkpoint, written: int) -> None:
             nonlocal rows
             rows += written
-            now = KeptState(stream.namespace, generation, rows, state)
+            if checkpoint.is_global:
+                # Its source gives it only when the other streams that it covers are written.
+                self._progress[stream.name] = KeptState(stream.namespace, generation, rows, {})
+                self._states.keep_global(self._connection.id, self._progress, checkpoint.state)
+                return
+            now = KeptState(stream.namespace, generation, rows, checkpoint.state)
             self._states.keep(self._connection.id, stream.name, now)
 
         sync = Sync(self._job.id, int(self._job.created * 1000), generation)
         is_incremental = stream.name in self._connection.incremental
-        self._destination.write(
+        left = self._destination.write(
             stream,
             source.read(stream),
             sync,
             lambda count, size: self._jobs.count(self._job.id, count, size),
             *((keep,) if is_incremental else ()),
         )
+        if is_incremental:
+            self._progress[stream.name] = KeptState(stream.namespace, generation, rows + left, {})

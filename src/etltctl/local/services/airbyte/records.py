@@ -9,8 +9,10 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 Record = Mapping[str, Any]
-# By the name of each incremental stream, the state that its last sync left; an empty one before its first sync.
+# By the name of each incremental stream, the state that its last sync left; an empty one before its first sync. A
+# connector that keeps one state for all of them has it under ALL_STREAMS.
 States = Mapping[str, Mapping[str, Any]]
+ALL_STREAMS = ""  # in place of the name of a stream, which is never empty
 Pause = Callable[[float], None]  # sleeps seconds; raises SyncCancelledError as soon as the sync is cancelled
 
 
@@ -64,9 +66,13 @@ class Stream:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A stream's state after the records before it: what a later sync resumes from, in the source's own words."""
+    """A stream's state after the records before it: what a later sync resumes from, in the source's own words.
+
+    `is_global` says that it is the state of all incremental streams, after the records of the others that came before.
+    """
 
     state: Mapping[str, Any]
+    is_global: bool = False
 
 
 class ConnectorRecord(dict[str, Any]):
@@ -121,6 +127,13 @@ class Source(Protocol):
 
     def close(self) -> None:
         """End connections."""
+
+
+class DiscoverableSource(Source, Protocol):
+    """A source that can also say which streams there are, besides those that it was made for."""
+
+    def discover(self) -> Sequence[Stream]:
+        """Return every stream with its columns. Raises SyncError."""
 
 
 def describe(error: BaseException) -> str:

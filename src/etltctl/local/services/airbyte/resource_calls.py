@@ -15,6 +15,7 @@ from etltctl.local.services.airbyte.connections import (
     workspace_answer,
 )
 from etltctl.local.services.airbyte.definition_calls import DefinitionCalls, check_workspace, require
+from etltctl.local.services.airbyte.discovery_calls import DiscoverSource, DiscoveryCalls
 from etltctl.local.services.airbyte.provisioned import ProvisionedConnections
 from etltctl.local.services.airbyte.resources import MadeResources, Record
 from etltctl.local.services.airbyte.streams import (
@@ -49,10 +50,13 @@ PATCHABLE = (
 class ResourceCalls:
     """Reads show the connections of the stack's description too; of those, only a source's seasons can be changed."""
 
-    def __init__(self, resources: MadeResources, provisioned: Mapping[str, Connection]) -> None:
+    def __init__(
+        self, resources: MadeResources, provisioned: Mapping[str, Connection], discover: DiscoverSource
+    ) -> None:
         self._made = resources
         self._provisioned = ProvisionedConnections(provisioned)
         self._definitions = DefinitionCalls(resources)
+        self._discoveries = DiscoveryCalls(resources, self._provisioned, discover)
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Return method, path and handler of every call."""
@@ -66,6 +70,7 @@ class ResourceCalls:
             ("PATCH", r"/connections/([^/]+)", self._patch_connection),
             ("DELETE", r"/(connections|sources|destinations)/([^/]+)", self._delete),
             *self._definitions.routes(),
+            *self._discoveries.routes(),
         ]
 
     def runnable(self, identifier: str) -> Connection:

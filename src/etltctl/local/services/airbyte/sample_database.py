@@ -15,10 +15,10 @@ from etltctl.local.samples import weather_documents, weather_fingerprint
 from etltctl.local.services.airbyte.mongodb import MongoProcess, MongoStartError
 from etltctl.local.services.airbyte.records import (
     Checkpoint,
+    DiscoverableSource,
     FailureKind,
     Pause,
     Record,
-    Source,
     Stream,
     SyncError,
     describe,
@@ -44,7 +44,7 @@ class SampleSource:
         mongo: MongoProcess,
         data_pack: Path | None,
         pause: Pause,
-        read_from: Callable[[str], Source],
+        read_from: Callable[[str], DiscoverableSource],
         *,
         is_new: bool,
     ) -> None:
@@ -53,11 +53,15 @@ class SampleSource:
         self._pause = pause
         self._read_from = read_from
         self._is_new = is_new
-        self._source: Source | None = None
+        self._source: DiscoverableSource | None = None
 
     def streams(self) -> Sequence[Stream]:
         """Return the sample's streams; loads it before. Raises SyncError if that fails."""
         return self._ready().streams()
+
+    def discover(self) -> Sequence[Stream]:
+        """Return a stream for each collection of the sample; loads it before. Raises SyncError if that fails."""
+        return self._ready().discover()
 
     def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
         """Yield the sample's records and checkpoints."""
@@ -68,7 +72,7 @@ class SampleSource:
         if self._source is not None:
             self._source.close()
 
-    def _ready(self) -> Source:
+    def _ready(self) -> DiscoverableSource:
         if self._source is None:
             try:
                 with _loading:

@@ -13,9 +13,10 @@ from etltctl.local.services.airbyte.jobs import Job, Jobs, JobType
 from etltctl.local.services.airbyte.records import Pause, Source, States
 from etltctl.local.services.airbyte.resource_calls import ResourceCalls
 from etltctl.local.services.airbyte.resources import MadeResources
+from etltctl.local.services.airbyte.source_streams import SourceStream
 from etltctl.local.services.airbyte.sources import Sources
 from etltctl.local.services.airbyte.states import StreamStates
-from etltctl.local.services.airbyte.syncing import Syncs
+from etltctl.local.services.airbyte.syncing import Cancellation, Syncs
 from etltctl.local.services.airbyte.tokens import Tokens, keep_credentials
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class AirbyteService:
         self._notes: dict[str, str] = {}
         self._syncs = Syncs(self._jobs, StreamStates(state / "airbyte"), directory, self._make_source)
         made_resources = MadeResources(state / "airbyte" / "resources.json", clock)
-        resources = ResourceCalls(made_resources, self._connections)
+        self._ending = Cancellation()
+        resources = ResourceCalls(made_resources, self._connections, self._discover)
         self._api = PublicApi(Tokens(self._credentials, clock), self._jobs, self, resources, clock)
 
     @property
@@ -95,10 +97,14 @@ class AirbyteService:
 
     def close(self) -> None:
         """Cancel what runs and end the sample database."""
+        self._ending.cancel()
         # First: the threads of syncs read from the database and write their end into the jobs.
         self._syncs.close()
         self._sources.close()
         self._jobs.flush()
+
+    def _discover(self, configuration: Mapping[str, Any], name: str) -> Sequence[SourceStream]:
+        return self._sources.discover(configuration, self._ending.pause, name)
 
     def _make_source(self, connection: Connection, pause: Pause, states: States) -> Source:
         def note(text: str) -> None:

@@ -57,6 +57,13 @@ class HttpSource:
             )
         return [Stream(name, ENDPOINTS[name].columns) for name in self._names]
 
+    def discover(self) -> Sequence[Stream]:
+        """Return every stream that the API has, after one request that shows that it answers. Raises SyncError."""
+        _listing(
+            _envelope(self._pages.get("seasons/", {"limit": 1, "offset": 0}), "seasons/"), SEASONS, "seasons/"
+        )
+        return [Stream(name, endpoint.columns) for name, endpoint in ENDPOINTS.items()]
+
     def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
         """Yield the stream's records, season by season; a record is an element of the API's list on one page."""
         endpoint = ENDPOINTS[stream.name]

@@ -45,6 +45,7 @@ SOCKET_TIMEOUT_S = 120
 # The connector's default `discover_sample_size`.
 SAMPLE_SIZE = 10_000
 FETCH_ROWS = 5_000
+OWN_COLLECTIONS = ("system.", "replset.", "oplog.")  # MongoDB's; the connector leaves them out, too
 BAD_CREDENTIALS, FORBIDDEN = 18, 13  # MongoDB's error codes
 NO_ANSWER = f"no answer within {SERVER_TIMEOUT_S} s"
 REASONS = (  # getaddrinfo's errors have negative numbers on Linux and these words on macOS
@@ -111,6 +112,21 @@ class MongoSource:
         with _explained(self._client):
             self._check_collections()
             return [self._discover(collection) for collection in self._collections]
+
+    def discover(self) -> Sequence[Stream]:
+        """Return a stream for each collection of the database, as `streams` does for those of the sync.
+
+        Raises SyncError if the server cannot be used. A user who may not list collections gets those of the sync.
+        """
+        with _explained(self._client):
+            try:
+                present = self._database.list_collection_names()
+            except OperationFailure as error:
+                if error.code != FORBIDDEN:
+                    raise
+                present = list(self._collections)
+            names = sorted(name for name in present if not name.startswith(OWN_COLLECTIONS))
+            return [self._discover(name) for name in names]
 
     def read(self, stream: Stream) -> Iterator[Record | Checkpoint]:
         """Yield the stream's documents: all in the order of `_id`, or what is new in the order of its cursor.

@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Cancellation:
-    """A sync's ear for being cancelled."""
+    """The end of a sync, or of another work of a connector, that a caller may ask for."""
 
     def __init__(self) -> None:
         self._event = threading.Event()

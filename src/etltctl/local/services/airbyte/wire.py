@@ -145,6 +145,16 @@ def unexpected(message: str) -> ProblemError:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected-problem", detail, {"message": message})
 
 
+def connector_failed(reason: str) -> ProblemError:
+    """Build the error 500: the connector of a source failed. Airbyte answers so, with the connector's own words."""
+    detail = (
+        "An unexpected problem has occurred. If this is an error that needs to be addressed, please submit a pull "
+        "request or github issue."
+    )
+    message = f"Something went wrong in the connector. logs:{reason}"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected-problem", detail, {"message": message})
+
+
 def wrong_credentials(path: str) -> ProblemError:
     """400 in the shape the community edition's framework gives it."""
     body = {

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from etltctl.local.services.airbyte.connectors.masks import Mask, secret_values
 from etltctl.local.services.airbyte.connectors.process import ConnectorProcess, Launch
 from etltctl.local.services.airbyte.connectors.protocol import (
     Catalog,
+    ConfigUpdate,
     ConnectionStatus,
     ErrorTrace,
     LogLine,
@@ -37,6 +38,10 @@ T = TypeVar("T", bound=Message)
 SPECIFICATION = (
     "specification.json"  # in the environment of a package: the answer to `spec` is always the same
 )
+
+
+def _ignore(config: Mapping[str, Any]) -> None:
+    """Keep no configuration."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +83,32 @@ class Connector:
         log: ConnectorLog,
         pause: Pause,
         quiet_s: float,
+        on_config: Callable[[Mapping[str, Any]], None] = _ignore,
     ) -> None:
+        """Make the connector with a private folder; nothing is started yet.
+
+        Args:
+            recipe: How it is installed and started.
+            config: Its configuration.
+            workshop: What the connectors of the server share.
+            mask: Puts stars in the place of secrets.
+            log: Its log.
+            pause: Sleeps, and raises SyncCancelledError as soon as the work is cancelled.
+            quiet_s: Seconds without a line after which it counts as hanging.
+            on_config: Gets a configuration with which the connector wants to be started from now on.
+        """
         self._recipe = recipe
         self._config = config
         self._workshop = workshop
         self._quiet_s = quiet_s
         self._pause = pause
+        self._on_config = on_config
         self.mask = mask
         self.log = log
         workshop.private.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(dir=workshop.private))  # of mode 0700
         self._environment: Path | None = None
+        self._schema: Mapping[str, Any] = {}
 
     def prepare(self) -> None:
         """Make the environment if need be, and learn which values are secrets before the connector says anything.
@@ -99,7 +119,8 @@ class Connector:
         self._environment = self._recipe.environment(
             self._workshop.environments, self._pause, self.log.report
         )
-        self.mask.add(secret_values(self._config, self._specification(self._environment)))
+        self._schema = self._specification(self._environment)
+        self.mask.add(secret_values(self._config, self._schema))
         self._write("config.json", self._config)
 
     def check(self) -> None:
@@ -178,9 +199,20 @@ class Connector:
             raise self.failure(str(error), FailureKind.SYSTEM) from error
         if isinstance(message, LogLine):
             self.log.add(message.level, message.text)
+        elif isinstance(message, ConfigUpdate):
+            self._change_config(message.config)
         elif isinstance(message, ErrorTrace):
             self.log.add("ERROR", f"{message.text}\n{message.details}".rstrip())
         return message
+
+    def _change_config(self, config: Mapping[str, Any]) -> None:
+        """Keep a configuration that the connector changed, before it says anything that holds one of its secrets."""
+        self.mask.add(secret_values(config, self._schema))
+        self._config = config
+        # For the next verb of this work; the running one knows it.
+        self._write("config.json", config)
+        self._on_config(config)
+        self.log.add("INFO", "the connector changed its configuration, which is kept for its next start")
 
     @contextmanager
     def _started(self, verb: str, *files: str) -> Iterator[ConnectorProcess]:

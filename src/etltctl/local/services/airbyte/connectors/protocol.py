@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.local.services.airbyte.records import ConnectorRecord, FailureKind
+from etltctl.local.services.airbyte.records import ALL_STREAMS, ConnectorRecord, FailureKind
 
 TYPES = frozenset(
     {
@@ -48,10 +48,11 @@ class RecordMessage:
 
 @dataclass(frozen=True)
 class StateMessage:
-    """A state; `stream` is None if it is that of all streams together."""
+    """A state; `stream` is None if it is that of all streams together: GLOBAL, or of the protocol's old form."""
 
     stream: StreamKey | None
     state: Mapping[str, Any]
+    is_global: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,13 @@ class Specification:
     schema: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ConfigUpdate:
+    """The configuration that the connector wants to be started with from now on, whole. It may hold secrets."""
+
+    config: Mapping[str, Any] = field(repr=False)
+
+
 Message = (
     RecordMessage
     | StateMessage
@@ -111,6 +119,7 @@ Message = (
     | ConnectionStatus
     | Catalog
     | Specification
+    | ConfigUpdate
 )
 
 
@@ -151,7 +160,8 @@ def _message(message: Mapping[str, Any]) -> Message:
         return ConnectionStatus(status["status"] == "SUCCEEDED", str(status.get("message") or ""))
     if kind == "SPEC":
         return Specification(dict(message["spec"]["connectionSpecification"]))
-    # A connector may ask to keep another configuration, such as a new refresh token. The settings stay as they are.
+    if kind == "CONTROL" and message["control"]["type"] == "CONNECTOR_CONFIG":
+        return ConfigUpdate(dict(message["control"]["connectorConfig"]["config"]))
     return LogLine("WARN", f"a message of type {kind} has no effect here")
 
 
@@ -174,7 +184,9 @@ def _state(state: Mapping[str, Any]) -> StateMessage:
     if kind == "STREAM":
         described = state["stream"]
         return StateMessage(_descriptor(described["stream_descriptor"]), described.get("stream_state") or {})
-    return StateMessage(None, state.get("global") or state.get("data") or {})
+    if kind == "GLOBAL":
+        return StateMessage(None, dict(state["global"]), is_global=True)
+    return StateMessage(None, state.get("data") or {})
 
 
 def _trace(trace: Mapping[str, Any]) -> Message:
@@ -238,12 +250,14 @@ def configured_catalog(streams: Iterable[Mapping[str, Any]], incremental: Iterab
 def state_file(
     states: Mapping[str, Mapping[str, Any]], namespaces: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Return the content of the file for `read --state`: one state message a stream.
+    """Return the content of the file for `read --state`: one state message a stream, or one for all of them.
 
     Args:
-        states: The state of each stream by its name.
+        states: The state of each stream by its name; with a state of all streams, no other counts.
         namespaces: The namespace of each stream by its name; empty for none.
     """
+    if ALL_STREAMS in states:
+        return [{"type": "GLOBAL", "global": dict(states[ALL_STREAMS])}]
     return [
         {
             "type": "STREAM",

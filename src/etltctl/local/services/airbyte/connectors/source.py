@@ -27,9 +27,16 @@ from etltctl.local.services.airbyte.connectors.protocol import (
     state_file,
 )
 from etltctl.local.services.airbyte.connectors.spool import Spool
-from etltctl.local.services.airbyte.records import Checkpoint, FailureKind, Pause, Stream, SyncError
+from etltctl.local.services.airbyte.records import (
+    ALL_STREAMS,
+    Checkpoint,
+    FailureKind,
+    Pause,
+    Stream,
+    SyncError,
+)
 
-PAUSE_ROWS = 1000
+EVERY: StreamKey = ("", "")  # in place of a stream: a message about all of them
 
 
 class ConnectorSource:
@@ -49,20 +56,25 @@ class ConnectorSource:
 
         Args:
             connector: The connector with its configuration.
-            names: The names of the streams to read, in the order in which the destination reads them.
+            names: The names of the streams to read. Those that are incremental are read last.
             pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
             namespace: The namespace that the settings name for the streams. Bronze is read from its folder.
             incremental: The streams that are read from their state on. Only these yield checkpoints.
-            states: The state that each stream is read from, by the stream's name.
+            states: The state that each stream is read from, by the stream's name; or that of all of them.
         """
         self._connector = connector
-        self._names = names
+        # A state of all streams is passed on with the last of those that it covers.
+        self._names = sorted(names, key=incremental.__contains__)
         self._pause = pause
         self._namespace = namespace
         self._incremental = incremental
         self._states = {
-            name: state for name, state in (states or {}).items() if name in incremental and state
+            name: state
+            for name, state in (states or {}).items()
+            if name in {*incremental, ALL_STREAMS} and state
         }
+        self._has_global = ALL_STREAMS in self._states
+        self._failure: SyncError | None = None
         self._catalog: list[Mapping[str, Any]] = []
         self._spool = Spool(connector.folder)
         self._open = ExitStack()
@@ -93,9 +105,23 @@ class ConnectorSource:
     def read(self, stream: Stream) -> Iterator[Any]:
         """Yield the stream's records, and a Checkpoint for each of its states if it is incremental.
 
+        A state of all streams comes with the last incremental one: by then the records of the others are written. If
+        the connector fails before, its error waits until the records that its last state covers are written, too.
+
         Raises:
             SyncError: The connector failed, hangs, or ended before the stream was whole. The message names the stream.
         """
+        try:
+            yield from self._records(stream)
+        except SyncError as error:
+            is_before_state = stream.name in self._incremental and stream.name != self._names[-1]
+            if not (self._has_global and is_before_state):
+                raise
+            self._failure = error
+
+    def _records(self, stream: Stream) -> Iterator[Any]:
+        if self._failure is not None and stream.name not in self._incremental:
+            raise self._failure
         if self._process is None:
             self._start()
         key, count = (stream.name, stream.namespace), 0
@@ -107,12 +133,17 @@ class ConnectorSource:
             message = self._connector.understood(line)
             count += isinstance(message, RecordMessage)
             yield from self._yielded(message)
-        if self._is_done(key):
-            return
+        if self._failure is not None:
+            raise self._failure
+        if not self._is_done(key):
+            yield from self._coming(key, count)
+
+    def _coming(self, key: StreamKey, count: int) -> Iterator[Any]:
+        """Yield what the running connector says of the stream from now on; `count` records came before."""
         try:
             for line in self._lines:
                 message = self._connector.understood(line)
-                if _stream_of(message) == key:
+                if _stream_of(message) in (key, EVERY):
                     count += isinstance(message, RecordMessage)
                     yield from self._yielded(message)
                 self._note(message, key, line)
@@ -173,7 +204,10 @@ class ConnectorSource:
                 message.record.emitted_at = int(time.time() * 1000)
             yield message.record
         elif isinstance(message, StateMessage) and self._reading in self._incremental:
-            yield Checkpoint(message.state)
+            if message.is_global and self._reading == self._names[-1]:
+                yield Checkpoint(message.state, is_global=True)
+            elif message.stream is not None:
+                yield Checkpoint(message.state)
 
     def _note(self, message: Message, reading: StreamKey, line: bytes) -> None:
         """Remember what the message says of the sync as a whole, or of a stream whose turn has not come."""
@@ -181,13 +215,24 @@ class ConnectorSource:
             self._statuses[message.stream] = message.status
         elif isinstance(message, ErrorTrace):
             self._error = self._error or message
+        elif isinstance(message, StateMessage) and message.is_global:
+            self._wait_for_last(line)
         elif isinstance(message, StateMessage) and message.stream is None and self._incremental:
             raise self._connector.failure(
-                "the connector keeps one state for all streams together, which the embedded Airbyte does not model",
+                "the connector keeps its state in the protocol's old form, which the embedded Airbyte does not model",
                 FailureKind.CONFIG,
             )
         else:
             self._keep(message, reading, line)
+
+    def _wait_for_last(self, line: bytes) -> None:
+        """Keep the line of a state of all streams at its place among the records of the last incremental stream."""
+        if not self._incremental:
+            return
+        self._has_global = True
+        last = self._left[-1] if self._left else None
+        if last is not None:
+            self._spool.add(last, line)
 
     def _keep(self, message: Message, reading: StreamKey, line: bytes) -> None:
         of = _stream_of(message)
@@ -227,6 +272,8 @@ class ConnectorSource:
 
 
 def _stream_of(message: Message) -> StreamKey | None:
+    if isinstance(message, StateMessage) and message.is_global:
+        return EVERY
     if isinstance(message, RecordMessage | StateMessage):
         return message.stream
     return None
