@@ -223,6 +223,8 @@ def plain_text(value: object) -> str:
 
 def cell_text(value: object) -> str:
     """Return a value as the text of a cell that a person reads: null is empty, a control character is spelled."""
+    if isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(_is_nested, value))):
+        return CONTROL.sub(lambda match: repr(match[0])[1:-1], as_json(value))
     if isinstance(value, list | tuple):
         return ", ".join(map(cell_text, value))
     if isinstance(value, float):
@@ -231,6 +233,10 @@ def cell_text(value: object) -> str:
     if isinstance(value, datetime):
         return local_time(value)
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def printable(text: str) -> str:

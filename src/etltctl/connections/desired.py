@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
+from etltctl.settings.layers import KeyPath
 from etltctl.settings.manifests import can_be_incremental, read_manifest, specification_of, stream_name
 from etltctl.settings.secrets import REFERENCES
+from etltctl.settings.toml_tables import leaves, with_leaves
 from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
     marked = frozenset(marked_secrets(specification_of(manifest)))
     fields: dict[Path_, Any] = {}
     secrets: dict[Path_, Any] = {}
-    for path, value in _leaves(source.config, ("configuration",)):  # type: ignore[union-attr]
+    for path, value in leaves(source.config, ("configuration",)):  # type: ignore[union-attr]
         setting = ".".join(("sources", name, "config", *path[1:]))
         revealed = _revealed(value, setting, reveal)
         is_hidden = revealed != value or path[-1] in marked or sounds_secret(path[-1])
@@ -153,22 +155,13 @@ def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
     )
 
 
-def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
-    """Yield every value that is not a table, with its path; a list is one value, as it is in Airbyte."""
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
-
-
 def _revealed(value: Any, setting: str, reveal: Reveal) -> Any:
-    if isinstance(value, list):
-        return [_revealed(each, setting, reveal) for each in value]
-    if isinstance(value, Mapping):
-        return {name: _revealed(each, f"{setting}.{name}", reveal) for name, each in value.items()}
-    is_kept = isinstance(value, str) and value.startswith(REFERENCES)
-    return reveal(value, setting) if is_kept else value
+    """Return a value of a configuration, perhaps a list, with the values of the references in it."""
+
+    def revealed(_: KeyPath, each: Any) -> Any:
+        return reveal(each, setting) if isinstance(each, str) and each.startswith(REFERENCES) else each
+
+    return with_leaves(value, revealed)
 
 
 MAKERS: Mapping[str, Callable[[str, Settings, Reveal], Desired]] = {

@@ -22,6 +22,7 @@ from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
 from etltctl.settings.manifests import stream_name
+from etltctl.settings.toml_tables import leaves
 from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _differences(desired: Desired, actual: Resource, recorded: Recorded) -> Iter
         if path[0] == "namespace" and before is None:
             continue  # the stream is new, or Airbyte does not say
         # Airbyte leaves out what is empty, so empty and missing are the same.
-        if before != after and not (before is None and after in ("", [])):
+        if before != after and not (before is None and after in ("", [], {})):
             if path == ("manifest",):
                 # A manifest has hundreds of lines; the digest says that it changed.
                 before, after = _digest_of(before), _digest_of(after)
@@ -216,15 +217,7 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
             **{("streams", stream["name"]): stream.get("syncMode") or OVERWRITE for stream in streams},
             **{("namespace", stream["name"]): stream.get("namespace") for stream in streams},
         }
-    return dict(_leaves(configuration_of(actual), ("configuration",)))
-
-
-def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
+    return dict(leaves(configuration_of(actual), ("configuration",)))
 
 
 def _breaking(desired: Desired, differences: Sequence[Difference]) -> Iterator[str]:

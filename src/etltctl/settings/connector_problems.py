@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
-from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
-from etltctl.settings.layers import is_in_file
+from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.manifests import read_manifest, specification_of, stream_name
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ def connector_problems(settings: Settings) -> Iterator[str]:
     for name, source in settings.sources.items():
         if source.kind != "airbyte":
             continue
-        manifest: Mapping[str, Any] = {}
         if source.manifest is not None:
             try:
                 manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
@@ -36,7 +34,6 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         if source.requirements and not (settings.folder / source.requirements).is_file():
             place = settings.place_of("sources", name, "requirements")
             yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
-        yield from _literal_secrets(settings, name, source, manifest)
 
 
 def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
@@ -72,22 +69,3 @@ def _unknown_streams(
             guess = f"did you mean {near[0]}?" if near else f"it has: {', '.join(known)}"
             place = settings.place_of("sources", name, "streams")
             yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
-
-
-def _literal_secrets(
-    settings: Settings, name: str, source: AirbyteSource, manifest: Mapping[str, Any]
-) -> Iterator[str]:
-    """Yield each secret that stands in the file. A value of an environment variable or a flag is in no file."""
-    origins = {value.key: value.origin for value in settings.values()}
-    marked = frozenset(marked_secrets(specification_of(manifest)))
-    for path, value in config_values(source.config):
-        steps = ("sources", name, "config", *path)
-        # Lists are one setting, so that the nearest table or list has the origin.
-        keys = [".".join(steps[:length]) for length in range(len(steps), 3, -1)]
-        origin = next((origins[key] for key in keys if key in origins), "")
-        if is_literal_secret(path, value, marked) and is_in_file(origin):
-            key, variable = ".".join(steps), "_".join((name, path[-1])).upper().replace("-", "_")
-            yield (
-                f"{settings.place_of(*steps)}: {key} holds a secret itself: put it into a variable and write "
-                f'"env:{variable}" (or file:PATH, ssm:/path, secretsmanager:id#key)'
-            )

@@ -23,7 +23,7 @@ from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import DEFAULT_PROJECT, with_project_names
 from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
-from etltctl.settings.sources import AirbyteSource, HttpSource, MongodbSource
+from etltctl.settings.sources import AnySource
 from etltctl.settings.sql_tables import SqlTable
 from etltctl.values import LOCAL, S3Location
 
@@ -70,9 +70,7 @@ class Settings(Section):
         ),
     )
     lake: Lake = Lake()
-    sources: dict[
-        str, Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]
-    ] = {}
+    sources: dict[str, AnySource] = {}
     airbyte: Airbyte = Airbyte()
     aws: Aws = Aws()
     glue: Glue = Glue()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import json
+import math
 import re
-from typing import Annotated, Any, Literal
+from datetime import date, time
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -16,6 +17,7 @@ from etltctl.settings.stream_names import (
     table_of_collection,
     table_of_stream,
 )
+from etltctl.settings.toml_tables import key_text, leaves
 from etltctl.values import INCREMENTAL, OVERWRITE
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
@@ -24,6 +26,7 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
+LARGEST = 2**63  # TOML promises no larger number, and many readers of JSON have none
 
 
 def _cursor(value: object) -> object:
@@ -70,12 +73,21 @@ def _package(text: str) -> str:
 
 
 def _plain_values(config: dict[str, Any]) -> dict[str, Any]:
-    # TOML has dates and times, which JSON has not.
-    try:
-        json.dumps(config, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"must hold text, numbers, true, false, lists and tables only: {error}") from error
+    # The connector gets JSON. The value itself is not repeated: it may be a secret.
+    for path, value in leaves(config, in_lists=True):
+        if fault := _fault(value):
+            raise ValueError(f"has {fault} at {key_text(path)}")
     return config
+
+
+def _fault(value: Any) -> str:
+    """Return what a value is that JSON, or a reader of it, does not have; empty if there is none."""
+    if isinstance(value, date | time):
+        return "a date or time, which has to stand in quotes,"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that is not finite"
+    is_large = isinstance(value, int) and not -LARGEST <= value < LARGEST
+    return "a number that does not fit into 64 bits, and has to stand in quotes," if is_large else ""
 
 
 class Connected(Section):
@@ -265,3 +277,11 @@ class HttpSource(Source):
     def folders(self) -> dict[str, str]:
         """Return the folder of each stream."""
         return {name: name for name in self.streams}
+
+
+SOURCES: tuple[type[MongodbSource] | type[HttpSource] | type[AirbyteSource], ...] = (
+    MongodbSource, HttpSource, AirbyteSource,
+)  # fmt: skip
+# The settings of each kind of source, by its name in the file.
+KINDS = {str(get_args(source.model_fields["kind"].annotation)[0]): source for source in SOURCES}
+AnySource = Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]

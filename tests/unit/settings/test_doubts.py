@@ -33,7 +33,7 @@ def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProce
     [
         (
             '[sources.mongodb]\nuri = "mongodb://admin:hunter2@db/"\n',
-            "etltctl.toml:2:1: sources.mongodb.uri holds a password: put it elsewhere and refer to it, with env:NAME",
+            'etltctl.toml:2:1: sources.mongodb.uri holds a password: put it into a variable and write "env:MONGODB_URI',
         ),
         (
             '[airbyte]\nurl = "https://me:hunter2@host/api"\n',
