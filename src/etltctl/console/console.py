@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from etltctl.console.error_documents import error_document, plain_error_document
+from etltctl.console.error_documents import error_document, next_of, plain_error_document
 from etltctl.console.layouts import Output, laid_out
 from etltctl.console.terminal import Advice, Progress, Terminal, is_terminal
 from etltctl.errors import ConfigurationError, DetachedError, EtltctlError, ExitCode, NextStep, bounded
@@ -88,6 +88,15 @@ class Results(Terminal):
         self._write(VERSION_LINE)
         for event in events:
             self._write(as_json(event))
+
+    def with_next(self, document: Mapping[str, Any], step: NextStep) -> dict[str, Any]:
+        """Return a result with the step that comes next, in the form that errors have.
+
+        Args:
+            document: The result.
+            step: What to do next.
+        """
+        return {**document, "next": next_of(step, self.spell)}
 
     def findings(self, schema: str, findings: Sequence[tuple[str, str, str, str, Advice]]) -> None:
         """Write the doctor's findings; a table has the problems first.

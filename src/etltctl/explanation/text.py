@@ -180,6 +180,11 @@ def data_safety(explanation: Explanation) -> tuple[str, list[str]]:
         sentence = f"Your data is up to date: the run has {done} since."
     elif explanation.diagnosis.cause.is_data_changed:
         sentence = f"Your data may not be as it was published. {explanation.diagnosis.cause.data}"
+    elif explanation.cleared:
+        sentence = (
+            f"Bronze of {explanation.cleared} was cleared for this full sync: it holds no rows of the source, or only "
+            "those of this run. Silver and gold are as they were."
+        )
     elif explanation.has_gaps:
         sentence = (
             "No published version was overwritten. "

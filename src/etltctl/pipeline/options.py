@@ -45,6 +45,7 @@ class RunOptions:
         max_usd: The most that the whole run may cost, in US dollars; None without a limit.
         worker_type: The worker type of the first Glue job run that this try starts; empty for that of the settings.
         workers: The number of its workers, the driver included; None for that of the settings.
+        cleared: The source whose files in bronze were deleted just before the run; empty for none.
         on_interrupt: Decides whether the remote run stops or goes on.
         on_event: Called with every event.
         on_poll: Called with every poll of a remote run that goes on.
@@ -61,6 +62,7 @@ class RunOptions:
     max_usd: float | None = None
     worker_type: str = ""
     workers: int | None = None
+    cleared: str = ""
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
     on_poll: OnPoll | None = field(default=None, repr=False)
@@ -80,7 +82,12 @@ class RunOptions:
     @property
     def recorded(self) -> dict[str, Any]:
         """The options that the ledger keeps; only those that the caller set."""
-        options = {"max_usd": self.max_usd, "worker_type": self.worker_type, "workers": self.workers}
+        options = {
+            "max_usd": self.max_usd,
+            "worker_type": self.worker_type,
+            "workers": self.workers,
+            "cleared": self.cleared,
+        }
         return {name: value for name, value in options.items() if value not in (None, "")}
 
     @property
