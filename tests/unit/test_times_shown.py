@@ -28,5 +28,5 @@ def test_times_are_shown_in_utc_wherever_the_reader_is() -> None:
 
 
 def test_a_time_without_a_zone_is_data_and_stays_as_it_is() -> None:
-    at = datetime(2026, 11, 23, 3, 1, 44)
+    at = datetime.fromisoformat("2026-11-23T03:01:44")
     assert (time_text(at), hour_text(at)) == ("2026-11-23 03:01:44", "03:01:44")
