@@ -9,17 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from etltctl.errors import guess_text
 from etltctl.settings.connector_problems import connector_problems
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
-from etltctl.settings.environments import PREFIX
+from etltctl.settings.environments import PREFIX, known_envs
 from etltctl.settings.files import read_text
+from etltctl.settings.layers import KeyPath, key_places
 from etltctl.settings.loader import NAMED_VARIABLES
 from etltctl.settings.model import Settings
 from etltctl.settings.scripts import syntax_errors
 from etltctl.settings.secret_problems import secret_problems
 from etltctl.settings.sql_files import query_problems
+from etltctl.settings.toml_tables import key_text, leaves
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -61,6 +64,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_scripts(settings),
         *_queries(settings),
         *map(Doubt, connector_problems(settings)),
+        *_unused(settings),
         *_variables(environ),
     ]
 
@@ -82,6 +86,38 @@ def environments(settings: Settings) -> list[str]:
         return []
     tables = tomllib.loads(read_text(settings.file)).get("env", {})
     return [name for name in tables if name != settings.env]
+
+
+def _unused(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each value of the file's base that no environment uses, because every one has another."""
+    if settings.file is None:
+        return
+    text = read_text(settings.file)
+    tables = tomllib.loads(text)
+    places, of_each = key_places(text), {name: _environment(tables, name) for name in known_envs(tables)}
+    for path, _ in leaves({name: value for name, value in tables.items() if name != "env"}):
+        if place := places.get(path) if all(_sets(table, path) for table in of_each.values()) else None:
+            where = " and ".join(f"[env.{name}]" for name in sorted(of_each))
+            yield Doubt(
+                f"{settings.file.name}:{place.line}:{place.column}: no environment uses this {key_text(path)}: "
+                f"{where} have their own",
+                is_error=False,
+            )
+
+
+def _environment(tables: Mapping[str, Any], name: str) -> Any:
+    return tables.get("env", {}).get(name, {})
+
+
+def _sets(table: Any, path: KeyPath) -> bool:
+    """Return whether a table has a value at this path, or in place of a table on the way."""
+    for name in path:
+        if not isinstance(table, Mapping):
+            return True
+        if name not in table:
+            return False
+        table = table[name]
+    return True
 
 
 def _regions(settings: Settings) -> Iterator[Doubt]:
