@@ -52,8 +52,14 @@ def make_plan(settings: Settings) -> Plan:
 
 def _own_cursors(settings: Settings) -> Iterator[str]:
     """Yield a warning for each incremental source of MongoDB whose cursor is not sent, because Airbyte has its own."""
+    from etltctl.settings.sources import MongodbSource
+
     for name, source in settings.sources.items():
-        if source.kind == "mongodb" and source.is_incremental and set(source.cursors.values()) - {"_id"}:
+        if (
+            isinstance(source, MongodbSource)
+            and source.is_incremental
+            and set(source.cursors.values()) - {"_id"}
+        ):
             yield (
                 f"sources.{name}.cursor is not sent: Airbyte's MongoDB connector has its own cursor and follows the "
                 "change stream, which needs a replica set. The setting is for the embedded endpoints"
@@ -87,6 +93,11 @@ def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Re
 
     A resource comes after those that it needs; deletions come last, the other way round. A resource that has another
     name and that no apply recorded belongs to someone else and stays.
+
+    Args:
+        desired: The resources as the settings describe them.
+        actual: The resources of the workspace.
+        recorded: What earlier applies recorded.
 
     Raises:
         BlockedError: Two resources have the name that the settings give to one.

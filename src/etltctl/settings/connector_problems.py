@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.manifests import read_manifest, specification_of, stream_name
+from etltctl.settings.sources import AirbyteSource
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
-    from etltctl.settings.sources import AirbyteSource
 
 
 def connector_problems(settings: Settings) -> Iterator[str]:
@@ -22,7 +22,7 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         settings: The settings, which load.
     """
     for name, source in settings.sources.items():
-        if source.kind != "airbyte":
+        if not isinstance(source, AirbyteSource):
             continue
         if source.manifest is not None:
             try:
@@ -45,7 +45,7 @@ def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
     """
     source = settings.sources[name]
     # The manifest of the Formula 1 API is large, and its source has no `config`.
-    if source.kind != "airbyte" or source.manifest is None:
+    if not isinstance(source, AirbyteSource) or source.manifest is None:
         return frozenset()
     try:
         manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")

@@ -246,7 +246,7 @@ class Settings(Section):
 
     def manifest_path(self, source: str) -> Path:
         """Return the manifest of a source's low-code connector: next to the settings file, or the shipped one."""
-        return own_or_shipped(self._folder, self.sources[source].manifest)  # type: ignore[union-attr, arg-type]
+        return own_or_shipped(self._folder, self.sources[source].connector or "")
 
     def extra_files(self, job: str) -> list[Path]:
         """List the modules and data files next to the job's script, as `files_next_to` does."""

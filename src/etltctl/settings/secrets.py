@@ -103,7 +103,10 @@ def resolve_secret(
         # On this machine nothing is sent to AWS, not even to read a secret.
         if fetch is None:
             raise ConfigurationError(f"{setting} is {reference}, which needs an environment on AWS")
-        return fetch(reference)
+        fetched = fetch(reference)
+        if not fetched.strip():
+            raise ConfigurationError(f"{setting} is {reference}, but it is empty", hint="write the secret into it")
+        return fetched
     return reference
 
 
@@ -178,9 +181,14 @@ def has_password(text: str) -> bool:
 
 
 def masked(text: str, environ: Mapping[str, str]) -> str:
-    """Return a secret as it may be shown: its reference and whether that has a value, or stars."""
+    """Return a secret as it may be shown: its reference and whether that has a value, or stars.
+
+    Args:
+        text: The secret or its reference.
+        environ: The variables.
+    """
     if text.startswith("env:"):
-        return f"{text} ({'set' if environ.get(text[4:]) else 'not set'})"
+        return f"{text} ({'set' if environ.get(text[4:], '').strip() else 'not set'})"
     return text if is_reference(text) else "***"
 
 

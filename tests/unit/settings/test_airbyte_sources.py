@@ -12,7 +12,7 @@ from etltctl.settings import Settings, load_settings
 from etltctl.settings.connector_config import revealed_config
 from etltctl.settings.doubts import doubts
 from etltctl.settings.secrets import is_secret, known_secrets
-from etltctl.settings.sources import Connected
+from etltctl.settings.synced_source import Connected
 from etltctl.tabulating import cell_text
 from etltctl.values import OVERWRITE, SYNC_MODES, sounds_secret
 

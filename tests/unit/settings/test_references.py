@@ -33,6 +33,11 @@ def test_a_variable_without_a_secret_is_refused_by_name(value: str) -> None:
         resolve_secret("env:TOKEN", {"TOKEN": value}, setting="s")
 
 
+def test_an_empty_secret_of_aws_is_refused_by_name() -> None:
+    with pytest.raises(ConfigurationError, match="s is ssm:/token, but it is empty"):
+        resolve_secret("ssm:/token", {}, setting="s", fetch=lambda _: " ")
+
+
 @pytest.mark.parametrize(
     ("text", "form"),
     [
