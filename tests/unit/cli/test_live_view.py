@@ -170,9 +170,10 @@ def test_a_job_that_has_ended_has_no_tasks_left_while_its_tables_are_published()
 
 def test_a_step_that_starts_again_has_moved_nothing_yet() -> None:
     shown = Shown(120)
-    shown.begin(SYNC, JOB)
+    shown.draw({"type": "run.started", "steps": [SYNC, JOB]}, {"type": "step.planned", "step": SYNC})
     shown.progress.poll(SYNC, SyncJob("7", "mongodb", "running", rows=4355), 0.0, "aws")
     shown.state.apply({"type": "step.finished", "step": SYNC, "outcome": "failed", "verb": "started"})
+    assert "4,355 rows" in shown.line("sync:mongodb")
     shown.state.apply({"type": "step.planned", "step": SYNC})
     assert "4,355" not in shown.line("sync:mongodb")
     assert "job 7" not in shown.line("sync:mongodb")
