@@ -69,7 +69,7 @@ def sync_fully(
     require_ready(settings, [step])
     clear_source(source, settings, warn)
     try:
-        # On record, so that no one is told later that bronze still holds the last good sync.
+        # On record, so that `why` does not say later that bronze still holds the last good sync.
         return run_alone(step, settings, replace(options, cleared=source))
     except DetachedError:
         raise

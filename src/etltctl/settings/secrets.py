@@ -105,7 +105,9 @@ def resolve_secret(
             raise ConfigurationError(f"{setting} is {reference}, which needs an environment on AWS")
         fetched = fetch(reference)
         if not fetched.strip():
-            raise ConfigurationError(f"{setting} is {reference}, but it is empty", hint="write the secret into it")
+            raise ConfigurationError(
+                f"{setting} is {reference}, but it is empty", hint="write the secret into it"
+            )
         return fetched
     return reference
 
@@ -128,7 +130,7 @@ def reference_fault(text: str) -> str:
         text: The text, which the answer does not repeat: it may be a secret that only begins like a reference.
 
     Returns:
-        Nothing for a right reference, and for a text that is none.
+        Nothing for a right reference, and for a text that is not a reference.
     """
     kind = next((kind for kind in PLACES if text.startswith(f"{kind}:")), "")
     if kind and PLACES[kind][0].fullmatch(text.removeprefix(f"{kind}:")):

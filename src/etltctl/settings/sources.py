@@ -27,7 +27,7 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
-LARGEST = 2**63  # TOML promises no larger number, and many readers of JSON have none
+LARGEST = 2**63  # TOML requires no larger number of its readers, and many readers of JSON have none
 
 
 def _cursor(value: object) -> object:

@@ -89,7 +89,7 @@ class Source(Connected):
 
     @property
     def has_extractor(self) -> bool:
-        """Whether the embedded server reads the source by code of its own, and not by a connector."""
+        """Whether the embedded server reads the source by its own code, and not by a connector."""
         return True
 
     @property

@@ -103,7 +103,7 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, text: str, says: str)
 def test_an_error_about_a_connector_does_not_repeat_its_values(tmp_path: Path, text: str) -> None:
     refused = complaints(tmp_path, text if "streams" in text else f'streams = ["a"]\n{text}')
     assert "sources.ships." in refused
-    assert "hidden" not in refused.replace("at hidden", "")  # the name of a key is no secret
+    assert "hidden" not in refused.replace("at hidden", "")  # the name of a key may be shown
 
 
 @pytest.mark.parametrize(
