@@ -194,8 +194,8 @@ class Judgement:
             f"{table} breaks its contract: {blocked[0].column} {blocked[0].kind}"
             + (f", and {len(blocked) - 1} more" if len(blocked) > 1 else ""),
             hint=NextStep(
-                "if it is meant: ", command("contract", "accept", table), ", then ", RETRY,
-                "; nothing was built on it",
+                "nothing was built on it, so nothing has to be rolled back; if it is meant: ",
+                command("contract", "accept", table), ", then ", RETRY, "; if not, correct the source or the job first",
             ),
             difference="\n".join(map(str, self.changes)) + "\n",
         )  # fmt: skip

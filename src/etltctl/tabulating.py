@@ -118,10 +118,20 @@ def money_text(usd: float | None, *, digits: int = 2) -> str:
     return "0.00 USD on this machine" if usd is None else f"{usd:,.{digits}f} USD"
 
 
-def local_time(timestamp: str | datetime) -> str:
-    """Return a time as people read it: local, with its zone, to the second."""
+def time_text(timestamp: str | datetime) -> str:
+    """Return a time as people read it: ISO 8601 in UTC, to the second, as logs and the ids of runs have it.
+
+    A time without a zone, which only data has, stays as it is.
+    """
     moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    if moment.tzinfo is None:
+        return moment.isoformat(" ", "seconds")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def hour_text(timestamp: str | datetime) -> str:
+    """Return the time of day in UTC, to the second, for a line next to others of the same day."""
+    return time_text(timestamp)[len("2026-01-01T") :]
 
 
 def utc_time(timestamp: str | datetime) -> str:
@@ -223,14 +233,20 @@ def plain_text(value: object) -> str:
 
 def cell_text(value: object) -> str:
     """Return a value as the text of a cell that a person reads: null is empty, a control character is spelled."""
+    if isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(_is_nested, value))):
+        return CONTROL.sub(lambda match: repr(match[0])[1:-1], as_json(value))
     if isinstance(value, list | tuple):
         return ", ".join(map(cell_text, value))
     if isinstance(value, float):
         # The shortest text that gives the same number, unless it is too wide for a table.
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     if isinstance(value, datetime):
-        return local_time(value)
+        return time_text(value)
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def printable(text: str) -> str:

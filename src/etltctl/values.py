@@ -34,10 +34,13 @@ UNSAFE_SEGMENTS = frozenset({"", ".", ".."})  # of a path that is joined to a lo
 
 
 class SourceKind(StrEnum):
-    """The kinds of sources that a project can add by name. Settings know one more, the `http` of the sample lake."""
+    """The kinds of sources that a project can add by name. Settings know one more, `HTTP`."""
 
     MONGODB = "mongodb"
     AIRBYTE = "airbyte"
+
+
+HTTP = "http"
 
 
 def is_billed(env: str) -> bool:

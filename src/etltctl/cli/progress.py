@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Listener = Callable[[Event], None]
 
 STDOUT = "-"
+NAME, LABEL = 9, 21  # the least widths of the columns of a run's name and of a step's
 
 
 class Drawing(Protocol):
@@ -157,10 +158,19 @@ class RunProgress:
         self._is_named = True
         line = line_of(event)
         cells = (
-            f"{shown:<9} {line.label:<21} {event['verb']:<8} {line.amount:<20} "
+            f"{shown:<{self._name_width}} {line.label:<{self._label_width}} {event['verb']:<8} {line.amount:<20} "
             f"{event.get('layer', ''):<7} {event['seconds']:>5.1f} s  {self._result(line.result, event)}"
         )
         return cells.rstrip()
+
+    @property
+    def _name_width(self) -> int:
+        return max(NAME, len(self.state.name))
+
+    @property
+    def _label_width(self) -> int:
+        """The width of the column of the steps: the same in every line of the run, and so that of its longest name."""
+        return max([LABEL, *(len(step.partition(":")[2]) for step in self.state.steps)])
 
     def _result(self, achieved: str, event: Event) -> str:
         """Return what the step did, and its cost."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 
 from etltctl.cli.groups import group
 from etltctl.cli.session import Session
-from etltctl.errors import NextStep, command, unknown
+from etltctl.errors import NextStep, unknown
 
 config = group("Show and check the settings.")
 
@@ -56,19 +55,16 @@ def init(
     ] = SampleName.ALL,
 ) -> None:
     """Write settings, scripts, DAGs, contracts and tests. Overwrites nothing."""
-    from etltctl.scaffold import lay_out
-    from etltctl.scaffold.samples import PIPELINES
+    from etltctl.scaffold import first_step, lay_out
     from etltctl.scaffold.samples import SampleName as Sample
 
     session: Session = context.obj
     chosen = Sample(sample.value)
     files = [str(path) for path in lay_out(folder, chosen)]
-    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    step = first_step(folder, chosen)
+    document = {"schema": "etltctl.init/1", "folder": str(folder), "files": files}
     lines = "".join(f"wrote {path}\n" for path in files)
-    pipeline = next(iter(PIPELINES[chosen]), None)
-    first = command("run", pipeline) if pipeline else command("config", "validate")
-    text = NextStep(f"{lines}Next: {there}", first)
-    session.console.result({"schema": "etltctl.init/1", "folder": str(folder), "files": files}, text)
+    session.console.result(session.console.with_next(document, step), NextStep(f"{lines}Next: ", *step.parts))
 
 
 @config.command("show")

@@ -11,7 +11,6 @@ from etltctl.cli.run import MaxUsd, OnInterrupt
 from etltctl.cli.run import show_run as show_result
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
-from etltctl.tabulating import local_time
 from etltctl.worker_sizes import FEWEST, WorkerType
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ def retry(
 
     session: Session = context.obj
     settings = session.load()
-    events = run_to_retry(settings, run_id)
+    choice = run_to_retry(settings, run_id)
+    events = choice.events
     options = RunOptions(fresh=fresh, max_usd=max_usd, worker_type=worker_type or "", workers=workers)
     if done := already_done(events, options):
         show_result(session, settings, done)
@@ -67,9 +67,8 @@ def retry(
         session.console.say(NextStep("to start every step again: ", again))
         return
     name = str(events[0].get("pipeline", ""))
-    if not run_id:
-        at = local_time(events[0]["ts"])
-        session.console.say(f"Run {events[0]['run_id']} of {name}, started at {at}, is the one to retry.")
+    if choice.sentence:
+        session.console.say(choice.sentence)
 
     def check(settings: Settings) -> None:
         # The steps as they were: the pipeline may have others in the settings by now.

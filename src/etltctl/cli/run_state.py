@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.ledger import REMOTE_KNOWN
 from etltctl.moments import clock_text
+from etltctl.runs import State
 from etltctl.values import is_billed
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class RunState:
         elif kind == "step.planned":
             step = self._step(name)
             step.began, step.ended, step.status = at, None, STARTING
+            step.amount = step.remote_id = ""  # what an earlier try moved is not moved again yet
         elif kind in REMOTE_EVENTS:
             step = self._step(name)
             step.began = at if step.began is None else step.began
@@ -142,9 +144,13 @@ class RunState:
             env: The environment.
         """
         step = self._step(name)
-        step.status, step.remote_id = run.status, run.id
-        step.amount = progress_text(run) or step.amount
         self._pay(run.id, usd, env)
+        if step.ended is not None:
+            return  # its end, which another process recorded, came before the answer to this poll
+        step.status, step.remote_id = run.status, run.id
+        amount = progress_text(run) or step.amount
+        # The tables of a job that has ended are published now, and no task of Spark is left.
+        step.amount = "" if run.state is not State.RUNNING and amount.startswith(STAGE) else amount
 
     def replay(self, events: Iterable[Event]) -> None:
         """Follow events that were written before, by their times."""

@@ -66,10 +66,9 @@ def add(
     added = add_source(session.load(), answers, session.console.ask).seen_from(Path.cwd())
     files = [str(path) for path in (added.changed, *added.written)]
     lines = "".join((f"changed {added.changed}\n", *(f"wrote {path}\n" for path in added.written)))
-    session.console.result(
-        {"schema": "etltctl.source-add/1", "source": name, "files": files},
-        NextStep(f"{lines}Next: ", added.next_command),
-    )
+    step = NextStep(added.next_command)
+    document = {"schema": "etltctl.source-add/1", "source": name, "files": files}
+    session.console.result(session.console.with_next(document, step), NextStep(f"{lines}Next: ", *step.parts))
 
 
 @app.command("check")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -10,13 +10,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
+from etltctl.settings.layers import KeyPath
 from etltctl.settings.manifests import read_manifest, specification_of, streams_read_whole
 from etltctl.settings.secrets import REFERENCES
+from etltctl.settings.toml_tables import leaves, with_leaves
 from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-    from etltctl.settings.sources import AirbyteSource
+    from etltctl.settings.sources import AirbyteSource, AnySource, HttpSource, MongodbSource
 
 Reveal = Callable[[str, str], str]
 Path_ = tuple[str, ...]
@@ -45,32 +47,34 @@ class Desired:
 def desired_resources(settings: Settings, reveal: Reveal) -> list[Desired]:
     """Return every resource that the settings describe, each after those that it needs.
 
+    Args:
+        settings: The settings.
+        reveal: Returns the value behind a reference; its second argument is the name of the setting.
+
     Raises:
         ConfigurationError: A secret has no value, or a manifest cannot be read.
     """
     resources: list[Desired] = []
     for name, source in settings.sources.items():
-        if source.kind == "airbyte" and source.manifest is None:
+        if not source.is_described:
             _require_connection(name, source)
             continue  # the connection was made in Airbyte, and stays as it is there
-        if source.kind != "mongodb":
+        if source.connector is not None:
             resources.append(_definition(name, settings))
-        make = MAKERS[source.kind]
         resources += [
-            make(name, settings, reveal),
+            _source(name, settings, reveal),
             _destination(name, settings, reveal),
             _connection(name, settings),
         ]
     return sorted(resources, key=lambda resource: list(Kind).index(resource.kind))
 
 
-def _require_connection(name: str, source: AirbyteSource) -> None:
+def _require_connection(name: str, source: AnySource) -> None:
     """Raise ConfigurationError unless the settings name the connection of a source that has no manifest."""
     if source.connection_id:
         return
-    what = (
-        f"runs the package {source.package}" if source.package else "names neither a manifest nor a package"
-    )
+    package = getattr(source, "package", None)
+    what = f"runs the package {package}" if package else "names neither a manifest nor a package"
     raise ConfigurationError(
         f"sources.{name} {what}, and only a manifest can be made into a source of Airbyte; nothing was changed",
         hint=f"make the connection in Airbyte, with the streams of the settings, and set sources.{name}.connection_id",
@@ -88,10 +92,9 @@ def _definition(name: str, settings: Settings) -> Desired:
     return Desired(f"definition:{name}", Kind.DEFINITION, title, "", {("manifest",): manifest})
 
 
-def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
-    source = settings.sources[name]
+def _mongodb_source(name: str, source: MongodbSource, settings: Settings, reveal: Reveal) -> Desired:
     setting = f"sources.{name}.uri"
-    address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)  # type: ignore[union-attr]
+    address, user, password, auth_source = split_uri(reveal(source.uri, setting), setting)
     database = ("configuration", "database_config")
     is_atlas = address.startswith("mongodb+srv:")
     if is_atlas and not (user and password):
@@ -101,8 +104,8 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
         )
     fields: dict[Path_, Any] = {
         (*database, "cluster_type"): "ATLAS_REPLICA_SET" if is_atlas else "SELF_MANAGED_REPLICA_SET",
-        (*database, "databases"): [source.database],  # type: ignore[union-attr]
-        (*database, "schema_enforced"): source.schema_enforced,  # type: ignore[union-attr]
+        (*database, "databases"): [source.database],
+        (*database, "schema_enforced"): source.schema_enforced,
     }
     secrets = {
         (*database, "connection_string"): address,
@@ -121,28 +124,25 @@ def _mongodb_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
     )
 
 
-def _http_source(name: str, settings: Settings, reveal: Reveal) -> Desired:  # noqa: ARG001
-    source = settings.sources[name]
+def _http_source(name: str, source: HttpSource, settings: Settings) -> Desired:
     fields: dict[Path_, Any] = {
-        ("configuration", "base_url"): source.base_url,  # type: ignore[union-attr]
+        ("configuration", "base_url"): source.base_url,
         # The connector takes whole requests a second, and none would never end.
-        ("configuration", "requests_per_second"): max(int(float(source.rate.partition("/")[0])), 1),  # type: ignore[union-attr]
+        ("configuration", "requests_per_second"): max(int(float(source.rate.partition("/")[0])), 1),
     }
     # No list of seasons means all of them; sent as an empty list, so that one that was there goes.
-    seasons = source.seasons  # type: ignore[union-attr]
-    fields["configuration", "seasons"] = [] if seasons == "all" else list(seasons)
+    fields["configuration", "seasons"] = [] if source.seasons == "all" else list(source.seasons)
     links = {"definitionId": f"definition:{name}"}
     return Desired(f"source:{name}", Kind.SOURCE, named(name, settings), "", fields, links=links)
 
 
-def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
+def _connector_source(name: str, source: AirbyteSource, settings: Settings, reveal: Reveal) -> Desired:
     """Return the source of a low-code connector: what is a reference or marked as a secret is compared by its hash."""
-    source = settings.sources[name]
     manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
     marked = frozenset(marked_secrets(specification_of(manifest)))
     fields: dict[Path_, Any] = {}
     secrets: dict[Path_, Any] = {}
-    for path, value in _leaves(source.config, ("configuration",)):  # type: ignore[union-attr]
+    for path, value in leaves(source.config, ("configuration",)):
         setting = ".".join(("sources", name, "config", *path[1:]))
         revealed = _revealed(value, setting, reveal)
         is_hidden = revealed != value or path[-1] in marked or sounds_secret(path[-1])
@@ -153,29 +153,25 @@ def _connector_source(name: str, settings: Settings, reveal: Reveal) -> Desired:
     )
 
 
-def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
-    """Yield every value that is not a table, with its path; a list is one value, as it is in Airbyte."""
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
-
-
 def _revealed(value: Any, setting: str, reveal: Reveal) -> Any:
-    if isinstance(value, list):
-        return [_revealed(each, setting, reveal) for each in value]
-    if isinstance(value, Mapping):
-        return {name: _revealed(each, f"{setting}.{name}", reveal) for name, each in value.items()}
-    is_kept = isinstance(value, str) and value.startswith(REFERENCES)
-    return reveal(value, setting) if is_kept else value
+    """Return a value of a configuration, perhaps a list, with the values of the references in it."""
+
+    def revealed(_: KeyPath, each: Any) -> Any:
+        return reveal(each, setting) if isinstance(each, str) and each.startswith(REFERENCES) else each
+
+    return with_leaves(value, revealed)
 
 
-MAKERS: Mapping[str, Callable[[str, Settings, Reveal], Desired]] = {
-    "mongodb": _mongodb_source,
-    "http": _http_source,
-    "airbyte": _connector_source,
-}
+def _source(name: str, settings: Settings, reveal: Reveal) -> Desired:
+    """Return the source by its kind."""
+    from etltctl.settings.sources import HttpSource, MongodbSource
+
+    source = settings.sources[name]
+    if isinstance(source, MongodbSource):
+        return _mongodb_source(name, source, settings, reveal)
+    if isinstance(source, HttpSource):
+        return _http_source(name, source, settings)
+    return _connector_source(name, source, settings, reveal)
 
 
 def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
@@ -204,8 +200,7 @@ def _destination(name: str, settings: Settings, reveal: Reveal) -> Desired:
 
 def _connection(name: str, settings: Settings) -> Desired:
     source = settings.sources[name]
-    names = source.collections if source.kind == "mongodb" else source.streams
-    if source.kind != "mongodb" and source.manifest and source.is_incremental:
+    if source.connector is not None and source.is_incremental:
         _require_incremental(name, settings)
     fields: dict[Path_, Any] = {
         ("schedule",): source.schedule,
@@ -214,13 +209,10 @@ def _connection(name: str, settings: Settings) -> Desired:
         ("namespaceDefinition",): "source",
         ("prefix",): "",
         ("nonBreakingSchemaUpdatesBehavior",): source.schema_changes,
-        **{("streams", stream): source.sync_mode for stream in names},
+        **{("streams", stream): source.sync_mode for stream in source.names},
     }
-    if source.kind == "airbyte" and source.namespace:
-        fields |= {("namespace", stream): source.namespace for stream in names}
-    # Airbyte keeps the database with each stream, and does not follow the source.
-    if source.kind == "mongodb":
-        fields |= {("namespace", collection): source.database for collection in names}
+    if source.airbyte_namespace:
+        fields |= {("namespace", stream): source.airbyte_namespace for stream in source.names}
     links = {"sourceId": f"source:{name}", "destinationId": f"destination:{name}"}
     return Desired(f"connection:{name}", Kind.CONNECTION, named(name, settings), "", fields, links=links)
 
@@ -229,10 +221,10 @@ def _require_incremental(name: str, settings: Settings) -> None:
     """Check that a low-code connector reads every stream incrementally: Airbyte refuses the mode otherwise."""
     source, setting = settings.sources[name], f"sources.{name}"
     manifest = read_manifest(settings.manifest_path(name), f"{setting}.manifest")
-    unable = streams_read_whole(source.streams, manifest)  # type: ignore[union-attr]
+    unable = streams_read_whole(source.names, manifest)
     if unable:
         # The embedded extractor of the Formula 1 API reads its streams incrementally without the connector's help.
-        without = ". The embedded endpoints need none" if source.kind == "http" else ""
+        without = ". The embedded endpoints need none" if source.has_extractor else ""
         raise ConfigurationError(
             f'{setting}.sync_mode is "{INCREMENTAL}", and the connector {settings.manifest_path(name)} has no '
             f"incremental_sync for {', '.join(unable)}: Airbyte would refuse the connection; nothing was changed",
@@ -243,6 +235,10 @@ def _require_incremental(name: str, settings: Settings) -> None:
 
 def split_uri(uri: str, setting: str) -> tuple[str, str, str, str]:
     """Return address, user, password and authentication database of a MongoDB URI, which Airbyte takes one by one.
+
+    Args:
+        uri: The address.
+        setting: The name of the setting, for the error.
 
     Raises:
         ConfigurationError: It is not a MongoDB URI. The error does not show it: it may hold a password.

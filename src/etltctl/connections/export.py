@@ -17,7 +17,7 @@ from etltctl.connections.actual import (
     streams_of,
 )
 from etltctl.settings.toml_tables import toml_comment, toml_key, toml_text
-from etltctl.values import OVERWRITE, SYNC_MODES
+from etltctl.values import HTTP, OVERWRITE, SYNC_MODES, SourceKind
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -89,7 +89,7 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
         # Airbyte shows stars for the address, so the variable is a place to fill in.
         variable = f"{name.upper()}_URI"
         return {
-            "kind": "mongodb", "uri": f"env:{variable}", "database": databases[0],
+            "kind": SourceKind.MONGODB.value, "uri": f"env:{variable}", "database": databases[0],
             "collections": names, "schema_enforced": database.get("schema_enforced") is not False, **common,
         }  # fmt: skip
     from etltctl.settings.sources import OPTIONAL_STREAMS, STREAMS
@@ -98,10 +98,10 @@ def _table(name: str, connection: Resource, source: Resource) -> dict[str, Any]:
         # The connection is all that is needed to sync it; what its connector is configured with stays in Airbyte.
         namespaces = {str(stream.get("namespace") or "") for stream in streams}
         namespace = {"namespace": namespaces.pop()} if len(namespaces) == 1 and namespaces != {""} else {}
-        return {"kind": "airbyte", "streams": names, **namespace, **common}
+        return {"kind": SourceKind.AIRBYTE.value, "streams": names, **namespace, **common}
     seasons = configuration.get("seasons") or "all"
     return {
-        "kind": "http",
+        "kind": HTTP,
         "base_url": configuration["base_url"],
         "seasons": seasons,
         "streams": names,

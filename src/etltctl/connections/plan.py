@@ -22,6 +22,7 @@ from etltctl.connections.desired import Desired, Path_, desired_resources
 from etltctl.connections.state import Recorded
 from etltctl.errors import BlockedError, ConfigurationError, NextStep, command
 from etltctl.settings.manifests import stream_name
+from etltctl.settings.toml_tables import leaves
 from etltctl.values import OVERWRITE
 
 if TYPE_CHECKING:
@@ -51,8 +52,14 @@ def make_plan(settings: Settings) -> Plan:
 
 def _own_cursors(settings: Settings) -> Iterator[str]:
     """Yield a warning for each incremental source of MongoDB whose cursor is not sent, because Airbyte has its own."""
+    from etltctl.settings.sources import MongodbSource
+
     for name, source in settings.sources.items():
-        if source.kind == "mongodb" and source.is_incremental and set(source.cursors.values()) - {"_id"}:
+        if (
+            isinstance(source, MongodbSource)
+            and source.is_incremental
+            and set(source.cursors.values()) - {"_id"}
+        ):
             yield (
                 f"sources.{name}.cursor is not sent: Airbyte's MongoDB connector has its own cursor and follows the "
                 "change stream, which needs a replica set. The setting is for the embedded endpoints"
@@ -86,6 +93,11 @@ def compare(desired: Sequence[Desired], actual: Sequence[Resource], recorded: Re
 
     A resource comes after those that it needs; deletions come last, the other way round. A resource that has another
     name and that no apply recorded belongs to someone else and stays.
+
+    Args:
+        desired: The resources as the settings describe them.
+        actual: The resources of the workspace.
+        recorded: What earlier applies recorded.
 
     Raises:
         BlockedError: Two resources have the name that the settings give to one.
@@ -191,7 +203,7 @@ def _differences(desired: Desired, actual: Resource, recorded: Recorded) -> Iter
         if path[0] == "namespace" and before is None:
             continue  # the stream is new, or Airbyte does not say
         # Airbyte leaves out what is empty, so empty and missing are the same.
-        if before != after and not (before is None and after in ("", [])):
+        if before != after and not (before is None and after in ("", [], {})):
             if path == ("manifest",):
                 # A manifest has hundreds of lines; the digest says that it changed.
                 before, after = _digest_of(before), _digest_of(after)
@@ -216,15 +228,7 @@ def _flat(actual: Resource) -> dict[Path_, Any]:
             **{("streams", stream["name"]): stream.get("syncMode") or OVERWRITE for stream in streams},
             **{("namespace", stream["name"]): stream.get("namespace") for stream in streams},
         }
-    return dict(_leaves(configuration_of(actual), ("configuration",)))
-
-
-def _leaves(table: Mapping[str, Any], path: Path_) -> Iterator[tuple[Path_, Any]]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
+    return dict(leaves(configuration_of(actual), ("configuration",)))
 
 
 def _breaking(desired: Desired, differences: Sequence[Difference]) -> Iterator[str]:

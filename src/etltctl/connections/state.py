@@ -78,6 +78,11 @@ class ConnectionState:
 def connection_id(source: str, settings: Settings, aws: Aws) -> str:
     """Return the Airbyte connection of a source: the one that the settings name, else the one that apply recorded.
 
+    Args:
+        source: The source's name.
+        settings: The settings.
+        aws: Reads references that AWS keeps, and the record of the applies.
+
     Raises:
         ConfigurationError: There is neither.
     """

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from etltctl.console.error_documents import error_document, plain_error_document
+from etltctl.console.error_documents import error_document, next_of, plain_error_document
 from etltctl.console.layouts import Output, laid_out
 from etltctl.console.terminal import Advice, Progress, Terminal, is_terminal
 from etltctl.errors import ConfigurationError, DetachedError, EtltctlError, ExitCode, NextStep, bounded
-from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
+from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, hour_text, printable
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
@@ -89,6 +89,15 @@ class Results(Terminal):
         for event in events:
             self._write(as_json(event))
 
+    def with_next(self, document: Mapping[str, Any], step: NextStep) -> dict[str, Any]:
+        """Return a result with the step that comes next, in the form that errors have.
+
+        Args:
+            document: The result.
+            step: What to do next.
+        """
+        return {**document, "next": next_of(step, self.spell)}
+
     def findings(self, schema: str, findings: Sequence[tuple[str, str, str, str, Advice]]) -> None:
         """Write the doctor's findings; a table has the problems first.
 
@@ -108,7 +117,7 @@ class Results(Terminal):
         facts = {"ts": line.at, "group": line.group, "stream": line.stream}
         if self.is_for_people:
             writer = "executor" if line.executor else WRITERS.get(line.group, line.group)
-            self._write(f"{line.at.astimezone():%H:%M:%S} {writer} {line.text}")
+            self._write(f"{hour_text(line.at)} {writer} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))
 

@@ -131,21 +131,23 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
     The ids of connections are left to the check of Airbyte: where a setting has no value, the connection that
     `connections apply` made counts.
     """
-    from etltctl.settings.connector_config import config_values, is_literal_secret
+    from etltctl.settings.connector_config import is_literal_secret
     from etltctl.settings.notify import holds_token
     from etltctl.settings.secrets import REFERENCES, is_reference
+    from etltctl.settings.sources import AirbyteSource, MongodbSource
+    from etltctl.settings.toml_tables import leaves
 
     yield "airbyte.client_id", settings.airbyte.client_id
     yield "airbyte.client_secret", settings.airbyte.client_secret
     if settings.lineage.api_key:
         yield "lineage.api_key", settings.lineage.api_key
     for name, source in settings.sources.items():
-        if source.kind == "mongodb":
+        if isinstance(source, MongodbSource):
             yield f"sources.{name}.uri", source.uri
-        if source.kind == "airbyte":
+        if isinstance(source, AirbyteSource):
             yield from (
                 (f"sources.{name}.config.{'.'.join(path)}", str(value))
-                for path, value in config_values(source.config)
+                for path, value in leaves(source.config, in_lists=True)
                 if is_literal_secret(path, value) or (isinstance(value, str) and value.startswith(REFERENCES))
             )
     for name, receiver in settings.notify.items():

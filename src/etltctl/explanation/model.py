@@ -84,6 +84,7 @@ class Explanation:
         tables: What readers see of the tables of the run.
         published: The tables that this run published before it failed.
         may_be_half_published: Whether the step may have been cut off between the switches of its tables.
+        cleared: The source whose files in bronze were deleted just before the run, for a full sync; empty for none.
         has_gaps: Whether events of the run are lost, so that it may have published more than is on record.
         spent_usd: What the run cost; None if its environment bills nothing.
         retry_usd: What a retry of the step is expected to cost; None if nothing is known.
@@ -112,6 +113,7 @@ class Explanation:
     tables: tuple[TableState, ...] = ()
     published: tuple[str, ...] = ()
     may_be_half_published: bool = False
+    cleared: str = ""
     has_gaps: bool = False
     spent_usd: float | None = None
     retry_usd: float | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from etltctl.causes import Diagnosis, names_of
-from etltctl.errors import NextStep, command
+from etltctl.causes import Diagnosis, catalogue, names_of
+from etltctl.errors import NextStep, UsageError, command
 from etltctl.explanation.earlier_runs import EarlierRuns
 from etltctl.explanation.failed_step import FailedStep, failed_step, failed_try, is_repaired
 from etltctl.explanation.model import BrokenRule, Ender, Explanation
@@ -37,7 +37,7 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
     """
     other = ""
     if run_id:
-        events = find_run(settings, run_id)
+        events = _named_run(settings, run_id)
     else:
         events, other = failed_run(settings)
     explanation = explanation_of(events, settings)
@@ -45,6 +45,19 @@ def explain(settings: Settings, run_id: str = "") -> Explanation:
         return explanation
     also = NextStep(command("why", other), "  # a command that failed later")
     return replace(explanation, next_steps=(*explanation.next_steps, also))
+
+
+def _named_run(settings: Settings, run_id: str) -> list[dict[str, Any]]:
+    """Return the events of a run; the code of a cause in place of its id is named as one."""
+    try:
+        return find_run(settings, run_id)
+    except UsageError as error:
+        if run_id.upper() in catalogue():
+            code = command("why", "--code", run_id.upper())
+            raise UsageError(
+                error.message, hint=NextStep(f"{run_id.upper()} is the code of a cause: ", code)
+            ) from error
+        raise
 
 
 def explanation_of(events: Sequence[Event], settings: Settings) -> Explanation:
@@ -63,6 +76,9 @@ def explanation_of(events: Sequence[Event], settings: Settings) -> Explanation:
         began=str(events[0]["ts"]),
         steps=tuple(_steps(events)),
         command=_command(started),
+        cleared=next(
+            (str(event["options"].get("cleared", "")) for event in events if "options" in event), ""
+        ),
         notes=tuple(_gaps(events)),
         has_gaps=any(_gaps(events)),
     )
@@ -129,7 +145,7 @@ def _explained(
         may_be_half_published=_is_publish_open(failure, diagnosis, events),
         spent_usd=spent_usd_of(events) if is_billed else None,
         retry_usd=earlier.step_usd(failure.name) if is_billed else None,
-        settings=tuple(_settings_of(diagnosis, names)),
+        settings=tuple(each for each in _settings_of(diagnosis, names) if settings.has_setting(each)),
         comparison=tuple(earlier.comparison(events, failure.name, seconds, diagnosis.cause.code)),
         next_steps=tuple(
             NextSteps(state, failure, diagnosis, events, earlier).steps(settings, is_billed=is_billed)

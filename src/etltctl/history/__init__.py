@@ -9,16 +9,17 @@ from etltctl.history.lookup import (
     live_runs,
     live_text,
     run_to_resume,
-    run_to_retry,
     store_of,
     summaries,
 )
+from etltctl.history.retry_choice import RetryChoice, run_to_retry
 from etltctl.history.run_list import RunFilter, RunList, RunSummary, summary_of
 
 __all__ = [
     "ESTIMATED",
     "Cost",
     "Having",
+    "RetryChoice",
     "RunFilter",
     "RunList",
     "RunSummary",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.aws import Aws
 from etltctl.errors import NextStep, Parameter, UsageError, command
-from etltctl.history.run_list import RunFilter, RunList, RunSummary, list_runs, summary_of
+from etltctl.history.run_list import RunFilter, RunList, RunSummary, list_runs
 from etltctl.ledger import Event, Store, events_of_one, open_store, read_events
 from etltctl.runs import Outcome
 
@@ -122,37 +122,6 @@ def find_run(settings: Settings, run_id: str, having: Having = Having.EVENTS) ->
             hint=NextStep(command("runs", "rebuild", matching[0]), "  # from what the services know"),
         )
     return events
-
-
-def run_to_retry(settings: Settings, run_id: str) -> list[dict[str, Any]]:
-    """Return the events of the run to retry.
-
-    Args:
-        settings: The settings, which say where the runs are kept.
-        run_id: The run's id, or the end of it. If it is empty, the run that was started last is meant, of those that
-            have steps and have not succeeded.
-
-    Raises:
-        UsageError: There is no such run, or more than one; or no id was given and every run has succeeded.
-    """
-    if run_id:
-        return find_run(settings, run_id)
-    store = store_of(settings)
-    latest: list[Event] = []
-    for known in reversed(store.run_ids()):
-        events = events_of_one(store, known)
-        # Runs come by their last event, the newest first: the rest was written, and so started, even earlier.
-        if latest and events and events[-1]["ts"] < latest[0]["ts"]:
-            break
-        is_later = bool(events) and (not latest or events[0]["ts"] > latest[0]["ts"])
-        if is_later and any(map(HAS[Having.STEPS], events)) and summary_of(events).outcome != "succeeded":
-            latest = events
-    if not latest:
-        find_run(settings, "", Having.STEPS)  # raises if no run has steps, so that `run` is the next step
-        raise UsageError(
-            "no run needs a retry: every run has succeeded; nothing was started", hint=command("runs", "list")
-        )
-    return [dict(event) for event in latest]
 
 
 def run_to_resume(settings: Settings, run_id: str, *, is_new: bool = False) -> str:

@@ -69,7 +69,8 @@ def sync_fully(
     require_ready(settings, [step])
     clear_source(source, settings, warn)
     try:
-        return run_alone(step, settings, options)
+        # On record, so that `why` does not say later that bronze still holds the last good sync.
+        return run_alone(step, settings, replace(options, cleared=source))
     except DetachedError:
         raise
     except EtltctlError as error:

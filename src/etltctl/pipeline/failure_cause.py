@@ -44,6 +44,7 @@ from etltctl.logs import LogLine
 from etltctl.pipeline.interrupts import interrupt_name
 from etltctl.runs import JobRun, Run
 from etltctl.settings.secrets import known_secrets, without_secrets
+from etltctl.settings.toml_tables import with_leaves
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -175,11 +176,11 @@ def hide_secrets(error: BaseException, settings: Settings) -> None:
 
 def _masked(value: Any, secrets: Sequence[str]) -> Any:
     """Return nested facts with stars in place of the secrets in their texts."""
-    if isinstance(value, str):
-        return without_secrets(value, secrets)
-    if isinstance(value, dict):
-        return {name: _masked(each, secrets) for name, each in value.items()}
-    return [_masked(each, secrets) for each in value] if isinstance(value, list) else value
+
+    def masked(_: object, each: Any) -> Any:
+        return without_secrets(each, secrets) if isinstance(each, str) else each
+
+    return with_leaves(value, masked)
 
 
 def name_cause(error: EtltctlError, *, step: str, run_id: str, again: Command | None = None) -> None:

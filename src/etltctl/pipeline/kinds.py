@@ -57,9 +57,16 @@ def unknown_steps(settings: Settings) -> Iterator[str]:
         for step in settings.pipelines[pipeline].steps:
             if step not in known_steps:
                 # Compared as a whole: the kind may be misspelt as well as the name.
-                guess = guess_text(step, known_steps) or f", known: {', '.join(known_steps)}"
+                guess = guess_text(step, known_steps) or f", known: {', '.join(known_steps)}{_adding(step)}"
                 place = settings.place_of("pipelines", pipeline, "steps")
                 yield f"{place}: pipeline {pipeline} has the unknown step {step}{guess}"
+
+
+def _adding(step: str) -> str:
+    """Return how to add the thing that a step of a known kind names, to end a message; empty if no command does."""
+    kind, _, name = step.partition(":")
+    adding = KINDS[kind].adding(name) if kind in KINDS and name else None
+    return f"; add it: `{adding}`" if adding else ""
 
 
 def spent_usd(step: str, run: Run, settings: Settings) -> float:

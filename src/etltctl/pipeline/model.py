@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etltctl.errors import DetachedError, Hint, UnverifiedError, unknown
+from etltctl.errors import DetachedError, Hint, NextStep, UnverifiedError, command, unknown
 from etltctl.runs import Run, Verb
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ def ran_s(run: Run) -> float:
 def steps_as_written(pipeline: str, settings: Settings) -> list[Step]:
     """Return the steps of the pipeline in their order, whether a kind of step has them or not."""
     no_file = "no etltctl.toml here or above, so the sample lake is used"
-    hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
+    hint: Hint = "" if settings.file else f"{no_file}; known: {', '.join(settings.pipelines)}"
+    if not settings.pipelines:
+        hint = NextStep("add a source with its pipeline: ", command("source", "add", pipeline))
     return [Step.parse(text) for text in known(settings.pipelines, pipeline, "pipeline", hint).steps]
 
 

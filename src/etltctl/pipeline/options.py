@@ -46,6 +46,7 @@ class RunOptions:
         worker_type: The worker type of the first Glue job run that this try starts; empty for that of the settings.
         workers: The number of its workers, the driver included; None for that of the settings.
         full: Whether incremental jobs read everything, in this and in later tries of the run.
+        cleared: The source whose files in bronze were deleted just before the run; empty for none.
         on_interrupt: Decides whether the remote run stops or goes on.
         on_event: Called with every event.
         on_poll: Called with every poll of a remote run that goes on.
@@ -63,6 +64,7 @@ class RunOptions:
     worker_type: str = ""
     workers: int | None = None
     full: bool = False
+    cleared: str = ""
     on_interrupt: OnInterrupt = field(default=always_stop, repr=False)
     on_event: Listener | None = field(default=None, repr=False)
     on_poll: OnPoll | None = field(default=None, repr=False)
@@ -87,6 +89,7 @@ class RunOptions:
             "worker_type": self.worker_type,
             "workers": self.workers,
             "full": self.full or None,
+            "cleared": self.cleared,
         }
         return {name: value for name, value in options.items() if value not in (None, "")}
 

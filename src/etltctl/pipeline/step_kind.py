@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from etltctl.errors import UsageError, command
+from etltctl.errors import Command, NextStep, UsageError, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -81,7 +81,15 @@ class StepKind:
 
     def require_known(self, name: str, settings: Settings) -> None:
         """Raise UsageError if the settings have nothing of that name for this kind."""
-        known(dict.fromkeys(self.names(settings)), name, self.thing)
+        names = dict.fromkeys(self.names(settings))
+        adding = self.adding(name)
+        # A name that is near is what most people mean, and the error names it.
+        hint = NextStep(f"known: {', '.join(names) or 'none'}; add it: ", adding) if adding else ""
+        known(names, name, self.thing, hint)
+
+    def adding(self, name: str) -> Command | None:
+        """Return the command that adds the thing of this name to the settings; None if no command does."""
+        return None
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield why the step is certain to fail, as far as this machine sees it without a service."""

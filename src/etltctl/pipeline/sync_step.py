@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.connections import connection_id
-from etltctl.errors import RETRY, NextStep, command
+from etltctl.errors import RETRY, Command, NextStep, command
 from etltctl.ledger import Event
 from etltctl.logs import LogLine
 from etltctl.permissions import Permission, Requirements
@@ -73,6 +73,10 @@ class SyncStep(StepKind):
     def names(self, settings: Settings) -> Iterable[str]:
         """Return the names of the sources."""
         return settings.sources
+
+    def adding(self, name: str) -> Command:
+        """Return the command that adds a source."""
+        return command("source", "add", name)
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield problems of the secrets and of the rules for the tables that the sync writes."""

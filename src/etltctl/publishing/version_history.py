@@ -112,11 +112,17 @@ class History:
         what = f"has no published version {to}" if to else "has no version before the current one"
         others = [name for name in versions if name != self.current]
         near = get_close_matches(to, others, n=1) or others[:1]
-        hint = (
-            (command("rollback", table, "--to", *near),) if near else (command("athena", "describe", table),)
-        )
         published = f"  # published: {', '.join(versions) or 'none'}"
-        raise BlockedError(f"table {table} {what}", hint=NextStep(*hint, published), current=self.current)
+        hint = NextStep(command("athena", "describe", table), published)
+        if near:
+            hint = NextStep(command("rollback", table, "--to", *near), published)
+        elif versions and not to:
+            # Most people who roll back the first version want to leave one that was refused: it is not current.
+            hint = NextStep(
+                "readers see its only version; if a newer one was refused, readers do not see that: ",
+                command("why"), published,
+            )  # fmt: skip
+        raise BlockedError(f"table {table} {what}", hint=hint, current=self.current)
 
     def parameters(self) -> dict[str, str]:
         """Return the history as parameters of the table."""

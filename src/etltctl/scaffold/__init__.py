@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,6 +37,18 @@ def lay_out(folder: Path, sample: SampleName = SampleName.ALL) -> list[Path]:
     """
     files = _files(project_name(folder.resolve().name), sample)
     return write_together(folder, files, instead=NextStep("name another folder: ", command("init", "DIR")))
+
+
+def first_step(folder: Path, sample: SampleName) -> NextStep:
+    """Return what to do first in a new project: run its first pipeline or, without any, check the settings.
+
+    Args:
+        folder: The project's folder, as the caller named it.
+        sample: The sample with which the project began.
+    """
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    pipeline = next(iter(PIPELINES[sample]), None)
+    return NextStep(there, command("run", pipeline) if pipeline else command("config", "validate"))
 
 
 def project_name(folder: str) -> str:

@@ -114,13 +114,13 @@ def _require_new(settings: Settings, file: Path, source: NewSource, another_name
 def _require_valid(before: Settings, file: Path, text: str, name: str) -> None:
     """Check the whole text before the file has it, in the same environment and the same folder."""
     from etltctl.settings.connector_problems import connector_problems
-    from etltctl.settings.doubts import literal_secrets
+    from etltctl.settings.secret_problems import secret_problems
 
     try:
         settings = load_settings(config=file, env=before.env, text=text)
     except ConfigurationError as error:
         raise _invalid(error.problems or (error.message,)) from error
-    problems = [*(doubt.text for doubt in literal_secrets(settings)), *connector_problems(settings)]
+    problems = [*secret_problems(settings), *connector_problems(settings)]
     # Only those of this source: a fault that the project had before does not stop it.
     own = tuple(problem for problem in problems if f" sources.{name}." in problem)
     if own:

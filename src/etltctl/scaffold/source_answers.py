@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from etltctl.errors import Command, NextStep, UsageError, command
+from etltctl.scaffold.config_options import ConfigOption, config_options
+from etltctl.settings.toml_tables import key_text
 from etltctl.values import SourceKind
 
 Ask = Callable[[str], str]  # returns the answer at a terminal; empty without a terminal
@@ -108,8 +109,9 @@ def new_source(answers: Answers, ask: Ask) -> NewSource:
         UsageError: A value is missing and there is no answer, a value has another form, or the kind has no such option.
     """
     # First, so that no error repeats a secret with the options.
-    _require_references(answers)
-    _require_values(answers)
+    options = config_options(answers.configured)
+    _require_references(answers, options)
+    _require_values(answers, options)
     _require_name(answers)
     _require_options_of_kind(answers)
     while question := answers.question_of_missing:
@@ -122,7 +124,7 @@ def new_source(answers: Answers, ask: Ask) -> NewSource:
             )
         value: dict[str, Any] = {name: tuple(answer.split()) if name == "streams" else answer}
         answers = replace(answers, **value)
-    values = dict(_airbyte(answers) if answers.kind is SourceKind.AIRBYTE else _mongodb(answers))
+    values = dict(_airbyte(answers, options) if answers.kind is SourceKind.AIRBYTE else _mongodb(answers))
     return NewSource(answers.name, values, answers.streams, answers.keys)
 
 
@@ -136,16 +138,20 @@ def source_command(answers: Answers, *more: str) -> Command:
     return command("source", "add", *answers.words(), *more)
 
 
-def _require_references(answers: Answers) -> None:
+def _require_references(answers: Answers, options: Sequence[ConfigOption]) -> None:
     """Raise UsageError for a secret that stands in an option itself; the error does not repeat it."""
-    from etltctl.settings.connector_config import config_values, is_literal_secret
-    from etltctl.settings.secrets import REFERENCES, is_reference
+    from etltctl.settings.connector_config import is_literal_secret
+    from etltctl.settings.secrets import REFERENCES, is_reference, reference_fault
 
     # A JSON object may hold the secret further down, and a later value of the same key hides none.
-    values = (
-        place for key, value in map(_configured, answers.configured) for place in config_values(value, (key,))
-    )
-    literal = [f"--set {'.'.join(path)}" for path, value in values if is_literal_secret(path, value)]
+    values = [(f"--set {key_text(path)}", path, value) for option in options for path, value in option.values]
+    texts = [(name, value) for name, _, value in values if isinstance(value, str)]
+    for name, text in [*texts, ("--uri", answers.uri)]:
+        if fault := reference_fault(text):
+            raise UsageError(
+                f"{name} {fault}", hint="put the value into a variable of the environment and name it"
+            )
+    literal = [name for name, path, value in values if is_literal_secret(path, value)]
     if answers.uri and not is_reference(answers.uri):
         literal.append("--uri")
     if literal:
@@ -163,23 +169,19 @@ def _require_name(answers: Answers) -> None:
         )
 
 
-def _require_values(answers: Answers) -> None:
+def _require_values(answers: Answers, options: Sequence[ConfigOption]) -> None:
     """Raise UsageError for a value of the config that no settings file can hold; the error does not repeat it."""
-    from etltctl.settings.connector_config import config_values
-
-    right = tuple(text for text in answers.configured if "=" in text and _configured(text)[0])
-    if len(right) < len(answers.configured):
+    right = tuple(option.text for option in options if option.key and not option.faults)
+    nameless = [str(number) for number, option in enumerate(options, 1) if not option.key]
+    if nameless:
         raise UsageError(
-            "--set takes KEY=VALUE: one has no key or no =",
+            f"--set takes KEY=VALUE, and number {', '.join(nameless)} of them has no key or no =",
             hint=source_command(replace(answers, configured=right), "--set", "KEY=VALUE"),
         )
-    null = {text for text in right if None in dict(config_values(_configured(text)[1])).values()}
-    if null:
-        rest = replace(answers, configured=tuple(text for text in right if text not in null))
-        keys = ", ".join(f"--set {_configured(text)[0]}" for text in sorted(null))
+    if faults := [fault for option in options for fault in option.faults]:
         raise UsageError(
-            f"TOML has no null: {keys} cannot be written",
-            hint=NextStep("leave out what is null: ", source_command(rest)),
+            f"{'; '.join(faults)}. Nothing was written",
+            hint=NextStep("leave it out or correct it: ", source_command(replace(answers, configured=right))),
         )
 
 
@@ -207,25 +209,16 @@ def _mongodb(answers: Answers) -> Iterator[tuple[str, Any]]:
     yield "connection_id", _connection_id(answers)
 
 
-def _airbyte(answers: Answers) -> Iterator[tuple[str, Any]]:
+def _airbyte(answers: Answers, options: Sequence[ConfigOption]) -> Iterator[tuple[str, Any]]:
     yield "kind", answers.kind.value
     if answers.manifest:
         yield "manifest", answers.manifest
     if answers.package:
         yield "package", answers.package
-    if answers.configured:
-        yield "config", dict(map(_configured, answers.configured))
+    if options:
+        yield "config", {option.key: option.value for option in options}
     yield "streams", list(answers.streams)
     yield "connection_id", _connection_id(answers)
-
-
-def _configured(text: str) -> tuple[str, Any]:
-    """Return a key and a value of the connector's config: a JSON value such as 5, true or "5", or else text."""
-    name, _, value = text.partition("=")
-    try:
-        return name.strip(), json.loads(value)
-    except ValueError:
-        return name.strip(), value
 
 
 def _connection_id(answers: Answers) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from etltctl.errors import ConfigurationError, guess_text
 from etltctl.settings.layers import KeyPath, Layer, first_layer
-from etltctl.settings.secrets import is_secret
+from etltctl.settings.secrets import is_secret, without_secrets
 from etltctl.settings.section import Section
+from etltctl.settings.sources import KINDS
 
 LIMITS = {
     "greater_than": "more than",
@@ -32,6 +35,8 @@ PLAIN_WORDS = {
     "missing": "is missing",
     "too_short": "must not be empty",
 }
+# Settings of a source that may hold a secret in a place where none belongs, such as an address with a token.
+OF_CONNECTOR = re.compile(r"sources\.[^.]+\.(config(\..*)?|package|connection_id)")
 # An example of each value without which a section means nothing.
 EXAMPLES = {
     "base_url": '"https://api.jolpi.ca/ergast/f1"',
@@ -79,13 +84,14 @@ def problem(error: Any, layers: list[Layer]) -> str:
     if error["type"] in ("missing", "union_tag_not_found"):
         place = _section_place(numbered, layers)
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown setting {'.'.join(keys)}{guess_text(keys[-1], _every_key())}"
+        return f"{place}: unknown setting {'.'.join(keys)}{_guess(loc, keys[-1])}"
     text = _plain_words(error)
     if error["type"] == "missing" and (example := EXAMPLES.get(keys[-1])):
         text = f"{text}: add {keys[-1]} = {example} to [{'.'.join(keys[:-1])}]"
     # The value may be the secret itself, and errors end up in logs.
-    if is_secret(".".join(keys)):
+    if is_secret(".".join(keys)) or OF_CONNECTOR.fullmatch(".".join(keys)):
         text = text.partition(", got ")[0]
+    text = without_secrets(text)
     return f"{place}: {'.'.join(keys)} {text}{_spelling(error, place)}"
 
 
@@ -98,6 +104,20 @@ def _spelling(error: Any, place: str) -> str:
     if error["type"] == "string_type" and place.startswith("env ") and value.isascii() and value.isalnum():
         return f""": write it in quotes, '"{value}"'"""
     return ""
+
+
+def _guess(loc: tuple[Any, ...], key: str) -> str:
+    """Return the setting that an unknown one may mean, or where it belongs."""
+    source = KINDS.get(str(loc[2])) if loc[0] == "sources" and len(loc) > 3 else None
+    if source is None:
+        return guess_text(key, _every_key())
+    others = [kind for kind, each in KINDS.items() if key in each.model_fields]
+    if others:
+        return f", which is a setting of kind {' and '.join(others)}"
+    near = guess_text(key, source.model_fields)
+    if not near and "config" in source.model_fields:
+        return f": if it is a setting of the connector, it stands in {loc[0]}.{loc[1]}.config"
+    return near
 
 
 def _every_key() -> set[str]:
@@ -133,12 +153,32 @@ def _keys(steps: tuple[Any, ...], *, numbered: bool = False) -> KeyPath:
 def _plain_words(error: Any) -> str:
     kind, limits = error["type"], error.get("ctx", {})
     if kind.startswith("union_tag"):
-        return f"must be one of {limits.get('expected_tags', 'mongodb, airbyte, http')}"
+        guess = (
+            _kind_guess(str(limits.get("tag", "")), error["input"]) if error["loc"][0] == "sources" else ""
+        )
+        return f"must be one of {limits.get('expected_tags', ', '.join(map(repr, KINDS)))}{guess}"
     if "literal" in kind or kind == "literal_error":
-        return f"must be {limits['expected']}, got {error['input']!r}"
+        return f"must be {limits['expected']}, got {_given(error['input'])}"
     if kind in LIMITS:
-        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {error['input']!r}"
+        return f"must be {LIMITS[kind]} {next(iter(limits.values()))}, got {_given(error['input'])}"
     if kind == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
     text = PLAIN_WORDS.get(kind, str(error["msg"]))
-    return text if kind == "missing" else f"{text}, got {error['input']!r}"
+    return text if kind == "missing" else f"{text}, got {_given(error['input'])}"
+
+
+def _given(value: Any) -> str:
+    """Return a value as an error repeats it. What a table or a list holds may be a secret."""
+    if isinstance(value, Mapping):
+        return "a table"
+    return "a list" if isinstance(value, list) else repr(value)
+
+
+def _kind_guess(named: str, source: Any) -> str:
+    """Return the kind that is meant by a misspelt one: that of the most similar name, or of the source's settings."""
+    if near := guess_text(named, KINDS):
+        return near
+    keys = set(source) if isinstance(source, Mapping) else set()
+    fitting = {kind: len(keys & each.model_fields.keys()) for kind, each in KINDS.items()}
+    best = [kind for kind, count in fitting.items() if count == max(fitting.values())]
+    return f", did you mean {best[0]}?" if len(best) == 1 else ""

@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from etltctl.settings.secrets import REFERENCES, STARS, has_password, resolve_secret
+from etltctl.settings.layers import KeyPath
+from etltctl.settings.secrets import REFERENCES, STARS, has_password, masked, resolve_secret, without_secrets
+from etltctl.settings.toml_tables import key_text, with_leaves
 from etltctl.values import sounds_secret
-
-
-def config_values(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield every value of a configuration that is neither a table nor a list, with its path.
-
-    Args:
-        config: The configuration.
-        path: Where it lies, for the paths.
-    """
-    if isinstance(config, Mapping):
-        for name, value in config.items():
-            yield from config_values(value, (*path, str(name)))
-    elif isinstance(config, list):
-        for number, value in enumerate(config):
-            yield from config_values(value, (*path, str(number)))
-    else:
-        yield path, config
 
 
 def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] = frozenset()) -> bool:
@@ -34,11 +19,9 @@ def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] 
         value: The value.
         marked: The keys that the connector's specification marks as secrets.
     """
-    if (
-        value in ("", None)
-        or isinstance(value, bool)
-        or (isinstance(value, str) and value.startswith(REFERENCES))
-    ):
+    if value in ("", None, {}, []) or isinstance(value, bool):
+        return False
+    if isinstance(value, str) and value.startswith(REFERENCES):
         return False
     if isinstance(value, str) and has_password(value):
         return True
@@ -46,19 +29,27 @@ def is_literal_secret(path: tuple[str, ...], value: Any, marked: frozenset[str] 
     return bool(keys) and (keys[-1] in marked or sounds_secret(keys[-1]))
 
 
-def shown_value(value: Any, path: tuple[str, ...], marked: frozenset[str] = frozenset()) -> Any:
+def shown_value(
+    value: Any, path: KeyPath, environ: Mapping[str, str], marked: frozenset[str] = frozenset()
+) -> Any:
     """Return a value of a configuration as it may be shown: stars in place of each secret that stands in it.
 
     Args:
         value: The value; also a table or a list.
         path: Its path within the configuration.
+        environ: The variables, for whether those of the references are set.
         marked: As for `is_literal_secret`.
     """
-    if isinstance(value, Mapping):
-        return {name: shown_value(each, (*path, str(name)), marked) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [shown_value(each, (*path, str(number)), marked) for number, each in enumerate(value)]
-    return STARS if is_literal_secret(path, value, marked) else value
+
+    def shown(at: KeyPath, each: Any) -> Any:
+        if isinstance(each, str) and each.startswith(REFERENCES):
+            return masked(each, environ)
+        if is_literal_secret(at, each, marked):
+            return STARS
+        # Such as a header `Bearer …`, which no key calls a secret.
+        return without_secrets(each) if isinstance(each, str) else each
+
+    return with_leaves(value, shown, path)
 
 
 def revealed_config(
@@ -76,17 +67,13 @@ def revealed_config(
     """
     secrets: list[str] = []
 
-    def revealed(value: Any, key: str) -> Any:
-        if isinstance(value, Mapping):
-            return {name: revealed(each, f"{key}.{name}") for name, each in value.items()}
-        if isinstance(value, list):
-            return [revealed(each, key) for each in value]
+    def revealed(path: KeyPath, value: Any) -> Any:
         if not isinstance(value, str) or not value.startswith(REFERENCES):
             return value
-        secrets.append(resolve_secret(value, environ, setting=key))
+        secrets.append(resolve_secret(value, environ, setting=key_text(path)))
         return secrets[-1]
 
-    return revealed(config, f"sources.{source}.config"), secrets
+    return with_leaves(config, revealed, ("sources", source, "config")), secrets
 
 
 def marked_secrets(schema: Any) -> Iterator[str]:

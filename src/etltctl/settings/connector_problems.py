@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.config_keys import key_problems
-from etltctl.settings.connector_config import config_values, is_literal_secret, marked_secrets
-from etltctl.settings.layers import is_in_file
+from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.manifests import (
     read_manifest,
     specification_of,
@@ -17,11 +16,13 @@ from etltctl.settings.manifests import (
     streams_read_whole,
 )
 from etltctl.settings.secrets import FETCHED
+from etltctl.settings.sources import AirbyteSource
+from etltctl.settings.toml_tables import leaves
 from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
-    from etltctl.settings.sources import AirbyteSource, HttpSource
+    from etltctl.settings.sources import HttpSource
 
 
 def connector_problems(settings: Settings) -> Iterator[str]:
@@ -31,13 +32,12 @@ def connector_problems(settings: Settings) -> Iterator[str]:
         settings: The settings, which load.
     """
     for name, source in settings.sources.items():
-        if source.kind == "http" and not settings.environment.reads_sources_here:
+        if source.has_extractor and source.connector and not settings.environment.reads_sources_here:
             # Airbyte runs the manifest there. The embedded extractor needs none.
             yield from _unable_streams(settings, name, source)
-        if source.kind != "airbyte":
+        if not isinstance(source, AirbyteSource):
             continue
         yield from _start_problems(settings, name, source)
-        yield from _literal_secrets(settings, name, source)
 
 
 def _start_problems(settings: Settings, name: str, source: AirbyteSource) -> Iterator[str]:
@@ -70,7 +70,7 @@ def connector_faults(settings: Settings, name: str) -> Iterator[str]:
         name: The name of the source.
     """
     source = settings.sources[name]
-    if source.kind != "airbyte" or not settings.environment.reads_sources_here:
+    if not isinstance(source, AirbyteSource) or not settings.environment.reads_sources_here:
         return
     if not (source.manifest or source.package):
         yield (
@@ -78,7 +78,7 @@ def connector_faults(settings: Settings, name: str) -> Iterator[str]:
             f"embedded server has no connector to run; set sources.{name}.manifest or .package, or name an "
             "environment on AWS"
         )
-    for path, value in config_values(source.config):
+    for path, value in leaves(source.config, in_lists=True):
         if isinstance(value, str) and value.startswith(FETCHED):
             key = ".".join(("sources", name, "config", *path))
             place = settings.place_of("sources", name, "config", *path)
@@ -95,7 +95,7 @@ def marked_of_manifest(settings: Settings, name: str) -> frozenset[str]:
     """
     source = settings.sources[name]
     # The manifest of the Formula 1 API is large, and its source has no `config`.
-    if source.kind != "airbyte" or source.manifest is None:
+    if not isinstance(source, AirbyteSource) or source.manifest is None:
         return frozenset()
     try:
         manifest = read_manifest(settings.manifest_path(name), f"sources.{name}.manifest")
@@ -144,20 +144,3 @@ def _wrong_keys(
     for key, problem in key_problems(source.config, manifest):
         path = ("sources", name, "config", *([key] if key else []))
         yield f"{settings.place_of(*path)}: {'.'.join(path)}: {problem}"
-
-
-def _literal_secrets(settings: Settings, name: str, source: AirbyteSource) -> Iterator[str]:
-    """Yield each secret that stands in the file. A value of an environment variable or a flag is in no file."""
-    origins = {value.key: value.origin for value in settings.values()}
-    marked = marked_of_manifest(settings, name)
-    for path, value in config_values(source.config):
-        steps = ("sources", name, "config", *path)
-        # Lists are one setting, so that the nearest table or list has the origin.
-        keys = [".".join(steps[:length]) for length in range(len(steps), 3, -1)]
-        origin = next((origins[key] for key in keys if key in origins), "")
-        if is_literal_secret(path, value, marked) and is_in_file(origin):
-            key, variable = ".".join(steps), "_".join((name, path[-1])).upper().replace("-", "_")
-            yield (
-                f"{settings.place_of(*steps)}: {key} holds a secret itself: put it into a variable and write "
-                f'"env:{variable}" (or file:PATH, ssm:/path, secretsmanager:id#key)'
-            )

@@ -10,6 +10,7 @@ from etltctl.errors import guess_text
 from etltctl.settings.governance import Governance
 from etltctl.settings.layers import KeyPath
 from etltctl.settings.project_names import DEFAULT_PROJECT
+from etltctl.settings.sources import HttpSource
 from etltctl.values import TableName, layer_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def cross_checks(settings: Settings) -> Problems:
     yield from _out_of_place(settings.tables)
     yield from _shared_databases(settings)
     for name, source in settings.sources.items():
-        if source.kind == "http" and source.seasons == "all" and source.base_url != "sample:":
+        if isinstance(source, HttpSource) and source.seasons == "all" and source.base_url != "sample:":
             text = (
                 f'sources.{name}.seasons = "all" is for the sample only: name the seasons, like [2023, 2024]'
             )

@@ -5,25 +5,24 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from etltctl.errors import guess_text
 from etltctl.settings.connector_problems import connector_problems
 from etltctl.settings.declared import is_written, unknown_columns, unknown_plot_columns
-from etltctl.settings.environments import PREFIX
+from etltctl.settings.environments import PREFIX, known_envs
 from etltctl.settings.files import read_text
-from etltctl.settings.layers import is_in_file
+from etltctl.settings.layers import KeyPath, key_places
 from etltctl.settings.loader import NAMED_VARIABLES
 from etltctl.settings.model import Settings
-from etltctl.settings.notify import holds_token
 from etltctl.settings.scripts import syntax_errors
-from etltctl.settings.secrets import has_password, is_reference, is_secret
+from etltctl.settings.secret_problems import secret_problems
 from etltctl.settings.sql_files import query_problems
-from etltctl.settings.toml_tables import leaves
-from etltctl.values import sounds_secret
+from etltctl.settings.toml_tables import key_text, leaves
 
 # Variables that etltctl reads by name, those of its tests included.
 VARIABLES = {
@@ -57,7 +56,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         environ: The variables of the process.
     """
     return [
-        *literal_secrets(settings),
+        *map(Doubt, secret_problems(settings)),
         *_regions(settings),
         *_sample_buckets(settings),
         *_columns(settings),
@@ -65,6 +64,7 @@ def doubts(settings: Settings, environ: Mapping[str, str]) -> list[Doubt]:
         *_scripts(settings),
         *_queries(settings),
         *map(Doubt, connector_problems(settings)),
+        *_unused(settings),
         *_variables(environ),
     ]
 
@@ -88,33 +88,36 @@ def environments(settings: Settings) -> list[str]:
     return [name for name in tables if name != settings.env]
 
 
-def literal_secrets(settings: Settings) -> Iterator[Doubt]:
-    """Yield a doubt for each secret in the file. A value of an environment variable or a flag is in no file."""
-    # A loaded value does not say where it comes from. A secret in a variable is not in a file, so it raises no doubt.
-    origins = {value.key: value.origin for value in settings.values()}
-    for path, value in leaves(settings.model_dump()):
-        key = ".".join(path)
-        if path[0] == "sources" and path[2:3] == ("config",):
-            continue  # see `connector_problems`, which knows the specification
-        if not isinstance(value, str) or is_reference(value):
-            continue
-        is_address_with_password = has_password(value)
-        # Such as `token_url`: its name sounds like a secret, its value is not one.
-        is_plain_address = "://" in value and not is_address_with_password
-        is_named = (is_secret(key) or _sounds_secret(path)) and not is_plain_address
-        if path[0] == "notify" and path[-1] == "url":
-            is_named = holds_token(settings.notify[path[1]].kind, value)
-        if (is_address_with_password or is_named) and is_in_file(origins.get(key, "")):
-            what = "a password" if is_address_with_password else "the secret itself"
+def _unused(settings: Settings) -> Iterator[Doubt]:
+    """Yield a doubt for each value of the file's base that no environment uses, because every one has another."""
+    if settings.file is None:
+        return
+    text = read_text(settings.file)
+    tables = tomllib.loads(text)
+    places, of_each = key_places(text), {name: _environment(tables, name) for name in known_envs(tables)}
+    for path, _ in leaves({name: value for name, value in tables.items() if name != "env"}):
+        if place := places.get(path) if all(_sets(table, path) for table in of_each.values()) else None:
+            where = " and ".join(f"[env.{name}]" for name in sorted(of_each))
             yield Doubt(
-                f"{settings.place_of(*path)}: {key} holds {what}: put it elsewhere and refer to it, "
-                f"with env:NAME, file:PATH, ssm:/path or secretsmanager:id#key"
+                f"{settings.file.name}:{place.line}:{place.column}: no environment uses this {key_text(path)}: "
+                f"{where} have their own",
+                is_error=False,
             )
 
 
-def _sounds_secret(path: Sequence[str]) -> bool:
-    """Return whether the name of a setting says that its value is a secret. Those of `tables` are names of columns."""
-    return path[0] != "tables" and sounds_secret(path[-1], may_name_column=True)
+def _environment(tables: Mapping[str, Any], name: str) -> Any:
+    return tables.get("env", {}).get(name, {})
+
+
+def _sets(table: Any, path: KeyPath) -> bool:
+    """Return whether a table has a value at this path, or in place of a table on the way."""
+    for name in path:
+        if not isinstance(table, Mapping):
+            return True
+        if name not in table:
+            return False
+        table = table[name]
+    return True
 
 
 def _regions(settings: Settings) -> Iterator[Doubt]:

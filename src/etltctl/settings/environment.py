@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from etltctl.settings.connector_config import config_values
+from etltctl.settings.toml_tables import leaves
 
 if TYPE_CHECKING:
     from etltctl.settings.section import Section
@@ -87,7 +87,7 @@ class Environment:
                 **{f"sources.{name}.{key}": values[key] for key in values if key != "connection_id"},
                 **{
                     f"sources.{name}.config.{'.'.join(path)}": each
-                    for path, each in config_values(of_connector)
+                    for path, each in leaves(of_connector, in_lists=True)
                 },
             }
         # Airbyte itself keeps the secrets of the source, and etltctl needs those of Airbyte's API.

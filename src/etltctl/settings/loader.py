@@ -30,8 +30,8 @@ from etltctl.settings.layers import (
 )
 from etltctl.settings.model import Settings
 from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
-from etltctl.settings.secrets import has_password, is_secret, masked, without_secrets
-from etltctl.settings.toml_tables import leaves, merge, nested, toml_value
+from etltctl.settings.secrets import beside_file, has_password, is_secret, masked, without_secrets
+from etltctl.settings.toml_tables import key_text, leaves, merge, nested, toml_value
 from etltctl.values import AWS
 
 PLOTS = "plots"
@@ -143,14 +143,14 @@ class Loader:
     def _shown(
         self, path: KeyPath, value: Any, layers: list[Layer], env: str, marked: Mapping[str, frozenset[str]]
     ) -> SettingValue:
-        key = ".".join(path)
+        key = key_text(path)
         if key == "env":
             return SettingValue(
                 key, env, f"{VARIABLE}ETLTCTL_ENV" if self.environ.get("ETLTCTL_ENV") == env else "chosen"
             )
         shown = masked(str(value), self.environ) if is_secret(key) else value
         if path[0] == "sources" and path[2:3] == ("config",):
-            shown = shown_value(value, path[3:], marked[path[1]])
+            shown = shown_value(value, path[3:], self.environ, marked[path[1]])
         elif isinstance(value, str) and has_password(value):
             shown = without_secrets(str(shown))
         return SettingValue(key, shown, first_layer(layers, path).origin(path))
@@ -222,11 +222,14 @@ def _of_environment(file: Layer, env: str) -> list[Layer]:
 
 
 def _placed(layer: Layer, file: Path | None) -> Layer:
-    """Return the layer with its state below the settings file. A flag and a variable count from the working folder."""
-    state = layer.data.get("state")
-    if not isinstance(state, str):
-        return layer
-    return replace(layer, data={**layer.data, "state": state_place(state, file)})
+    """Return the layer with whole paths of its state and of the files of its secrets, which count from the file.
+
+    Those of a flag and of a variable count from the working folder.
+    """
+    data = beside_file(layer.data, file)
+    if isinstance(state := data.get("state"), str):
+        data["state"] = state_place(state, file)
+    return replace(layer, data=data)
 
 
 def _defaults(env: str, layers: list[Layer]) -> Layer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,9 +11,9 @@ from pydantic import Field, PrivateAttr, model_validator
 from etltctl.errors import ConfigurationError
 from etltctl.settings.checks import Contracts, TableRules
 from etltctl.settings.environment import EMBEDDED, ON_AWS, AwsRoute, Environment
-from etltctl.settings.files import project_file
 from etltctl.settings.governance import Governance
 from etltctl.settings.infra import Infra
+from etltctl.settings.job_files import files_next_to, own_or_shipped
 from etltctl.settings.job_modules import needed_files
 from etltctl.settings.lake import Lake
 from etltctl.settings.layers import SettingValue
@@ -24,7 +23,7 @@ from etltctl.settings.plots import Plot
 from etltctl.settings.project_names import DEFAULT_PROJECT, with_project_names
 from etltctl.settings.section import Section, StatePlace, TableName, Text, Whole
 from etltctl.settings.services import Airbyte, Airflow, Athena, Aws, Glue, Local, Prices, Tableau
-from etltctl.settings.sources import AirbyteSource, HttpSource, MongodbSource
+from etltctl.settings.sources import AnySource
 from etltctl.settings.sql_tables import SqlTable
 from etltctl.values import LOCAL, S3Location
 
@@ -71,9 +70,7 @@ class Settings(Section):
         ),
     )
     lake: Lake = Lake()
-    sources: dict[
-        str, Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]
-    ] = {}
+    sources: dict[str, AnySource] = {}
     airbyte: Airbyte = Airbyte()
     aws: Aws = Aws()
     glue: Glue = Glue()
@@ -118,6 +115,12 @@ class Settings(Section):
     def place_of(self, *path: str) -> str:
         """Return where a setting stands, as `file:line:column`. The items of a list are numbered from 0."""
         return self._place(path)
+
+    def has_setting(self, key: str) -> bool:
+        """Return whether there can be a setting of this dotted key: that of a source depends on its kind."""
+        section, *names = key.split(".")
+        source = self.sources.get(names[0]) if section == "sources" and len(names) > 1 else None
+        return source is None or names[1] in type(source).model_fields
 
     def overlaid(self, values: Mapping[str, Any], route: AwsRoute | None = None) -> Settings:
         """Return these settings with values that come next after the flags. Nothing is read again.
@@ -211,8 +214,7 @@ class Settings(Section):
 
     def script_path(self, job: str) -> Path:
         """Return a job's script: next to the settings file, or the shipped one."""
-        script = self.glue.jobs[job].script
-        return self._own_or_shipped(script)
+        return own_or_shipped(self._folder, self.glue.jobs[job].script)
 
     def require_script(self, job: str) -> Path:
         """Return a job's script.
@@ -245,42 +247,12 @@ class Settings(Section):
 
     def manifest_path(self, source: str) -> Path:
         """Return the manifest of a source's low-code connector: next to the settings file, or the shipped one."""
-        return self._own_or_shipped(self.sources[source].manifest)  # type: ignore[union-attr, arg-type]
-
-    def _own_or_shipped(self, relative: str) -> Path:
-        own, shipped = self._folder / relative, project_file(relative)
-        return shipped if shipped.is_file() and not own.is_file() else own
+        return own_or_shipped(self._folder, self.sources[source].connector or "")
 
     def extra_files(self, job: str) -> list[Path]:
-        """List the modules next to the job's script that it imports, directly or not, and the data files next to it.
-
-        A file of the project comes before the shipped file of the same name, as it does for scripts. The script of a
-        job is never in the list, so no shipped script can replace the project's.
-
-        Args:
-            job: A name in `glue.jobs`.
-
-        Returns:
-            The files, one a name, sorted by name.
-        """
-        # `glue_jobs/../glue_jobs/a.py` names the same script as `glue_jobs/a.py`.
-        script = Path(os.path.normpath(self.glue.jobs[job].script))
-        folder = script.parent
-        scripts = {Path(os.path.normpath(each.script)) for each in self.glue.jobs.values()}
-        # Later places win below, so that the project's folder comes last.
-        places = [self._folder / folder]
-        if (
-            shipped := project_file(str(script))
-        ).is_file():  # the project's own version may import shipped modules
-            places.insert(0, shipped.parent)
-        files = {
-            file.name: file for place in places for kind in ("*.py", "*.json") for file in place.glob(kind)
-        }
-        neighbours = [
-            files[name]
-            for name in sorted(files)
-            if folder / name not in scripts and name != "__init__.py" and files[name].is_file()
-        ]
+        """List the modules next to the job's script that it imports, directly or not, and the data files next to it."""
+        jobs = self.glue.jobs
+        neighbours = files_next_to(self._folder, jobs[job].script, [each.script for each in jobs.values()])
         return needed_files(self.script_path(job), neighbours)
 
     def keep(

@@ -1,22 +1,25 @@
-"""Settings of the sources: what is read, from where, how Airbyte syncs it, and how many rows a sync must bring."""
+"""Settings of the sources by kind: what is read, and from where."""
 
 from __future__ import annotations
 
 import difflib
-import json
+import math
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from datetime import date, time
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from etltctl.settings.section import MAX_MINUTES, Distinct, IdText, Secret, Section, Text, Texts
+from etltctl.settings.section import MAX_MINUTES, Distinct, Secret, Text, Texts
 from etltctl.settings.stream_names import (
     folder_of_stream,
     require_distinct,
     table_of_collection,
     table_of_stream,
 )
-from etltctl.values import INCREMENTAL, OVERWRITE
+from etltctl.settings.synced_source import Source
+from etltctl.settings.toml_tables import key_text, leaves
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -24,6 +27,7 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
+LARGEST = 2**63  # TOML requires no larger number of its readers, and many readers of JSON have none
 
 
 def _cursor(value: object) -> object:
@@ -52,15 +56,6 @@ def _stream(text: str) -> str:
     return text
 
 
-def _schedule(text: str) -> str:
-    # Quartz has six or seven fields, with seconds first: Unix's five would be read as another time.
-    if text != "manual" and not re.fullmatch(r"cron( \S+){6,7}", text):
-        raise ValueError(
-            f"must be 'manual', or 'cron' and a Quartz expression like 'cron 0 0 3 * * ?', got {text!r}"
-        )
-    return text
-
-
 def _package(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9.!+_-]+", text):
         raise ValueError(
@@ -70,74 +65,21 @@ def _package(text: str) -> str:
 
 
 def _plain_values(config: dict[str, Any]) -> dict[str, Any]:
-    # TOML has dates and times, which JSON has not.
-    try:
-        json.dumps(config, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"must hold text, numbers, true, false, lists and tables only: {error}") from error
+    # The connector gets JSON. The value itself is not repeated: it may be a secret.
+    for path, value in leaves(config, in_lists=True):
+        if fault := _fault(value):
+            raise ValueError(f"has {fault} at {key_text(path)}")
     return config
 
 
-class Connected(Section):
-    """How Airbyte syncs a source. etltctl and Airflow start the syncs, unless `schedule` is a cron."""
-
-    schedule: Annotated[str, AfterValidator(_schedule)] = Field(
-        default="manual",
-        description="`manual`, or `cron` and a Quartz expression by which Airbyte itself starts syncs",
-    )
-    sync_mode: Literal["full_refresh_overwrite", "full_refresh_append", "incremental_append"] = Field(
-        default=OVERWRITE,
-        description=(
-            "whether the files of a sync replace the earlier ones or are added to them; `incremental_append` reads "
-            "only what is new and adds it"
-        ),
-    )
-    schema_changes: Literal["ignore", "disable_connection", "propagate_columns", "propagate_fully"] = Field(
-        default="propagate_columns", description="what Airbyte does with new columns of the source"
-    )
-
-
-class Source(Connected):
-    """A source's Airbyte connection, its prefix in bronze, and the rows that its syncs must bring."""
-
-    connection_id: IdText = Field(
-        default="",
-        description=(
-            "the id of the Airbyte connection, or a reference to it; if unset, the connection that "
-            "`connections apply` made"
-        ),
-    )
-    prefix: str | None = Field(
-        default=None, description="the source's folder in bronze; the source's name unless set"
-    )
-    min_rows: int = Field(
-        default=1,
-        ge=0,
-        description=(
-            "a sync with fewer rows fails (exit 6); of an incremental source, a sync after which bronze holds fewer"
-        ),
-    )
-    max_drop_pct: float | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="a sync with this many per cent fewer rows than the one before fails (exit 6)",
-    )
-    allow_empty: bool = Field(default=False, description="whether a sync without rows is allowed")
-
-    def folders(self) -> dict[str, str]:
-        """Return the folder of each stream below the source's own folder, by the stream's part of a table's name."""
-        raise NotImplementedError
-
-    @property
-    def least_rows(self) -> int:
-        """The fewest rows a sync may bring; of an incremental source, the fewest that bronze holds after it."""
-        return 0 if self.allow_empty else self.min_rows
-
-    @property
-    def is_incremental(self) -> bool:
-        """Whether a sync reads only what is new."""
-        return self.sync_mode == INCREMENTAL
+def _fault(value: Any) -> str:
+    """Return what a value is that JSON, or a reader of it, does not have; empty if there is none."""
+    if isinstance(value, date | time):
+        return "a date or time, which has to stand in quotes,"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number that is not finite"
+    is_large = isinstance(value, int) and not -LARGEST <= value < LARGEST
+    return "a number that does not fit into 64 bits, and has to stand in quotes," if is_large else ""
 
 
 class MongodbSource(Source):
@@ -158,6 +100,16 @@ class MongodbSource(Source):
         default=True,
         description="whether each field becomes a column; if not, one column `data` holds the document",
     )
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The collections."""
+        return self.collections
+
+    @property
+    def airbyte_namespace(self) -> str:
+        """The database: Airbyte keeps it with each stream, and does not follow the source."""
+        return self.database
 
     def folders(self) -> dict[str, str]:
         """Return the folder of each collection: Airbyte's namespace is the database."""
@@ -226,6 +178,31 @@ class AirbyteSource(Source):
         description="on the embedded server, a sync fails after this many minutes without a line of the connector",
     )
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The streams."""
+        return self.streams
+
+    @property
+    def connector(self) -> str | None:
+        """The manifest of the connector; None if it is a package, or Airbyte alone knows it."""
+        return self.manifest
+
+    @property
+    def has_extractor(self) -> bool:
+        """Whether the embedded server reads the source without its connector: it runs every connector for real."""
+        return False
+
+    @property
+    def is_described(self) -> bool:
+        """Whether the settings say all that Airbyte needs to make the source: a package alone is not enough."""
+        return self.manifest is not None
+
+    @property
+    def airbyte_namespace(self) -> str:
+        """The namespace of the streams."""
+        return self.namespace
+
     def folders(self) -> dict[str, str]:
         """Return the folder of each stream."""
         namespace = f"{folder_of_stream(self.namespace)}/" if self.namespace else ""
@@ -262,6 +239,24 @@ class HttpSource(Source):
         default="connectors/source-f1/manifest.yaml", description="the low-code connector that Airbyte runs"
     )
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The streams."""
+        return self.streams
+
+    @property
+    def connector(self) -> str | None:
+        """The manifest of the connector."""
+        return self.manifest
+
     def folders(self) -> dict[str, str]:
         """Return the folder of each stream."""
         return {name: name for name in self.streams}
+
+
+SOURCES: tuple[type[MongodbSource] | type[HttpSource] | type[AirbyteSource], ...] = (
+    MongodbSource, HttpSource, AirbyteSource,
+)  # fmt: skip
+# The settings of each kind of source, by its name in the file.
+KINDS = {str(get_args(source.model_fields["kind"].annotation)[0]): source for source in SOURCES}
+AnySource = Annotated[MongodbSource | HttpSource | AirbyteSource, Field(discriminator="kind")]

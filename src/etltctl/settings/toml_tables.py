@@ -6,7 +6,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etltctl.settings.layers import KeyPath
@@ -59,13 +59,48 @@ def toml_value(text: str) -> Any:
     return read["value"] if len(read) == 1 else text
 
 
-def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Yield every value with its path."""
-    for name, value in data.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, (*path, name))
+def leaves(data: Any, path: KeyPath = (), *, in_lists: bool = False) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every value of nested tables with its path. An empty table within them is a value.
+
+    Args:
+        data: The tables.
+        path: Their own path, with which the paths of the values begin.
+        in_lists: Whether the items of a list are yielded, numbered from 0. If not, a list is one value.
+    """
+    for name, value in _parts(data, in_lists=in_lists):
+        if _parts(value, in_lists=in_lists):
+            yield from leaves(value, (*path, name), in_lists=in_lists)
         else:
             yield (*path, name), value
+
+
+def with_leaves(data: Any, change: Callable[[KeyPath, Any], Any], path: KeyPath = ()) -> Any:
+    """Return a copy of nested tables and lists with other values.
+
+    Args:
+        data: The tables.
+        change: Returns the value that takes the place of one, by its path and itself. Items of lists are numbered.
+        path: The path of the tables, with which the paths of the values begin.
+    """
+    if isinstance(data, Mapping):
+        return {name: with_leaves(value, change, (*path, str(name))) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [with_leaves(value, change, (*path, str(number))) for number, value in enumerate(data)]
+    return change(path, data)
+
+
+def _parts(data: Any, *, in_lists: bool) -> list[tuple[str, Any]]:
+    """Return the values within a table or, if `in_lists`, a list; none of any other value."""
+    if isinstance(data, Mapping):
+        return [(str(name), value) for name, value in data.items()]
+    if in_lists and isinstance(data, list | tuple):
+        return [(str(number), value) for number, value in enumerate(data)]
+    return []
+
+
+def key_text(path: Sequence[str]) -> str:
+    """Return a path as one dotted key, with quotes around a name that has a dot, as TOML writes it."""
+    return ".".join(toml_key(name) if "." in name else name for name in path)
 
 
 def toml_text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -170,6 +171,12 @@ def test_the_command_names_the_files_and_refuses_to_write_them_again(tmp_path: P
     written = [line.removeprefix("wrote lake/") for line in done.stdout.splitlines()[:-1]]
     assert {"dags/dag_mongodb.py", "dags/dag_api.py"} <= set(written), "both samples unless one is named"
     assert done.stdout.endswith("Next: cd lake && etltctl run mongodb\n")
+    other = subprocess.run(
+        [*command[:-1], "other", "-o", "json"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(other.stdout)["next"] == {
+        "text": "cd other && etltctl run mongodb", "commands": [["etltctl", "run", "mongodb"]],
+    }  # fmt: skip
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == ExitCode.USAGE
     assert "lake already has etltctl.toml" in again.stderr

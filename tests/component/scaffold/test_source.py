@@ -188,7 +188,7 @@ def test_a_secret_that_only_the_connector_knows_is_not_written(project: Path) ->
     with pytest.raises(ConfigurationError, match="nothing was written") as refused:
         add(project, answers)
     (problem,) = refused.value.problems
-    assert "sources.ships.config.pin holds a secret itself" in problem
+    assert "sources.ships.config.pin holds the secret itself" in problem
     assert "hidden-word" not in problem
     assert files_below(project.parent) == before
 

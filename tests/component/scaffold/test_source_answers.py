@@ -97,7 +97,7 @@ def test_on_a_terminal_each_missing_value_is_asked_for() -> None:
             Answers(
                 "ships", SourceKind.AIRBYTE, ("a",), configured=("pages=5", "day=null", 'of={"x": [null]}')
             ),
-            "TOML has no null: --set day, --set of cannot be written",
+            "--set day: TOML has no null; --set of.x.0: TOML has no null. Nothing was written",
             Answers("ships", SourceKind.AIRBYTE, ("a",), configured=("pages=5",)),
         ),
     ],
@@ -113,7 +113,7 @@ def test_a_wrong_option_is_refused_with_the_command_without_it(
 @pytest.mark.parametrize("text", ["hidden-word", "token:hidden-word", "=hidden-word", " =hidden-word"])
 def test_a_value_without_its_key_is_refused_and_not_repeated(text: str) -> None:
     answers = Answers("Ships", SourceKind.AIRBYTE, ("a",), configured=("pages=5", text))
-    with pytest.raises(UsageError, match="--set takes KEY=VALUE") as refused:
+    with pytest.raises(UsageError, match="--set takes KEY=VALUE, and number 2 of them") as refused:
         new_source(answers, no_terminal)
     assert "hidden-word" not in f"{refused.value.message} {refused.value.next_step}"
     assert str(refused.value.next_step).endswith("--stream a --set pages=5 --set KEY=VALUE")
@@ -132,3 +132,69 @@ def test_the_config_of_a_connector_keeps_numbers_and_texts() -> None:
         "day": "2024-01-01",
         "key": "env:K",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('at={"a": 77, "a": 78}', "--set at.a: the key is given twice"),
+        ("at=NaN", "--set at: JSON has no NaN; a text of it stands in double quotes"),
+        ('at={"b": [77, {"c": -Infinity}]}', "--set at.b.1.c: JSON has no -Infinity"),
+        ('at={"a": {"b": null}}', "--set at.a.b: TOML has no null"),
+        ("at=77999999999999999999", "--set at: the number does not fit into 64 bits"),
+        (f"at=-{'7' * 5000}", "--set at: the number does not fit into 64 bits"),
+        ("at=77e999", "--set at: the number is too large"),
+        ('at={"77', "--set at: is not valid JSON at character 2"),
+        (f"at={'[' * 100_000}", "--set at: too many tables or lists lie within each other"),
+        ('at="77\\ud800"', "--set at: half a character"),
+        ('at={"x.y": null}', '--set at."x.y": TOML has no null'),
+    ],
+)
+def test_a_value_that_toml_cannot_hold_is_named_by_its_place_and_not_repeated(text: str, says: str) -> None:
+    answers = Answers("ships", SourceKind.AIRBYTE, ("s",), configured=("pages=5", text))
+    with pytest.raises(UsageError) as refused:
+        new_source(answers, no_terminal)
+    assert says in refused.value.message
+    assert "77" not in f"{refused.value.message} {refused.value.next_step}"
+    assert str(refused.value.next_step).endswith("--stream s --set pages=5")
+
+
+def test_a_key_is_set_once() -> None:
+    answers = Answers("ships", SourceKind.AIRBYTE, ("s",), configured=("day=1", "day=2"))
+    with pytest.raises(UsageError, match="--set day: the key is given twice"):
+        new_source(answers, no_terminal)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("at=9223372036854775807", 2**63 - 1),
+        ("at=-9223372036854775808", -(2**63)),
+        ('at="NaN"', "NaN"),
+        ('at="[a-z]"', "[a-z]"),
+        ("at=bare text", "bare text"),
+        ("at=a=b", "a=b"),
+        ("at=", ""),
+        ("at=+5", "+5"),
+        ('at={"a": []}', {"a": []}),
+    ],
+)
+def test_a_value_is_json_or_else_text(text: str, value: object) -> None:
+    answers = Answers("ships", SourceKind.AIRBYTE, ("s",), configured=(text,))
+    assert new_source(answers, no_terminal).values["config"] == {"at": value}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"uri": "env:"}, "--uri must be written as env:NAME"),
+        ({"uri": "ENV:SHIPS"}, "--uri must be written as env:NAME"),
+        (
+            {"configured": ("host=env:A-B",), "kind": SourceKind.AIRBYTE},
+            "--set host must be written as env:NAME",
+        ),
+    ],
+)
+def test_a_reference_of_another_form_is_refused(changed: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        new_source(replace(SHIPS, **changed), no_terminal)  # type: ignore[arg-type]

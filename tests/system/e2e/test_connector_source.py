@@ -65,6 +65,6 @@ def test_a_secret_in_the_file_is_refused(place: Workplace) -> None:
     file = place.folder / "etltctl.toml"
     file.write_text(SETTINGS.replace("env:SHIPS_KEY", "literal-key"))
     refused = place.run("config", "validate", code=3)
-    assert "sources.ships.config.api_key holds a secret itself" in refused.stderr
+    assert "sources.ships.config.api_key holds the secret itself" in refused.stderr
     assert '"env:SHIPS_API_KEY"' in refused.stderr
     assert "literal-key" not in refused.stdout + refused.stderr

@@ -120,3 +120,6 @@ def test_a_full_sync_that_fails_after_the_clear_does_not_call_bronze_good(
     )
     assert "mongodb was cleared, so bronze holds no rows of it or only those of this sync" in done.stderr
     assert "keeps the last good sync" not in done.stderr
+    why = place.run("why").stdout
+    assert "Bronze of mongodb was cleared for this full sync" in why
+    assert "Your data is safe" not in why

@@ -153,6 +153,30 @@ def test_a_poll_shows_the_stage_of_spark_until_the_step_has_ended(columns: int, 
     assert "stage 12, 140 of 200 tasks" in shown.state.line()
     shown.state.apply({"type": "step.finished", "step": JOB, "outcome": "succeeded", "verb": "started"})
     assert "stage" not in shown.line("bronze_to_silver")
+    shown.progress.poll(JOB, polled, 0.0, "aws")
+    assert "stage" not in shown.line("bronze_to_silver"), "the answer to a poll may come after the end"
+    assert "done" in shown.line("bronze_to_silver")
+
+
+def test_a_job_that_has_ended_has_no_tasks_left_while_its_tables_are_published() -> None:
+    shown = Shown(120)
+    shown.begin(SYNC, JOB)
+    stage = SparkStage(12, 140, 200)
+    shown.progress.poll(JOB, JobRun(JOB_RUN, "bronze_to_silver", "RUNNING", stage=stage), 0.0, "aws")
+    shown.progress.poll(JOB, JobRun(JOB_RUN, "bronze_to_silver", "SUCCEEDED"), 0.0, "aws")
+    assert "SUCCEEDED" in shown.line("bronze_to_silver")
+    assert "tasks" not in shown.line("bronze_to_silver")
+
+
+def test_a_step_that_starts_again_has_moved_nothing_yet() -> None:
+    shown = Shown(120)
+    shown.draw({"type": "run.started", "steps": [SYNC, JOB]}, {"type": "step.planned", "step": SYNC})
+    shown.progress.poll(SYNC, SyncJob("7", "mongodb", "running", rows=4355), 0.0, "aws")
+    shown.state.apply({"type": "step.finished", "step": SYNC, "outcome": "failed", "verb": "started"})
+    assert "4,355 rows" in shown.line("sync:mongodb")
+    shown.state.apply({"type": "step.planned", "step": SYNC})
+    assert "4,355" not in shown.line("sync:mongodb")
+    assert "job 7" not in shown.line("sync:mongodb")
 
 
 def test_a_poll_of_a_query_shows_the_bytes_that_it_has_read_and_then_the_rows() -> None:

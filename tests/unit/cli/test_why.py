@@ -86,3 +86,10 @@ def test_the_embedded_server_is_ended_with_a_mistake_in_the_settings(
     shown = capsys.readouterr()
     assert "No embedded server was running." in shown.out
     assert shown.err.count("warning: ") == 2
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("code", ["C104", "c104"])
+def test_a_code_in_place_of_a_run_is_known_as_one(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code_of("why", code) == 2
+    assert "C104 is the code of a cause: etltctl why --code C104" in capsys.readouterr().err

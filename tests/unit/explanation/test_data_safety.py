@@ -61,3 +61,14 @@ def test_a_record_with_lost_events_does_not_say_that_nothing_was_published(
 @pytest.mark.parametrize("code", catalogue())
 def test_every_cause_says_what_it_means_for_the_data(code: str) -> None:
     assert catalogue()[code].data.endswith(".")
+
+
+def test_after_a_full_sync_bronze_is_not_called_safe(settings: Settings, tmp_path: Path) -> None:
+    ledger = Ledger(DiskStore(tmp_path / "runs"), "r1", "local")
+    ledger.append("run.started", pipeline="ships", steps=["sync:ships"], options={"cleared": "ships"})
+    ledger.append("step.finished", "sync:ships", outcome="failed", error="x", cause="S106", confidence="high")
+    ledger.append("run.finished", outcome="failed", seconds=1.0)
+    text = words(settings)
+    assert "Bronze of ships was cleared for this full sync" in text
+    assert "Silver and gold are as they were." in text
+    assert "Your data is safe" not in text

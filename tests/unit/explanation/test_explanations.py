@@ -241,3 +241,27 @@ def test_tables_that_this_run_published_before_it_failed_are_named(
     )
     ledger.append("run.finished", outcome="failed", seconds=2.0)
     assert "this run had published silver.weather_observation" in words(explain(settings, "half"))
+
+
+@pytest.mark.parametrize(
+    ("source", "cause", "names"),
+    [
+        ('kind = "airbyte"\nstreams = ["s"]', "S104", ("sources.x.config",)),
+        (
+            'kind = "mongodb"\nuri = "env:U"\ndatabase = "d"\ncollections = ["c"]',
+            "S114",
+            ("sources.x.uri", "sources.x.database"),
+        ),
+        ('kind = "http"\nbase_url = "sample:"\nseasons = [2024]', "S105", ("sources.x.rate",)),
+        ('kind = "airbyte"\nstreams = ["s"]', "S116", ("sources.x.streams",)),
+    ],
+)
+def test_only_settings_that_the_kind_of_the_source_has_are_named(
+    tmp_path: Path, store: DiskStore, source: str, cause: str, names: tuple[str, ...]
+) -> None:
+    (tmp_path / "etltctl.toml").write_text(f'state = "{tmp_path}"\n[sources.x]\n{source}\n')
+    ledger = started_run(store, "r1", env="local", pipeline="x", steps=["sync:x"])
+    ledger.append("step.finished", "sync:x", outcome="failed", error="e", cause=cause, confidence="high")
+    ledger.append("run.finished", outcome="failed", seconds=1.0)
+    loaded = load_settings(directory=tmp_path, environ={}, env="local")
+    assert explain(loaded, "r1").settings == names

@@ -96,8 +96,23 @@ def test_without_a_run_id_the_failed_run_that_was_started_last_is_retried(
     stamped(store, "rollback", ("12:30", begin, {"pipeline": "rollback", "steps": []}))
     # An older run that was touched last, as a cancellation does.
     stamped(store, "touched", ("09:00", begin, started), ("13:00", "run.finished", failed))
-    assert run_to_retry(settings, "")[0]["run_id"] == "newest"
-    assert run_to_retry(settings, "touched")[0]["run_id"] == "touched"
+    stamped(store, "headless", ("12:40", "run.finished", failed))
+    choice = run_to_retry(settings, "")
+    assert choice.events[0]["run_id"] == "newest"
+    assert choice.sentence.startswith("Run newest of mongodb, started at ")
+    assert {*choice.newer} == {
+        "good succeeded",
+        "rollback (rollback) has no steps to retry",
+        "the first event of headless is lost, so that its steps are not known",
+    }
+    assert all(reason in choice.sentence for reason in choice.newer)
+    named = run_to_retry(settings, "touched")
+    assert (named.events[0]["run_id"], named.sentence) == ("touched", "")
+
+
+def test_a_run_that_no_newer_one_hides_needs_no_reason(settings: Settings, store: DiskStore) -> None:
+    started_run(store, "only").append("run.finished", outcome="failed")
+    assert run_to_retry(settings, "").sentence.endswith("is the one to retry.")
 
 
 def test_if_every_run_has_succeeded_none_is_retried_unless_it_is_named(
@@ -110,7 +125,7 @@ def test_if_every_run_has_succeeded_none_is_retried_unless_it_is_named(
     with pytest.raises(UsageError, match=r"no run needs a retry.*nothing was started") as raised:
         run_to_retry(settings, "")
     assert raised.value.hint == "etltctl runs list"
-    assert run_to_retry(settings, "r1")[0]["run_id"] == "r1"
+    assert run_to_retry(settings, "r1").events[0]["run_id"] == "r1"
 
 
 @pytest.mark.parametrize(

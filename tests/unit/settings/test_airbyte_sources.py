@@ -12,7 +12,8 @@ from etltctl.settings import Settings, load_settings
 from etltctl.settings.connector_config import revealed_config
 from etltctl.settings.doubts import doubts
 from etltctl.settings.secrets import is_secret, known_secrets
-from etltctl.settings.sources import Connected
+from etltctl.settings.synced_source import Connected
+from etltctl.tabulating import cell_text
 from etltctl.values import OVERWRITE, SYNC_MODES, sounds_secret
 from support.sample_settings import on_sample
 
@@ -88,11 +89,54 @@ def test_two_streams_of_one_table_are_refused(tmp_path: Path) -> None:
         ('streams = ["a"]\npackage = "airbyte-source-faker"\n', "must be a package with its exact version"),
         ('streams = ["a"]\npackage = "x==1 --index=y"\n', "must be a package with its exact version"),
         ("streams = []\n", "must not be empty"),
-        ('streams = ["a"]\nconfig = { since = 2024-01-01 }\n', "must hold text, numbers"),
+        (
+            'streams = ["a"]\nconfig = { since = 2024-01-01 }\n',
+            "has a date or time, which has to stand in quotes, at since",
+        ),
+        ('streams = ["a"]\nconfig = { x = [{ y = nan }] }\n', "has a number that is not finite at x.0.y"),
+        (f'streams = ["a"]\nconfig = {{ n = {2**63} }}\n', "a number that does not fit into 64 bits"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
     assert says in complaints(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'config = "hidden"', 'config = ["hidden"]', "config = { hidden = 2024-01-01, api_key = 'hidden' }",
+        'package = "hidden"', 'package = "x @ https://me:hidden@host/"', 'streams = { a = "hidden" }',
+        'connection_id = ["hidden"]', 'quiet_minutes = "postgres://me:hidden@host/"', 'api_key = "hidden"',
+        'streams = ["a"]\nmin_rows = { a = "hidden" }',
+    ],
+)  # fmt: skip
+def test_an_error_about_a_connector_does_not_repeat_its_values(tmp_path: Path, text: str) -> None:
+    refused = complaints(tmp_path, text if "streams" in text else f'streams = ["a"]\n{text}')
+    assert "sources.ships." in refused
+    assert "hidden" not in refused.replace("at hidden", "")  # the name of a key may be shown
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('kind = "mongo"', "kind must be one of 'mongodb', 'http', 'airbyte', did you mean mongodb?"),
+        ('kind = "x"\nuri = "env:X"', "'airbyte', did you mean mongodb?"),
+        ('base_url = "sample:"', "kind must be one of 'mongodb', 'http', 'airbyte', did you mean http?"),
+        ('kind = "x"', "kind must be one of 'mongodb', 'http', 'airbyte'"),
+        ('kind = "airbyte"\nstreams = ["a"]\nuri = "env:X"', "uri, which is a setting of kind mongodb"),
+        ('kind = "airbyte"\nstreams = ["a"]\nstream = "b"', "ships.stream, did you mean streams?"),
+        (
+            'kind = "airbyte"\nstreams = ["a"]\napi_key = "b"',
+            "api_key: if it is a setting of the connector, it",
+        ),
+        ('kind = "mongodb"\nurl = "x"', "unknown setting sources.ships.url, did you mean uri?"),
+    ],
+)
+def test_a_mistaken_kind_or_setting_gets_the_one_of_that_kind(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "etltctl.toml").write_text(f"[sources.ships]\n{text}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(directory=tmp_path, environ={}, env="local")
+    assert says in "\n".join(raised.value.problems)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +153,7 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, text: str, says: str)
 def test_a_secret_in_the_file_is_refused_with_the_fix(tmp_path: Path, config: str, key: str) -> None:
     text = f'streams = ["ships"]\nmanifest = "ships.yaml"\nconfig = {config}\n'
     (problem,) = problems(tmp_path, text)
-    assert f"sources.ships.config.{key} holds a secret itself" in problem
+    assert f"sources.ships.config.{key} holds the secret itself" in problem
     assert f'"env:SHIPS_{key.rpartition(".")[2].upper()}"' in problem
     shown = [str(each.value) for each in settings(tmp_path, text).values() if ".config" in each.key]
     for secret in ("k3y", "hunter2", "1234", '"12"'):
@@ -206,3 +250,22 @@ def test_keys_of_secrets_are_known_by_their_last_word() -> None:
     assert (kept, sounds_secret("join_key", may_name_column=True)) == (secret, False)
     assert is_secret("sources.ships.config.auth.api_key")
     assert not is_secret("sources.ships.config.base_url")
+
+
+def test_config_show_prints_nested_values_with_references_and_stars(tmp_path: Path) -> None:
+    config = (
+        '{ key = "env:SET", other = "env:UNSET", "a.b" = 1, empty = {}, header = "Bearer t0ken-hidden", '
+        'list = [{ password = "hidden", n = 1 }, "env:SET"], urls = ["postgres://me:hidden@host/"] }'
+    )
+    text = f'[sources.ships]\nkind = "airbyte"\nstreams = ["a"]\nconfig = {config}\n'
+    (tmp_path / "etltctl.toml").write_text(text)
+    loaded = load_settings(directory=tmp_path, environ={"SET": "v"}, env="local")
+    shown = {
+        each.key.partition(".config.")[2]: each.value for each in loaded.values() if ".config." in each.key
+    }
+    assert shown == {
+        "key": "env:SET (set)", "other": "env:UNSET (not set)", '"a.b"': 1, "empty": {}, "header": "Bearer ***",
+        "list": [{"password": "***", "n": 1}, "env:SET (set)"], "urls": ["***"],
+    }  # fmt: skip
+    assert {each.origin for each in loaded.values() if ".config." in each.key} == {"etltctl.toml:4"}
+    assert cell_text(shown["list"]) == '[{"password": "***", "n": 1}, "env:SET (set)"]'

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from etltctl.errors import ExitCode
-from etltctl.settings.doubts import known_regions
+from etltctl.settings import load_settings
+from etltctl.settings.doubts import doubts, known_regions
 from etltctl.settings.layers import is_in_file
 from support import forked
 from support.sample_settings import on_sample
@@ -33,7 +34,7 @@ def validated(cwd: Path, text: str, **environ: str) -> subprocess.CompletedProce
     [
         (
             '[sources.mongodb]\nuri = "mongodb://admin:hunter2@db/"\n',
-            "etltctl.toml:2:1: sources.mongodb.uri holds a password: put it elsewhere and refer to it, with env:NAME",
+            'etltctl.toml:2:1: sources.mongodb.uri holds a password: put it into a variable and write "env:MONGODB_URI',
         ),
         (
             '[airbyte]\nurl = "https://me:hunter2@host/api"\n',
@@ -216,3 +217,27 @@ def test_a_secret_without_a_value_stops_the_run_before_anything_starts(
 def test_every_documented_variable_is_known(name: str, tmp_path: Path) -> None:
     done = validated(tmp_path, "", **{name: "1"})
     assert name not in done.stdout + done.stderr
+
+
+def warnings_of(folder: Path, text: str) -> list[str]:
+    (folder / "etltctl.toml").write_text(text)
+    loaded = load_settings(directory=folder, environ={}, env="local")
+    return [
+        doubt.text for doubt in doubts(loaded, {}) if not doubt.is_error and "no environment" in doubt.text
+    ]
+
+
+def test_a_value_that_every_environment_replaces_is_a_warning(tmp_path: Path) -> None:
+    text = (
+        'project = "p"\nstate = "mine"\n[airbyte]\nurl = "https://a"\n[env.local]\nstate = "x"\n'
+        '[env.aws]\nstate = "s3://bucket/x"\n[env.aws.airbyte]\nurl = "https://b"\n'
+    )
+    assert warnings_of(tmp_path, text) == [
+        "etltctl.toml:2:1: no environment uses this state: [env.aws] and [env.local] have their own"
+    ]
+
+
+def test_a_value_that_another_environment_uses_is_none(tmp_path: Path) -> None:
+    text = 'state = "mine"\n[env.local]\nstate = "x"\n[env.aws]\nstate = "s3://bucket/x"\n'
+    assert warnings_of(tmp_path, f"{text}[env.test]\nprotected = false\n") == []
+    assert warnings_of(tmp_path, 'state = "mine"\n[env.local]\nstate = "x"\n') == []

@@ -78,9 +78,9 @@ def _connection(name: str, settings: Settings, environ: Mapping[str, str]) -> di
     source = settings.sources[name]
     prefix = "/".join(part for part in (path, source.prefix or name) if part)
     described = (
-        _connector(name, source, settings, environ)
-        if source.kind == "airbyte"
-        else _source(name, source, environ)
+        _source(name, source, environ)
+        if source.has_extractor
+        else _connector(name, source, settings, environ)
     )
     return {
         "name": name,
@@ -96,7 +96,7 @@ def _connector(name: str, source: Any, settings: Settings, environ: Mapping[str,
     from etltctl.settings.connector_config import revealed_config
 
     described: dict[str, Any] = {
-        "kind": "airbyte",
+        "kind": source.kind,
         "streams": list(source.streams),
         "namespace": source.namespace,
         "quiet_minutes": source.quiet_minutes,
@@ -122,9 +122,11 @@ def _with_hint(error: ConfigurationError) -> str:
 
 
 def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any]:
-    if source.kind == "http":
+    from etltctl.settings.sources import HttpSource
+
+    if isinstance(source, HttpSource):
         return {
-            "kind": "http",
+            "kind": source.kind,
             "base_url": source.base_url,
             "seasons": source.seasons,
             "rate": source.rate,
@@ -137,7 +139,7 @@ def _source(name: str, source: Any, environ: Mapping[str, str]) -> dict[str, Any
     except ConfigurationError as error:  # a sync of this source reports it; other commands do not need it
         address = {"uri": "", "missing": _with_hint(error)}
     return {
-        "kind": "mongodb",
+        "kind": source.kind,
         **address,
         "database": source.database,
         "collections": list(source.collections),

@@ -124,7 +124,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def _log_to(path: Path) -> None:
     log = getLogger("etltctl.local")
     handler = FileHandler(path)
-    handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(message)s"))
+    # In UTC, as the jobs' logs are, so that the lines of one incident can be put in order.
+    formatter = Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
     log.addHandler(handler)
     log.setLevel("INFO")
     log.propagate = False

@@ -86,18 +86,20 @@ class Datasets:
         return {}
 
     def _streams(self, name: str) -> Iterator[DatasetName]:
+        from etltctl.settings.sources import HttpSource, MongodbSource
+
         source = self.settings.sources[name]
-        if source.kind == "mongodb":
+        if isinstance(source, MongodbSource):
             server = self._mongodb_server(name, source)
             for collection in source.collections:
                 yield DatasetName(f"mongodb://{server}", f"{source.database}.{collection}")
-        elif source.kind == "airbyte":
-            # The connector alone knows its server.
-            yield from (DatasetName(f"airbyte://{name}", stream) for stream in source.streams)
-        else:
+        elif isinstance(source, HttpSource):
             namespace, path = _http_place(source)
             for stream in source.streams:
                 yield DatasetName(namespace, f"{path}/{stream}".lstrip("/"))
+        else:
+            # The connector alone knows its server.
+            yield from (DatasetName(f"airbyte://{name}", stream) for stream in source.streams)
 
     def _mongodb_server(self, name: str, source: MongodbSource) -> str:
         """Return host and port of the database; the source's name if this machine does not have the secret."""

@@ -35,6 +35,8 @@ def sync_of(pipeline: str, settings: Settings) -> Step:
         UsageError: The pipeline has no such sync, or more than one sync.
         ConfigurationError: The source names no years, or its syncs do not overwrite.
     """
+    from etltctl.settings.sources import HttpSource, MongodbSource
+
     run = NextStep("read all of it: ", command("run", pipeline))
     syncs = [step for step in steps(pipeline, settings) if kind_of(step).reads_a_source]
     if len(syncs) != 1:
@@ -42,8 +44,8 @@ def sync_of(pipeline: str, settings: Settings) -> Step:
             f"pipeline {pipeline} has {len(syncs)} syncs, and a backfill needs exactly one", hint=run
         )
     source = settings.sources[syncs[0].name]
-    if source.kind != "http":
-        text = NO_RANGE if source.kind == "mongodb" else NO_SEASONS
+    if not isinstance(source, HttpSource):
+        text = NO_RANGE if isinstance(source, MongodbSource) else NO_SEASONS
         raise UsageError(text.format(source=syncs[0].name), hint=run)
     name = f"sources.{syncs[0].name}"
     if source.seasons == "all":
@@ -121,8 +123,10 @@ def seasons_of_range(
 
 def declared_seasons(source: str, settings: Settings) -> list[int]:
     """Return the seasons that the settings name for a source, oldest first; none if they name no years."""
+    from etltctl.settings.sources import HttpSource
+
     named = settings.sources[source]
-    return sorted(named.seasons) if named.kind == "http" and named.seasons != "all" else []
+    return sorted(named.seasons) if isinstance(named, HttpSource) and named.seasons != "all" else []
 
 
 def require_declared(source: str, held: Sequence[int], settings: Settings) -> None:

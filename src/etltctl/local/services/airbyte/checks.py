@@ -61,7 +61,15 @@ def check_s3(configuration: Mapping[str, Any]) -> None:
 
 
 def check_declarative(configuration: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-    """Raise ProblemError where the manifest's own specification asks for something else."""
+    """Check a configuration by the manifest's own specification.
+
+    Args:
+        configuration: The configuration.
+        manifest: The manifest.
+
+    Raises:
+        ProblemError: A field that is required is missing or empty.
+    """
     for name in specification_of(manifest).get("required") or ():
         if configuration.get(name) in (None, ""):
             raise _invalid(name, "is required")
@@ -130,7 +138,12 @@ def schedule_answer(schedule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
-    """Return the configuration as it may be read back: secrets are stars, as is an address that holds a password."""
+    """Return the configuration as it may be read back: secrets are stars, as is an address that holds a password.
+
+    Args:
+        configuration: The configuration, or a part of it.
+        secrets: The names of the fields that are secrets.
+    """
     if isinstance(configuration, Mapping):
         return {
             name: MASK if name in secrets and value else masked(value, secrets)
@@ -145,7 +158,12 @@ def masked(configuration: Any, secrets: frozenset[str] = SECRETS) -> Any:
 
 
 def merged(old: Any, new: Any) -> Any:
-    """Return the new values laid over the old ones; a mask that was read back keeps the secret it stands for."""
+    """Return the new values laid over the old ones; a mask that was read back keeps the secret it stands for.
+
+    Args:
+        old: The values so far.
+        new: Those of the request.
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return {**old, **{name: merged(old.get(name), value) for name, value in new.items()}}
     return _unmasked(old, new)

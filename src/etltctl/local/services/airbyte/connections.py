@@ -173,7 +173,15 @@ def workspace_answer() -> dict[str, Any]:
 
 
 def parse_connection(described: Mapping[str, Any], created: float) -> Connection:
-    """Return the connection of a stack's description; raise ValueError if a part is missing or of an unknown kind."""
+    """Return the connection of a stack's description.
+
+    Args:
+        described: The connection as the settings describe it.
+        created: When it was made, in seconds since the epoch.
+
+    Raises:
+        ValueError: A part is missing, or the source is of an unknown kind.
+    """
     source = described.get("source", {})
     kind = source.get("kind")
     if kind not in NEEDED:
@@ -216,7 +224,13 @@ def made_connection(
 def extractor_of(
     configuration: Mapping[str, Any], streams: list[str], manifest: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return what the embedded extractor needs to know of a source configured as Airbyte's connectors are."""
+    """Return what the embedded extractor needs to know of a source configured as Airbyte's connectors are.
+
+    Args:
+        configuration: The configuration of the source.
+        streams: The streams to read.
+        manifest: The manifest of its connector, if it is a low-code one.
+    """
     if manifest is not None and not (_is_of_formula_1(manifest) and ENDPOINTS.keys() >= set(streams)):
         return {
             "kind": "airbyte",

@@ -45,5 +45,11 @@ class SeasonMarks:
         return self.marks.get(season, Mark())
 
     def reached(self, season: str, number: int = 0, *, is_over: bool = False) -> SeasonMarks:
-        """Return the marks after a round of a season, or after the whole of a season that is over."""
+        """Return the marks after a round of a season, or after the whole of a season that is over.
+
+        Args:
+            season: The season.
+            number: The round.
+            is_over: Whether the whole season was read and is over.
+        """
         return SeasonMarks({**self.marks, season: Mark(max(number, self.of(season).round), is_over)})

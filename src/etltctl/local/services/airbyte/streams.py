@@ -55,7 +55,12 @@ def api_stream(name: str) -> Discovered:
 
 
 def manifest_stream(manifest: Mapping[str, Any], name: str) -> Discovered:
-    """Return what a low-code manifest says about the stream."""
+    """Return what a low-code manifest says about the stream.
+
+    Args:
+        manifest: The manifest.
+        name: The name of the stream.
+    """
     stream = next((each for each in resolved_streams(manifest) if each.get("name") == name), {})
     # A manifest writes a key as a name, as a list of names, or as a list of paths.
     paths = [_list(path) for path in _list(stream.get("primary_key"))]
@@ -81,6 +86,10 @@ def stream_answer(stream: Mapping[str, Any], discovered: Discovered) -> Stream:
     """Return a configured stream as the API answers it.
 
     Airbyte fills in what the source defines. It answers a list for `selectedFields` and `mappers` where none is set.
+
+    Args:
+        stream: The stream as it is configured.
+        discovered: What the source has for it.
     """
     namespace = stream.get("namespace") or discovered.namespace
     return {

@@ -154,7 +154,12 @@ class Connector:
             yield process
 
     def failure(self, text: str, kind: FailureKind) -> SyncError:
-        """Build the error for a text of the connector: masked, on one line, with the place of the log."""
+        """Build the error for a text of the connector: masked, on one line, with the place of the log.
+
+        Args:
+            text: What the connector said.
+            kind: Who has to act on it.
+        """
         self.log.close()
         said = " ".join(self.mask(text).split())
         return SyncError(f"{said}; the connector's log is {self.log.file}", kind)
@@ -241,7 +246,12 @@ class Connector:
 
 
 def ended(code: int, process: ConnectorProcess) -> str:
-    """Return how a process ended without the word that was due, with its last line of standard error."""
+    """Return how a process ended without the word that was due, with its last line of standard error.
+
+    Args:
+        code: The exit code of the process; the negative number of a signal that ended it.
+        process: The process.
+    """
     how = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
     last = process.last_lines[-1].decode(errors="replace").strip() if process.last_lines else ""
     return f"{how}: {last}" if last else f"{how} and gave no reason"

@@ -32,10 +32,28 @@ class Installer(Protocol):
     """Makes environments and resolves requirements."""
 
     def install(self, environment: Path, requirements: Path, pause: Pause) -> None:
-        """Make an environment in a folder that exists, with these hashed requirements. Raises SyncError."""
+        """Make an environment in a folder that exists, with these hashed requirements.
+
+        Args:
+            environment: The folder.
+            requirements: The file of the requirements.
+            pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
+
+        Raises:
+            SyncError: It cannot be made.
+        """
 
     def resolve(self, package: str, folder: Path, pause: Pause) -> str:
-        """Return the hashed requirements of a package, as `NAME==VERSION`. Raises SyncError."""
+        """Return the hashed requirements of a package.
+
+        Args:
+            package: The package, as `NAME==VERSION`.
+            folder: A folder for the files of the resolution.
+            pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
+
+        Raises:
+            SyncError: They cannot be resolved.
+        """
 
 
 def find_installer(environ: Mapping[str, str]) -> Installer:

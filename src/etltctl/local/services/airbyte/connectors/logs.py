@@ -35,7 +35,12 @@ class ConnectorLog:
         self.add("INFO", text)
 
     def add(self, level: str, text: str) -> None:
-        """Add a text of the connector; after the log is full nothing is added."""
+        """Add a text of the connector; after the log is full nothing is added.
+
+        Args:
+            level: The level of the text, such as `INFO`.
+            text: The text. It is masked and shortened.
+        """
         if self._size > MOST_BYTES:
             return
         moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from etltctl.local.services.airbyte.records import without_passwords
 from etltctl.settings.connector_config import marked_secrets
+from etltctl.settings.toml_tables import with_leaves
 from etltctl.values import sounds_secret
 
 STARS = "***"
@@ -43,14 +44,14 @@ def without_values(config: Any, values: Collection[str]) -> Any:
         config: The configuration, or a part of it.
         values: The secrets.
     """
-    if isinstance(config, Mapping):
-        return {name: without_values(each, values) for name, each in config.items()}
-    if isinstance(config, list):
-        return [without_values(each, values) for each in config]
-    is_hidden = isinstance(config, str) and (
-        any(value and value in config for value in values) or without_passwords(config) != config
-    )
-    return MASK if is_hidden else config
+
+    def shown(_: object, text: Any) -> Any:
+        is_hidden = isinstance(text, str) and (
+            any(value and value in text for value in values) or without_passwords(text) != text
+        )
+        return MASK if is_hidden else text
+
+    return with_leaves(config, shown)
 
 
 def secret_values(config: Any, schema: Any) -> Iterator[str]:

@@ -169,7 +169,14 @@ class _Lines:
         self._size = 0
 
     def add(self, chunk: bytes) -> list[bytes]:
-        """Return the lines that end with this chunk; with an empty one, at the end of the stream, all that is left."""
+        """Return the lines that end with this chunk; with an empty one, at the end of the stream, all that is left.
+
+        Args:
+            chunk: What came next from the process.
+
+        Raises:
+            SyncError: A line is too long.
+        """
         if chunk and b"\n" not in chunk:
             self._parts.append(chunk)
             self._size += len(chunk)

@@ -41,7 +41,16 @@ class Recipe(Protocol):
     """How a connector is installed and started."""
 
     def environment(self, environments: Environments, pause: Pause, report: Report) -> Path:
-        """Return the folder of its environment, made if need be. Raises SyncError."""
+        """Return the folder of its environment, made if need be.
+
+        Args:
+            environments: The environments of this machine.
+            pause: Sleeps, and raises SyncCancelledError as soon as the sync is cancelled.
+            report: Called with what a person who waits should see.
+
+        Raises:
+            SyncError: The environment cannot be made.
+        """
 
     def command(self, python: Path, folder: Path, verb: str) -> list[str]:
         """Return the beginning of the command for a verb of the protocol.
@@ -53,7 +62,11 @@ class Recipe(Protocol):
         """
 
     def specification(self) -> Mapping[str, Any] | None:
-        """Return the schema of its configuration if it is known without a start. Raises SyncError."""
+        """Return the schema of its configuration if it is known without a start; else None.
+
+        Raises:
+            SyncError: The manifest cannot be read.
+        """
 
     def variables(self) -> Mapping[str, str]:
         """Return the variables that it needs besides the usual ones."""

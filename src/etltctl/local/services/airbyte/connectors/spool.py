@@ -18,7 +18,12 @@ class Spool:
         self._open: dict[StreamKey, BinaryIO] = {}
 
     def add(self, stream: StreamKey, line: bytes) -> None:
-        """Keep a line of the stream."""
+        """Keep a line of the stream.
+
+        Args:
+            stream: The stream.
+            line: The line, without its end.
+        """
         file = self._files.get(stream)
         if file is None:
             file = self._files[stream] = self._folder / f"spool-{len(self._files)}.jsonl"
