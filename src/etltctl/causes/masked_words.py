@@ -44,6 +44,23 @@ HINT = re.compile(
     r"\b(?P<name>(?:if (?:the|you|your|it|this|that)\b|(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify)"
     r" (?:that |if |whether )?(?:the|you|your)\b)[^.\n]{1,200})"
 )
+# What an address on the web says is the caller's: a path may be called `rate_limit`.
+ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,200}(?P<name>/[^\s'\"<>),\]]{1,400})")
+# The frames of a stack and the code below a frame: where something happened, and not what.
+FRAME = re.compile(
+    r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d{1,6}|Native Method|Unknown Source|<generated>)\))"
+    r"|^[ \t]{0,8}File (?P<code>\"[^\"\n]{1,300}\", line \d{1,9}[^\n]{0,300}(?:\n[ \t]{4,12}[^\s][^\n]{0,400})?)",
+    re.MULTILINE,
+)
+
+
+def without_stack(text: str) -> str:
+    """Return the text with the frames of stacks replaced, each letter by an `x`.
+
+    Args:
+        text: What a service or a log says.
+    """
+    return FRAME.sub(_blank_frame, text)
 
 
 def masked(text: str) -> str:
@@ -55,7 +72,7 @@ def masked(text: str) -> str:
     kept = PATH.sub(_blank_path, text)
     kept = QUOTED.sub(lambda quoted: _blank_quoted(quoted, kept), kept)
     kept = NAMED.sub(lambda named: _blank_group(named) if OF_PARTS.search(named["name"]) else named[0], kept)
-    for pattern in (LISTED, HINT):
+    for pattern in (LISTED, HINT, ADDRESS):
         kept = pattern.sub(_blank_group, kept)
     return kept
 
@@ -79,6 +96,12 @@ def _blank_quoted(quoted: re.Match[str], text: str) -> str:
 def _blank_group(match: re.Match[str]) -> str:
     start = match.start("name") - match.start()
     return match[0][:start] + WORD.sub("x", match["name"]) + match[0][start + len(match["name"]) :]
+
+
+def _blank_frame(match: re.Match[str]) -> str:
+    whole = match[0]
+    start = max(match.start("name"), match.start("code")) - match.start()
+    return whole[:start] + WORD.sub("x", whole[start:])
 
 
 def _blank_path(match: re.Match[str]) -> str:
