@@ -29,6 +29,7 @@ SAYS_ERROR = re.compile(
     re.IGNORECASE,
 )
 LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
+OTHER_WARNING = 0.32  # of a warning that reports no lost task
 REPEATED = 0.3  # of a warning that says so itself
 RETRIED = re.compile(r"\bretr(?:y|ying|ied)\b|try(?:ing)? again|will try", re.IGNORECASE)
 # The level stands near the beginning of a line, after the time. Later it is a word of the text.
@@ -145,7 +146,7 @@ def _continues(entry: Entry, line: Line) -> bool:
     if _level(line) or line.text.startswith(TRACEBACK) or not OF_A_TRACE.match(line.text):
         return False
     # A note has no trace: what follows it is an entry without a level, which weighs more.
-    return entry.weight >= REPEATED or line.text[:1].isspace()
+    return entry.weight >= OTHER_WARNING or line.text[:1].isspace()
 
 
 def _level(line: Line) -> str:
@@ -161,5 +162,5 @@ def _weight(line: Line) -> float:
         return NOTE
     weight = WEIGHTS.get(level, 1.0)
     if level.startswith("WARN") and not OF_SCHEDULER.search(line.text):
-        weight = REPEATED
+        weight = OTHER_WARNING
     return min(weight, REPEATED) if weight < 1.0 and RETRIED.search(line.text) else weight

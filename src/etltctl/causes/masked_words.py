@@ -45,22 +45,31 @@ HINT = re.compile(
     r" (?:that |if |whether )?(?:the|you|your)\b)[^.\n]{1,200})"
 )
 # What an address on the web says is the caller's: a path may be called `rate_limit`.
-ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,200}(?P<name>/[^\s'\"<>),\]]{1,400})")
-# The frames of a stack and the code below a frame: where something happened, and not what.
+ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,120}(?P<name>/[^\s'\"<>),\]]{1,300})")
+# A frame of a stack of Java, on a line of its own or in the middle of one.
 FRAME = re.compile(
-    r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d{1,6}|Native Method|Unknown Source|<generated>)\))"
-    r"|^[ \t]{0,8}File (?P<code>\"[^\"\n]{1,300}\", line \d{1,9}[^\n]{0,300}(?:\n[ \t]{4,12}[^\s][^\n]{0,400})?)",
-    re.MULTILINE,
+    r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d|Native Method|Unknown Source|<generated>))"
 )
+PYTHON_FRAME = 'File "'
 
 
 def without_stack(text: str) -> str:
-    """Return the text with the frames of stacks replaced, each letter by an `x`.
+    """Return the text with the frames of stacks, and the code below a frame, replaced: each letter by an `x`.
 
     Args:
         text: What a service or a log says.
     """
-    return FRAME.sub(_blank_frame, text)
+    kept = FRAME.sub(_blank_group, text)
+    if PYTHON_FRAME not in kept:
+        return kept
+    lines: list[str] = []
+    is_below_frame = False
+    for line in kept.splitlines(keepends=True):
+        is_frame = line.lstrip().startswith(PYTHON_FRAME)
+        is_code = is_below_frame and line.startswith("    ")
+        lines.append(WORD.sub("x", line) if is_frame or is_code else line)
+        is_below_frame = is_frame
+    return "".join(lines)
 
 
 def masked(text: str) -> str:
@@ -96,12 +105,6 @@ def _blank_quoted(quoted: re.Match[str], text: str) -> str:
 def _blank_group(match: re.Match[str]) -> str:
     start = match.start("name") - match.start()
     return match[0][:start] + WORD.sub("x", match["name"]) + match[0][start + len(match["name"]) :]
-
-
-def _blank_frame(match: re.Match[str]) -> str:
-    whole = match[0]
-    start = max(match.start("name"), match.start("code")) - match.start()
-    return whole[:start] + WORD.sub("x", whole[start:])
 
 
 def _blank_path(match: re.Match[str]) -> str:
