@@ -123,9 +123,9 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
         is_data_changed=entry.get("is_data_changed", False),
         data=entry.get("data") or DATA.get(code[0], OTHER_DATA),
         rules=tuple(
-            _rule(code, rank, {"services": entry.get("services"), **each})
-            for each in ({"texts": entry["texts"], "unless": entry.get("unless")}, *entry.get("also", ()))
-            if each["texts"]
+            _rule(code, rank, {"services": entry.get("services"), "texts": entry["texts"], **each})
+            for each in ({"unless": entry.get("unless")}, *entry.get("also", ()))
+            if each.get("texts", entry["texts"])
         ),
     )
 

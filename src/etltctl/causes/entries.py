@@ -21,6 +21,14 @@ MOST_LINES = 400  # of one entry: a trace may be endless
 WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
 # Of a warning that the scheduler of Spark writes: it is how the loss of a task or an executor is reported.
 OF_SCHEDULER = re.compile(r"Lost (?:task|executor)|ExecutorLost|Container (?:killed|from)|[Rr]emoving executor|TaskSetManager")
+# Of the threads that move blocks and events between processes of Spark: their errors follow the end of a job or of an
+# executor, whatever ended it.
+OF_TRANSPORT = re.compile(
+    r"\b(?:Transport(?:Client|Channel|Request|Response)\w*|ShuffleBlock\w+|Retrying\w+|OneForOne\w+|AsyncEventQueue"
+    r"|LiveListenerBus|ContextCleaner|DFSClient|NettyRpc\w*|Inbox|Dispatcher|BlockManager\w*|MapOutputTracker\w*"
+    r"|OutputStreamWriter|ClientCnxn|RpcOutboxMessage|ShutdownHookManager|LogPusher|HeartbeatReceiver|YarnClient\w*)\b"
+)
+AFTERMATH = 0.3  # of their errors; it still has a trace
 NOTE = 0.25  # of a line of a log without a level and without a word of an error
 SAYS_ERROR = re.compile(
     r"error|exception|trace|fail|denied|refus|reject|kill|lost|abort|exceed|time[d-]? ?out|out of|\bno\b|\bnot\b|unable"
@@ -29,11 +37,12 @@ SAYS_ERROR = re.compile(
     re.IGNORECASE,
 )
 LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
-OTHER_WARNING = 0.32  # of a warning that reports no lost task
-REPEATED = 0.3  # of a warning that says so itself
+OTHER_WARNING = 0.28  # of a warning that reports no lost task
+REPEATED = 0.26  # of a warning that says so itself
 RETRIED = re.compile(r"\bretr(?:y|ying|ied)\b|try(?:ing)? again|will try", re.IGNORECASE)
 # The level stands near the beginning of a line, after the time. Later it is a word of the text.
 LEVEL_WITHIN = 60
+LOGGER_WITHIN = 120  # the name of the logger stands after the level
 TRACEBACK = "Traceback (most recent call last)"
 OF_A_TRACE = re.compile(
     r"\s+\S|\s*$|Caused by: |During handling of |The above exception |\.\.\. \d+ more|: |'?\w*[Dd]river stacktrace"
@@ -161,6 +170,8 @@ def _weight(line: Line) -> float:
     if not level and not SAYS_ERROR.search(line.text):
         return NOTE
     weight = WEIGHTS.get(level, 1.0)
+    if weight == 1.0 and level and OF_TRANSPORT.search(line.text[:LOGGER_WITHIN]):
+        return AFTERMATH
     if level.startswith("WARN") and not OF_SCHEDULER.search(line.text):
         weight = OTHER_WARNING
     return min(weight, REPEATED) if weight < 1.0 and RETRIED.search(line.text) else weight

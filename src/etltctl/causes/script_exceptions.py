@@ -38,6 +38,9 @@ OF_CLIENT = re.compile(
 LIKE_JAVA = re.compile(r"\w+Exception$")
 OF_PYTHON = re.compile(r"Traceback \(most recent call last\)|File \"|\.py\b|Failed Line Number")
 OF_JAVA = re.compile(r"\b(?:java|javax|org|com|scala|io|software|sun|py4j|net)\.[\w.$]*$")
+# A class of an exception that says what went wrong, as opposed to one that wraps another.
+EXCEPTION = re.compile(r"\b(?P<name>[A-Z]\w{2,80}(?:Error|Exception))\b")
+SAYS_NOTHING = WRAPPERS | {"RuntimeException", "ExecutionException", "IOException", "RuntimeError", "SourceException"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ def script_exception(text: str) -> ScriptException | None:
     file, line, frame_at = _place(text[: last.start()] or text, text)
     message = (last["message"] or "").strip()[:200]
     return ScriptException(last["name"], message, file, line, last.start("name"), frame_at)
+
+
+def names_exception(text: str) -> bool:
+    """Return whether a text names the class of an exception that says what went wrong."""
+    return any(match["name"] not in SAYS_NOTHING for match in EXCEPTION.finditer(text))
 
 
 def _is_of_script(raised: re.Match[str], text: str) -> bool:
