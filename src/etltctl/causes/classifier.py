@@ -67,7 +67,11 @@ def diagnose(failure: Failure) -> Diagnosis:
     of_texts = [matches_of(entry, service, is_own=is_own, has_script=has_script) for entry in entries]
     matches = [*_of_fields(failure, service), *(match for named in of_texts for match in named)]
     is_told = any(entry.is_reason and names_exception(entry.text) for entry in entries)
-    ranked = sorted(_below_reason(matches, is_told=is_told), key=lambda match: (match.score, match.is_reason), reverse=True)
+    ranked = sorted(
+        _below_reason(matches, is_told=is_told),
+        key=lambda match: (match.score, match.is_reason),
+        reverse=True,
+    )
     if not ranked or ranked[0].score < LEAST:
         return Diagnosis(UNKNOWN, Confidence.LOW, tuple(_best_lines(entries)))
     best = ranked[0]

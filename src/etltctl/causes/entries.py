@@ -20,7 +20,9 @@ MOST_LINES = 400  # of one entry: a trace may be endless
 # A warning is often about a call that was repeated with success, so that it weighs less than an error.
 WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
 # Of a warning that the scheduler of Spark writes: it is how the loss of a task or an executor is reported.
-OF_SCHEDULER = re.compile(r"Lost (?:task|executor)|ExecutorLost|Container (?:killed|from)|[Rr]emoving executor|TaskSetManager")
+OF_SCHEDULER = re.compile(
+    r"Lost (?:task|executor)|ExecutorLost|Container (?:killed|from)|[Rr]emoving executor|TaskSetManager"
+)
 # Of the threads that move blocks and events between processes of Spark: their errors follow the end of a job or of an
 # executor, whatever ended it.
 OF_TRANSPORT = re.compile(
