@@ -21,7 +21,7 @@ OF_A_SERVICE = re.compile(r"^[A-Z][a-z]\w{0,80}(?:Error|Exception|Failed|Denied|
 # What stands before a message in quotes: the value of a key of JSON, an argument of an exception, a word for a message.
 BEFORE_MESSAGE = re.compile(
     r"""(?:["'] ?[:=] ?|\(\d{1,5}, |\(|\b(?:message|msg|error|reason|cause|exception|detail|description|status|code"""
-    r"""|said|says)["']?[ :=(]{1,3})$""",
+    r"""|said|says)["']?[ :=(]{1,3}|[a-z]Exception: u?)$""",
     re.IGNORECASE,
 )
 KEY = re.compile(r"[{,\n]\s{0,8}$")  # what stands before a key of JSON
