@@ -46,7 +46,7 @@ OTHER_DATA = (
     "No published version is overwritten. If the failure came between two publishes of one step, the tables published "
     "before it stay published; a retry completes the rest."
 )
-FLAGS = re.IGNORECASE | re.DOTALL | re.MULTILINE
+FLAGS = re.IGNORECASE | re.MULTILINE
 ESCAPE = re.compile(r"\\[a-zA-Z]|\(\?[:!<=]+")
 
 UNKNOWN = Cause(
@@ -123,19 +123,25 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
         is_data_changed=entry.get("is_data_changed", False),
         data=entry.get("data") or DATA.get(code[0], OTHER_DATA),
         rules=tuple(
-            _rule(code, rank, {"services": entry.get("services"), **each})
-            for each in ({"texts": entry["texts"]}, *entry.get("also", ()))
-            if each["texts"]
+            _rule(code, rank, {"services": entry.get("services"), "texts": entry["texts"], **each})
+            for each in ({"unless": entry.get("unless")}, *entry.get("also", ()))
+            if each.get("texts", entry["texts"])
         ),
     )
 
 
 def _rule(code: str, rank: float, entry: Mapping[str, Any]) -> Rule:
-    # One pattern for all texts of a rule: a log is searched once for each rule.
-    texts = re.compile("|".join(_alternative(text) for text in entry["texts"]), FLAGS)
+    # One pattern for all texts of a rule: a log is searched once for each rule. A text stays within its line, because
+    # what stands in the next line is often about something else.
+    is_over_lines = bool(entry.get("is_over_lines", False))
+    flags = FLAGS | re.DOTALL if is_over_lines else FLAGS
+    texts = re.compile("|".join(_alternative(text) for text in entry["texts"]), flags)
+    unless = re.compile(entry["unless"], FLAGS) if entry.get("unless") else None
     named = entry["services"]
     services = SERVICES.get(code[0], EVERY) if named is None else frozenset(named)
-    return Rule(float(entry.get("rank", rank)), texts, services, entry.get("in_names", False))
+    return Rule(
+        float(entry.get("rank", rank)), texts, services, entry.get("in_names", False), is_over_lines, unless
+    )
 
 
 def _alternative(text: str) -> str:

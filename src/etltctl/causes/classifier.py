@@ -14,12 +14,14 @@ from etltctl.causes.catalogue import UNKNOWN, catalogue
 from etltctl.causes.entries import Entry, entries_of
 from etltctl.causes.matches import SCRIPT_EXCEPTION, Match, matches_of
 from etltctl.causes.model import Confidence, Diagnosis, Failure, Line
+from etltctl.causes.script_exceptions import names_exception
 
 LEAST = 24.0  # below it nothing is concluded: a note in a log alone never reaches it
 DEFINITE = 30.0  # from it on the words of the service are believed before the log
 HIGH = 60.0
 # With a definite word of the service, the log has the cause only if that word is a symptom.
 LOG_BELOW_REASON = 0.45
+SYMPTOM_BELOW_ROOT = 0.7  # of a symptom in the log, if something names a root cause
 LONGEST_EVIDENCE = 300
 MOST_EVIDENCE = 3
 # Consequences of any cause: they show that something failed, and nothing of why.
@@ -64,7 +66,12 @@ def diagnose(failure: Failure) -> Diagnosis:
     has_script = service == "Glue" or not (failure.service or service)
     of_texts = [matches_of(entry, service, is_own=is_own, has_script=has_script) for entry in entries]
     matches = [*_of_fields(failure, service), *(match for named in of_texts for match in named)]
-    ranked = sorted(_below_reason(matches), key=lambda match: (match.score, match.is_reason), reverse=True)
+    is_told = any(entry.is_reason and names_exception(entry.text) for entry in entries)
+    ranked = sorted(
+        _below_reason(matches, is_told=is_told),
+        key=lambda match: (match.score, match.is_reason),
+        reverse=True,
+    )
     if not ranked or ranked[0].score < LEAST:
         return Diagnosis(UNKNOWN, Confidence.LOW, tuple(_best_lines(entries)))
     best = ranked[0]
@@ -95,17 +102,26 @@ def _of_fields(failure: Failure, service: str) -> Iterator[Match]:
             yield Match(cause, cause.rank, line, is_reason=True)
 
 
-def _below_reason(matches: Sequence[Match]) -> list[Match]:
-    """Return the matches, those of the log lowered where the service's own words name a root cause."""
+def _below_reason(matches: Sequence[Match], *, is_told: bool) -> list[Match]:
+    """Return the matches, those of the log lowered where the service's own words name a root cause.
+
+    Args:
+        matches: The matches of the reason and of the log.
+        is_told: Whether the reason names an exception, known or not: then a symptom in the log is its consequence.
+    """
     reasons = [match for match in matches if match.is_reason]
     best = max(reasons, key=lambda match: match.score, default=None)
     is_definite = best is not None and best.score >= DEFINITE and not best.cause.is_symptom
-    lowered = [
-        replace(match, score=match.score * LOG_BELOW_REASON)
-        if is_definite and best and not match.is_reason and match.cause != best.cause
-        else match
-        for match in matches
-    ]
+    has_root = any(match.score >= DEFINITE and not match.cause.is_symptom for match in matches)
+    lowered: list[Match] = []
+    for match in matches:
+        is_other = is_definite and best is not None and match.cause != best.cause
+        if not match.is_reason and (is_other or (is_told and match.cause.is_symptom)):
+            lowered.append(replace(match, score=match.score * LOG_BELOW_REASON))
+        elif not match.is_reason and has_root and match.cause.is_symptom:
+            lowered.append(replace(match, score=match.score * SYMPTOM_BELOW_ROOT))
+        else:
+            lowered.append(match)
     if is_definite and best and best.cause.code == SCRIPT_EXCEPTION:
         return [_with_detail(match, lowered) for match in lowered]
     return lowered

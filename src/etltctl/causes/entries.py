@@ -19,11 +19,32 @@ ENTRIES_KEPT = 2_000  # more than fit into MOST_TEXT
 MOST_LINES = 400  # of one entry: a trace may be endless
 # A warning is often about a call that was repeated with success, so that it weighs less than an error.
 WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2}
+# Of a warning that the scheduler of Spark writes: it is how the loss of a task or an executor is reported.
+OF_SCHEDULER = re.compile(
+    r"Lost (?:task|executor)|ExecutorLost|Container (?:killed|from)|[Rr]emoving executor|TaskSetManager"
+)
+# Of the threads that move blocks and events between processes of Spark: their errors follow the end of a job or of an
+# executor, whatever ended it.
+OF_TRANSPORT = re.compile(
+    r"\b(?:Transport(?:Client|Channel|Request|Response)\w*|ShuffleBlock\w+|Retrying\w+|OneForOne\w+|AsyncEventQueue"
+    r"|LiveListenerBus|ContextCleaner|DFSClient|NettyRpc\w*|Inbox|Dispatcher|BlockManager\w*|MapOutputTracker\w*"
+    r"|OutputStreamWriter|ClientCnxn|RpcOutboxMessage|ShutdownHookManager|LogPusher|HeartbeatReceiver|YarnClient\w*)\b"
+)
+AFTERMATH = 0.3  # of their errors; it still has a trace
+NOTE = 0.25  # of a line of a log without a level and without a word of an error
+SAYS_ERROR = re.compile(
+    r"error|exception|trace|fail|denied|refus|reject|kill|lost|abort|exceed|time[d-]? ?out|out of|\bno\b|\bnot\b|unable"
+    r"|cannot|n't\b|invalid|illegal|unknown|missing|unauthor|forbidden|expired|\btoo\b|\bfull\b|beyond|insufficient"
+    r"|\b[45]\d\d\b|crash|dead|unexpected|terminat|\bexit|stopp|cancel|lock|inactive|disabled|[A-Z]{3,20}_[A-Z]{3,20}",
+    re.IGNORECASE,
+)
 LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRACE)\b")
-REPEATED = 0.3  # of a warning that says so itself
+OTHER_WARNING = 0.28  # of a warning that reports no lost task
+REPEATED = 0.26  # of a warning that says so itself
 RETRIED = re.compile(r"\bretr(?:y|ying|ied)\b|try(?:ing)? again|will try", re.IGNORECASE)
 # The level stands near the beginning of a line, after the time. Later it is a word of the text.
 LEVEL_WITHIN = 60
+LOGGER_WITHIN = 120  # the name of the logger stands after the level
 TRACEBACK = "Traceback (most recent call last)"
 OF_A_TRACE = re.compile(
     r"\s+\S|\s*$|Caused by: |During handling of |The above exception |\.\.\. \d+ more|: |'?\w*[Dd]river stacktrace"
@@ -136,7 +157,7 @@ def _continues(entry: Entry, line: Line) -> bool:
     if _level(line) or line.text.startswith(TRACEBACK) or not OF_A_TRACE.match(line.text):
         return False
     # A note has no trace: what follows it is an entry without a level, which weighs more.
-    return entry.weight >= WEIGHTS["WARN"] or line.text[:1].isspace()
+    return entry.weight >= OTHER_WARNING or line.text[:1].isspace()
 
 
 def _level(line: Line) -> str:
@@ -147,5 +168,12 @@ def _level(line: Line) -> str:
 def _weight(line: Line) -> float:
     if line.source == REASON or ANALYSIS.search(line.text):
         return 1.0
-    weight = WEIGHTS.get(_level(line), 1.0)
+    level = _level(line)
+    if not level and not SAYS_ERROR.search(line.text):
+        return NOTE
+    weight = WEIGHTS.get(level, 1.0)
+    if weight == 1.0 and level and OF_TRANSPORT.search(line.text[:LOGGER_WITHIN]):
+        return AFTERMATH
+    if level.startswith("WARN") and not OF_SCHEDULER.search(line.text):
+        weight = OTHER_WARNING
     return min(weight, REPEATED) if weight < 1.0 and RETRIED.search(line.text) else weight

@@ -21,7 +21,7 @@ OF_A_SERVICE = re.compile(r"^[A-Z][a-z]\w{0,80}(?:Error|Exception|Failed|Denied|
 # What stands before a message in quotes: the value of a key of JSON, an argument of an exception, a word for a message.
 BEFORE_MESSAGE = re.compile(
     r"""(?:["'] ?[:=] ?|\(\d{1,5}, |\(|\b(?:message|msg|error|reason|cause|exception|detail|description|status|code"""
-    r"""|said|says)["']?[ :=(]{1,3})$""",
+    r"""|said|says)["']?[ :=(]{1,3}|[a-z]Exception: u?)$""",
     re.IGNORECASE,
 )
 KEY = re.compile(r"[{,\n]\s{0,8}$")  # what stands before a key of JSON
@@ -44,6 +44,32 @@ HINT = re.compile(
     r"\b(?P<name>(?:if (?:the|you|your|it|this|that)\b|(?:[Pp]lease )?(?:[Cc]heck|[Mm]ake sure|[Ee]nsure|[Vv]erify)"
     r" (?:that |if |whether )?(?:the|you|your)\b)[^.\n]{1,200})"
 )
+# What an address on the web says is the caller's: a path may be called `rate_limit`.
+ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,120}(?P<name>/[^\s'\"<>),\]]{1,300})")
+# A frame of a stack of Java, on a line of its own or in the middle of one.
+FRAME = re.compile(
+    r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d|Native Method|Unknown Source|<generated>))"
+)
+PYTHON_FRAME = 'File "'
+
+
+def without_stack(text: str) -> str:
+    """Return the text with the frames of stacks, and the code below a frame, replaced: each letter by an `x`.
+
+    Args:
+        text: What a service or a log says.
+    """
+    kept = FRAME.sub(_blank_group, text)
+    if PYTHON_FRAME not in kept:
+        return kept
+    lines: list[str] = []
+    is_below_frame = False
+    for line in kept.splitlines(keepends=True):
+        is_frame = line.lstrip().startswith(PYTHON_FRAME)
+        is_code = is_below_frame and line.startswith("    ")
+        lines.append(WORD.sub("x", line) if is_frame or is_code else line)
+        is_below_frame = is_frame
+    return "".join(lines)
 
 
 def masked(text: str) -> str:
@@ -55,7 +81,7 @@ def masked(text: str) -> str:
     kept = PATH.sub(_blank_path, text)
     kept = QUOTED.sub(lambda quoted: _blank_quoted(quoted, kept), kept)
     kept = NAMED.sub(lambda named: _blank_group(named) if OF_PARTS.search(named["name"]) else named[0], kept)
-    for pattern in (LISTED, HINT):
+    for pattern in (LISTED, HINT, ADDRESS):
         kept = pattern.sub(_blank_group, kept)
     return kept
 

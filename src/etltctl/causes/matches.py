@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from etltctl.causes.catalogue import catalogue
 from etltctl.causes.entries import Entry
-from etltctl.causes.masked_words import masked
+from etltctl.causes.masked_words import masked, without_stack
 from etltctl.causes.model import REASON, Cause, Line, Rule
 from etltctl.causes.script_exceptions import FRAME, ScriptException, script_exception
 
@@ -38,6 +38,11 @@ OF_A_SYSTEM = re.compile(
     r"|(?i:access denied|not authorized|forbidden|timed out|refused|reset by|no space left|credentials|certificate"
     r"|gateway|endpoint|\bs3\b|\baws\b|\bhttps?\b|\bjdbc\b|\bspark\b|\bglue\b|\bjava\b|\bdriver\b|\bexecutor\b)"
 )
+# An error that AWS worded: it names nothing that only etltctl finds, such as the counts of a check.
+OF_AWS = re.compile(r"\bAn error occurred \(|\bbotocore\.|\bamazonaws\.|\bawssdk\.|\(Service: ")
+# The exception below the last of these words is the root: what stands above it is its consequence.
+ROOT = re.compile(r"\bCaused by: ")
+ABOVE_ROOT = 0.85
 Spans = Sequence[tuple[int, int]]
 # A frame of a traceback, or the line of code below it.
 CODE_LINE = re.compile(r'\s*File "|\s{2,}(?!at |\.\.\. |Caused by)\S')
@@ -106,23 +111,48 @@ def _of_words(entry: Entry, service: str, own_words: Spans, *, is_own: bool, has
     source = entry.lines[0].source
     # The stream says which process speaks: a bare error of an executor's log is one of the executor.
     prefix = "" if source == REASON else f"{source}: "
-    text = prefix + entry.text
-    blanked = masked(text)
+    texts = _Texts(prefix + entry.text)
     shifted = [(first + len(prefix), last + len(prefix)) for first, last in own_words]
-    matches: list[Match] = []
-    for cause, rule in _rules(service, is_own=is_own, has_raised=has_raised):
-        start = _first_start(rule, text if rule.in_names else blanked, shifted)
-        if start is not None:
+    named: list[tuple[int, Match]] = []
+    is_foreign = has_raised or bool(OF_AWS.search(entry.text))
+    for cause, rule in _rules(service, is_own=is_own, is_foreign=is_foreign):
+        start = _first_start(rule, texts.of(rule), shifted)
+        if start is not None and not (rule.unless and rule.unless.search(texts.whole)):
             line = entry.line_at(max(start - len(prefix), 0))
-            matches.append(Match(cause, rule.rank * _weight(entry, service), line, entry.is_reason))
-    return matches
+            named.append((start, Match(cause, rule.rank * _weight(entry, service), line, entry.is_reason)))
+    return _below_root(named, texts.whole)
 
 
-def _rules(service: str, *, is_own: bool, has_raised: bool) -> Iterator[tuple[Cause, Rule]]:
+class _Texts:
+    """The text of an entry as the rules search it: whole, without users' names, and without the stack as well."""
+
+    def __init__(self, whole: str) -> None:
+        self.whole = whole
+        self._masked = masked(whole)
+        self._without_stack = without_stack(self._masked)
+
+    def of(self, rule: Rule) -> str:
+        if rule.in_names:
+            return self.whole
+        return self._masked if rule.is_over_lines else self._without_stack
+
+
+def _below_root(named: Sequence[tuple[int, Match]], text: str) -> list[Match]:
+    """Return the matches, those above the root of a chain of exceptions lowered if the root itself names a cause."""
+    root = max((place.start() for place in ROOT.finditer(text)), default=-1)
+    is_root_named = any(start >= root for start, _ in named)
+    if root < 0 or not is_root_named:
+        return [match for _, match in named]
+    return [
+        match if start >= root else replace(match, score=match.score * ABOVE_ROOT) for start, match in named
+    ]
+
+
+def _rules(service: str, *, is_own: bool, is_foreign: bool) -> Iterator[tuple[Cause, Rule]]:
     """Yield the rules that apply to a failure of a service, each with its cause."""
     for cause in catalogue().values():
         # An error of etltctl may speak of a service; that of a remote run never names what only etltctl finds.
-        is_possible = is_own and not (has_raised and cause.code.startswith("C"))
+        is_possible = is_own and not (is_foreign and cause.code.startswith("C"))
         services = {service}
         if cause.code.startswith(OF_ETLTCTL):
             services = services | {""} if is_possible else services - {""}

@@ -37,12 +37,16 @@ class Rule:
         texts: The pattern of the texts.
         services: The services whose failures it applies to; an empty name stands for a service that is not known.
         in_names: Whether it searches the names in quotes as well. Most rules do not: users choose those names.
+        is_over_lines: Whether a text may go over several lines and through the frames of a stack.
+        unless: The pattern of what contradicts the cause; an entry that has it is not searched.
     """
 
     rank: float
     texts: re.Pattern[str]
     services: frozenset[str]
     in_names: bool = False
+    is_over_lines: bool = False
+    unless: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)

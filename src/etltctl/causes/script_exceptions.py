@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 # Python names the class at the end of a traceback, Glue at the head of its reason or after the line's number.
 RAISED = re.compile(
-    r"(?:^|; )[ \t]*(?:[\w.]+\.)?(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
+    r"(?:^|; |FAILED - )[ \t]*(?:[\w.]+\.)?(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
     r"(?:: (?P<message>[^\n]*)|, [\w.-]+\.py:\d+\b[^\n]*)?$",
     re.MULTILINE,
 )
@@ -32,12 +32,23 @@ OUTSIDE = frozenset(
     {"OSError", "IOError", "EnvironmentError", "ConnectionError", "TimeoutError", "HTTPClientError"}
 )
 OF_CLIENT = re.compile(
-    r"\b(?:pyarrow|pyiceberg|pymongo|psycopg2?|pymysql|redshift_connector|requests|urllib3)\.[\w.]*$"
+    r"\b(?:pyarrow|pyiceberg|deltalake|_internal|pymongo|psycopg2?|pymysql|redshift_connector|requests|urllib3)\.[\w.]*$"
 )
+# A traceback of Spark's own files alone is one of the machinery: the code of the script was not reached.
+OF_SPARK = re.compile(r"\bpyspark(?:\.zip)?/|\bpy4j-[^/]*/")
 # Python's own classes end with Error: a class that ends with Exception is one of Java, unless a traceback leads to it.
 LIKE_JAVA = re.compile(r"\w+Exception$")
 OF_PYTHON = re.compile(r"Traceback \(most recent call last\)|File \"|\.py\b|Failed Line Number")
 OF_JAVA = re.compile(r"\b(?:java|javax|org|com|scala|io|software|sun|py4j|net)\.[\w.$]*$")
+# A class of an exception that says what went wrong, as opposed to one that wraps another.
+EXCEPTION = re.compile(r"\b(?P<name>[A-Z]\w{2,80}(?:Error|Exception))\b")
+SAYS_NOTHING = WRAPPERS | {
+    "RuntimeException",
+    "ExecutionException",
+    "IOException",
+    "RuntimeError",
+    "SourceException",
+}
 
 
 @dataclass(frozen=True)
@@ -75,14 +86,21 @@ def script_exception(text: str) -> ScriptException | None:
     return ScriptException(last["name"], message, file, line, last.start("name"), frame_at)
 
 
+def names_exception(text: str) -> bool:
+    """Return whether a text names the class of an exception that says what went wrong."""
+    return any(match["name"] not in SAYS_NOTHING for match in EXCEPTION.finditer(text))
+
+
 def _is_of_script(raised: re.Match[str], text: str) -> bool:
     start = text.rfind("\n", 0, raised.start("name")) + 1
     before = text[start : raised.start("name")]
     is_java = OF_JAVA.search(before) or re.search(r"^\s*(?:at |Caused by)", before)
-    leads_to_script = any(not NOT_THE_SCRIPT.search(frame["file"]) for frame in FRAME.finditer(text))
+    files = [frame["file"] for frame in FRAME.finditer(text)]
+    leads_to_script = any(not NOT_THE_SCRIPT.search(file) for file in files)
+    is_of_spark = bool(files) and all(OF_SPARK.search(file) for file in files)
     is_outside = not leads_to_script and (raised["name"] in OUTSIDE or OF_CLIENT.search(before))
     seems_java = LIKE_JAVA.match(raised["name"]) and not OF_PYTHON.search(text)
-    return raised["name"] not in WRAPPERS and not (is_java or is_outside or seems_java)
+    return raised["name"] not in WRAPPERS and not (is_java or is_outside or is_of_spark or seems_java)
 
 
 def _place(before: str, text: str) -> tuple[str, int, int]:
