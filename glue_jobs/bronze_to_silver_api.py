@@ -9,8 +9,8 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from changes import read_changes
 import f1_descriptions
+from changes import read_changes
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records

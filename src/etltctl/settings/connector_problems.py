@@ -22,7 +22,7 @@ from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
-    from etltctl.settings.sources import HttpSource
+    from etltctl.settings.synced_source import Source
 
 
 def connector_problems(settings: Settings) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _unknown_streams(
             yield f"{place}: sources.{name}.streams: the manifest has no stream {stream}; {guess}"
 
 
-def _unable_streams(settings: Settings, name: str, source: AirbyteSource | HttpSource) -> Iterator[str]:
+def _unable_streams(settings: Settings, name: str, source: Source) -> Iterator[str]:
     """Yield each stream that is to be read incrementally, and that the manifest can only read whole."""
     if not source.is_incremental:
         return
@@ -129,7 +129,7 @@ def _unable_streams(settings: Settings, name: str, source: AirbyteSource | HttpS
         manifest = read_manifest(settings.manifest_path(name))
     except ConfigurationError:  # another problem reports it, or the plan of the connections does
         return
-    for stream in streams_read_whole(source.streams, manifest):
+    for stream in streams_read_whole(source.names, manifest):
         place = settings.place_of("sources", name, "sync_mode")
         yield (
             f'{place}: sources.{name}.sync_mode is "{INCREMENTAL}", and stream {stream} of the manifest has no '
