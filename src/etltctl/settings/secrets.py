@@ -189,9 +189,11 @@ def masked(text: str, environ: Mapping[str, str]) -> str:
         text: The secret or its reference.
         environ: The variables.
     """
+    if reference_fault(text):
+        return STARS  # it may be a secret that only begins like a reference
     if text.startswith("env:"):
         return f"{text} ({'set' if environ.get(text[4:], '').strip() else 'not set'})"
-    return text if is_reference(text) else "***"
+    return text if is_reference(text) else STARS
 
 
 def known_secrets(settings: BaseModel, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:

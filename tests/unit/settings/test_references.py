@@ -76,6 +76,8 @@ def test_a_reference_of_another_form_is_refused_with_the_right_one(
     assert "sources.a.config.keys.0" in keys
     assert "etltctl.toml:3:1: sources.m.uri must be written as" in "\n".join(problems)
     assert not any("hidden" in problem for problem in problems)
+    shown = {value.key: value.value for value in loaded.values()}
+    assert (shown["sources.m.uri"], shown["sources.a.config.keys"]) == ("***", ["***"])
 
 
 @pytest.mark.parametrize(
