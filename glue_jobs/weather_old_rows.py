@@ -33,10 +33,9 @@ def table_schema(rows: DataFrame) -> StructType:
 
 
 def read_base(spark: SparkSession, base: str, partitions: Iterable[str], schema: StructType) -> DataFrame:
-    """Return the rows of these partitions of the version before, in the columns of the table."""
+    """Return the rows of these partitions of the version before."""
     folders = [f"{base.rstrip('/')}/{folder_of(partition)}" for partition in sorted(partitions)]
-    rows = spark.read.schema(schema).option("basePath", base).parquet(*folders)
-    return rows.select(*COLUMNS)
+    return spark.read.schema(schema).option("basePath", base).parquet(*folders)
 
 
 def folder_of(partition: str) -> str:
@@ -45,17 +44,17 @@ def folder_of(partition: str) -> str:
     return f"city_key={place}/year={year}"
 
 
-def find_old_rows(
-    spark: SparkSession, new: NewDocuments, base: str, state: SilverState, schema: StructType
-) -> OldRows | None:
-    """Return what the version before has of the rows that new documents belong to; None if it has none of them."""
-    known = set(state.partitions)
-    spans = {partition: span for partition, span in new.spans.items() if partition in known}
-    if not spans:
-        return None
-    first, last = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
+def find_old_rows(base: DataFrame, new: NewDocuments, state: SilverState) -> OldRows | None:
+    """Return what the version before has of the rows that new documents belong to; None if it has none of them.
+
+    Args:
+        base: The rows of the partitions that new documents belong to.
+        new: The new documents.
+        state: The state of the version before.
+    """
+    first, last = min(low for low, _ in new.spans.values()), max(high for _, high in new.spans.values())
     seconds = F.unix_seconds("observed_at")
-    rows = read_base(spark, base, spans, schema).select(*KEY, "source_file", "source_rows")
+    rows = base.select(*KEY, "source_file", "source_rows")
     near = rows.where(F.col("observed_at").between(_moment(first), _moment(last + 1)))
     groups = (
         near.join(new.keys, list(KEY), "left_semi")

@@ -35,12 +35,12 @@ def sync_of(places: list[PlaceHistory], bronze: Path, sync: int, shape: str, ran
 
 @pytest.mark.parametrize(
     ("shape", "histories", "syncs", "with_gold"),
-    [("nested", 180, 3, True), ("schemaless", 160, 2, False), ("flat", 160, 2, False)],
+    [("nested", 150, 3, True), ("schemaless", 180, 2, False), ("flat", 180, 2, False)],
 )
 def test_every_history_gives_what_a_run_over_everything_gives(
     spark: SparkSession, tmp_path: Path, shape: str, histories: int, syncs: int, with_gold: bool
 ) -> None:
-    """Each place is one history: 500 of them, of two or three syncs."""
+    """Each place is one history: 510 of them, of two or three syncs."""
     from silver_to_gold import TABLES
 
     places, random = [PlaceHistory(number, len(shape)) for number in range(histories)], Random(shape)
