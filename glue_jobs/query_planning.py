@@ -38,4 +38,4 @@ def planned_for(spark: SparkSession, *files: DataFrame) -> Iterator[None]:
 
 def _bytes(files: DataFrame) -> int:
     plan: Any = files._jdf.queryExecution().optimizedPlan()
-    return int(plan.stats().sizeInBytes().toString())
+    return int(str(plan.stats().sizeInBytes()))

@@ -103,12 +103,12 @@ def _of_same_time(rows: DataFrame, kind: str, old: OldRows, new: NewDocuments) -
 
 
 def rows_with_base(
-    made: DataFrame, base: DataFrame | None, new: NewDocuments
+    rows: DataFrame, base: DataFrame | None, new: NewDocuments
 ) -> tuple[DataFrame, Observation | None]:
     """Return the rows that were made together with the other rows of the partitions that are written again.
 
     Args:
-        made: Rows of `observe_with_files`.
+        rows: Those of `observe_with_files`.
         base: The rows of these partitions in the version before; None if there are no such partitions.
         new: The new documents, whose rows in the base are replaced.
 
@@ -116,11 +116,11 @@ def rows_with_base(
         The rows, and the counts of those of the base.
     """
     if base is None:
-        return made, None
+        return rows, None
     replaced = Observation("replaced")
     no_files: Column = F.lit(None).cast("array<string>")
     kept = base.observe(replaced, *row_counts()).join(new.keys, list(KEY), "left_anti")
-    together = made.unionByName(kept.select(*COLUMNS, no_files.alias(OTHER_FILES)))
+    together = rows.unionByName(kept.select(*COLUMNS, no_files.alias(OTHER_FILES)))
     return together.repartition("city_key", "year").sortWithinPartitions(*KEY), replaced
 
 
