@@ -37,14 +37,14 @@ def write_changes(spark: SparkSession, run: SilverRun) -> SilverResult:
         FullRunNeeded: The table cannot be made from what is new alone.
     """
     changes = run.changes
-    if changes is None or not set(run.job.outputs) <= set(changes.base):
+    if changes is None or SOURCE not in changes.new or not set(run.job.outputs) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
     state = SilverState.of(read_state(spark, changes, TABLE))
     state.check_times(run.latest)
     report = changes.reports[TABLE]
     counts = {**dict.fromkeys(ROW_COUNTS, 0), **report.get("flags", {})}
     counts |= {name: report[name] for name in ("rows_out", "merged")}
-    paths = list(changes.new.get(SOURCE, ()))
+    paths = list(changes.new[SOURCE])
     if not paths:
         state = replace(state, latest_dt=run.latest)
         return SilverResult(state, counts, None, 0, replaces=())

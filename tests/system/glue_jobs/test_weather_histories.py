@@ -18,12 +18,11 @@ SHARE_OF_SYNC = 0.6  # of the places, the share that has news in a sync
 
 def sync_of(places: list[PlaceHistory], bronze: Path, sync: int, shape: str, random: Random) -> list[str]:
     """Write what a sync brings of some of the places, in one to three files, and return these."""
-    documents = [
-        document
-        for place in places
-        if sync == 0 or random.random() < SHARE_OF_SYNC
-        for document in place.sync(sync)
+    # One place in eight is a new one later on.
+    with_news = [
+        place for place in places if (place.number % 8 if sync == 0 else random.random() < SHARE_OF_SYNC)
     ]
+    documents = [document for place in with_news for document in place.sync(sync)]
     random.shuffle(documents)
     count = random.randint(1, 3)
     parts = [documents[at::count] for at in range(count)]
