@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
@@ -11,6 +12,7 @@ import weather_descriptions
 from changes import Changes, FullRunNeeded, log_full_run, read_changes
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
+from query_planning import planned_for
 from weather_formulas import direction_of, weibull_c, weibull_k, wind_class, wind_power_density
 from weather_hours import hours_of, read_observations, read_places
 from weather_patterns import conditions, hours_of_day, rank_days, wind_rose
@@ -174,7 +176,9 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     changes = read_changes(spark, job.changes)
     observations, changed = _observations(spark, job, changes)
     if observations is not None:
-        counts = _write_tables(spark, job, hours_of(observations, config), config, changed)
+        # A run over everything is planned as ever, also a small one.
+        with planned_for(spark, observations) if changed else nullcontext():
+            counts = _write_tables(spark, job, hours_of(observations, config), config, changed)
     elif changed is not None:
         counts = _take_over(spark, job, changed)
     if changes is not None:

@@ -6,13 +6,15 @@ files that hold them, and all go through the same functions as in a run over eve
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
 from changes import Changes, FullRunNeeded, read_state
 from lake import write_table
+from query_planning import planned_for
 from weather_counts import TABLE, count_observations
-from weather_new_documents import NewDocuments, Screening, read_new, schema_of_files
+from weather_new_documents import NewDocuments, Screening, new_files, read_new
 from weather_observations import observe_with_files
 from weather_old_rows import (
     OldRows,
@@ -35,23 +37,25 @@ def write_changes(spark: SparkSession, run: SilverRun) -> SilverResult:
         FullRunNeeded: The table cannot be made from what is new alone.
     """
     changes = run.changes
-    if changes is None or not set(run.job.outputs) <= set(changes.base):
+    if changes is None or SOURCE not in changes.new or not set(run.job.outputs) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
     state = SilverState.of(read_state(spark, changes, TABLE))
     state.check_times(run.latest)
     report = changes.reports[TABLE]
     counts = {**dict.fromkeys(ROW_COUNTS, 0), **report.get("flags", {})}
     counts |= {name: report[name] for name in ("rows_out", "merged")}
-    paths = list(changes.new.get(SOURCE, ()))
+    paths = list(changes.new[SOURCE])
     if not paths:
         state = replace(state, latest_dt=run.latest)
         return SilverResult(state, counts, None, 0, replaces=())
-    schema = state.schema_with(schema_of_files(spark, paths))
+    files = new_files(spark, paths)
+    schema = state.schema_with(files.schema)
     screening = Screening(run.config, rejections(run.latest), schema, state.documents.generation)
-    new = read_new(spark, paths, screening)
+    with planned_for(spark, files):
+        new = read_new(spark, paths, screening)
     try:
         state.check_generation(new.counts.generation)
-        return _write_new(_Step(spark, run, changes, state, screening, new), counts)
+        return _write_new(_Step(spark, run, changes, state, screening, files, new), counts)
     except FullRunNeeded:
         new.documents.unpersist()
         raise
@@ -66,6 +70,7 @@ class _Step:
     changes: Changes
     state: SilverState
     screening: Screening
+    files: DataFrame
     new: NewDocuments
 
 
@@ -80,18 +85,7 @@ def _write_new(step: _Step, base_counts: Mapping[str, int]) -> SilverResult:
     rejected = new.counts.counts["rejected"]
     if not new.spans:
         return SilverResult(after, base_counts, new.documents, rejected, replaces=())
-    rows = observe_with_files(new.documents, step.run.config, step.run.lineage)
-    old = find_old_rows(step.spark, new, step.changes.base[TABLE], state, table_schema(rows))
-    if old is not None:
-        documents = _with_old_documents(step, old)
-        rows = observe_with_files(documents, step.run.config, step.run.lineage)
-    known = set(new.spans) & set(state.partitions)
-    base = read_base(step.spark, step.changes.base[TABLE], known, table_schema(rows)) if known else None
-    together, replaced_counts = rows_with_base(rows, base, new)
-    silver, written_counts = count_observations(together)
-    write_table(silver, step.run.job.outputs[TABLE], PARTITIONS)
-    written = written_counts.get
-    gone = replaced_counts.get if replaced_counts else {}
+    written, gone = _write_partitions(step)
     partitions = set(written["partitions"].split())
     return SilverResult(
         state=replace(
@@ -104,6 +98,22 @@ def _write_new(step: _Step, base_counts: Mapping[str, int]) -> SilverResult:
         rejected=rejected,
         replaces=tuple(folder_of(partition) for partition in sorted(partitions)),
     )
+
+
+def _write_partitions(step: _Step) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+    """Write the partitions of new documents; return their counts, and those of the partitions that they replace."""
+    new, config, lineage = step.new, step.run.config, step.run.lineage
+    rows = observe_with_files(new.documents, config, lineage)
+    known = set(new.spans) & set(step.state.partitions)
+    base = read_base(step.spark, step.changes.base[TABLE], known, table_schema(rows)) if known else None
+    with planned_for(step.spark, step.files, *([] if base is None else [base])):
+        old = None if base is None else find_old_rows(base, new, step.state)
+        if old is not None:
+            rows = observe_with_files(_with_old_documents(step, old), config, lineage)
+        together, replaced_counts = rows_with_base(rows, base, new)
+        silver, written_counts = count_observations(together)
+        write_table(silver, step.run.job.outputs[TABLE], PARTITIONS)
+    return written_counts.get, replaced_counts.get if replaced_counts else {}
 
 
 def _with_old_documents(step: _Step, old: OldRows) -> DataFrame:

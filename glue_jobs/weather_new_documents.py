@@ -59,14 +59,14 @@ class NewDocuments:
         return self.documents.where("reason is null").select(*KEY)
 
 
-def schema_of_files(spark: SparkSession, paths: Sequence[str]) -> StructType:
-    """Return the columns of files.
+def new_files(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+    """Return the rows of files, with the columns of all of them.
 
     Raises:
         FullRunNeeded: A column has two types.
     """
     try:
-        return spark.read.option("mergeSchema", "true").parquet(*paths).schema
+        return spark.read.option("mergeSchema", "true").parquet(*paths)
     except Py4JJavaError as error:
         if CANNOT_MERGE not in str(error):
             raise

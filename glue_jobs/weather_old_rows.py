@@ -33,10 +33,9 @@ def table_schema(rows: DataFrame) -> StructType:
 
 
 def read_base(spark: SparkSession, base: str, partitions: Iterable[str], schema: StructType) -> DataFrame:
-    """Return the rows of these partitions of the version before, in the columns of the table."""
+    """Return the rows of these partitions of the version before."""
     folders = [f"{base.rstrip('/')}/{folder_of(partition)}" for partition in sorted(partitions)]
-    rows = spark.read.schema(schema).option("basePath", base).parquet(*folders)
-    return rows.select(*COLUMNS)
+    return spark.read.schema(schema).option("basePath", base).parquet(*folders)
 
 
 def folder_of(partition: str) -> str:
@@ -45,17 +44,17 @@ def folder_of(partition: str) -> str:
     return f"city_key={place}/year={year}"
 
 
-def find_old_rows(
-    spark: SparkSession, new: NewDocuments, base: str, state: SilverState, schema: StructType
-) -> OldRows | None:
-    """Return what the version before has of the rows that new documents belong to; None if it has none of them."""
-    known = set(state.partitions)
-    spans = {partition: span for partition, span in new.spans.items() if partition in known}
-    if not spans:
-        return None
-    first, last = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
+def find_old_rows(base: DataFrame, new: NewDocuments, state: SilverState) -> OldRows | None:
+    """Return what the version before has of the rows that new documents belong to; None if it has none of them.
+
+    Args:
+        base: The rows of the partitions that new documents belong to.
+        new: The new documents.
+        state: The state of the version before.
+    """
+    first, last = min(low for low, _ in new.spans.values()), max(high for _, high in new.spans.values())
     seconds = F.unix_seconds("observed_at")
-    rows = read_base(spark, base, spans, schema).select(*KEY, "source_file", "source_rows")
+    rows = base.select(*KEY, "source_file", "source_rows")
     near = rows.where(F.col("observed_at").between(_moment(first), _moment(last + 1)))
     groups = (
         near.join(new.keys, list(KEY), "left_semi")
@@ -104,12 +103,12 @@ def _of_same_time(rows: DataFrame, kind: str, old: OldRows, new: NewDocuments) -
 
 
 def rows_with_base(
-    made: DataFrame, base: DataFrame | None, new: NewDocuments
+    rows: DataFrame, base: DataFrame | None, new: NewDocuments
 ) -> tuple[DataFrame, Observation | None]:
     """Return the rows that were made together with the other rows of the partitions that are written again.
 
     Args:
-        made: Rows of `observe_with_files`.
+        rows: Those of `observe_with_files`.
         base: The rows of these partitions in the version before; None if there are no such partitions.
         new: The new documents, whose rows in the base are replaced.
 
@@ -117,11 +116,11 @@ def rows_with_base(
         The rows, and the counts of those of the base.
     """
     if base is None:
-        return made, None
+        return rows, None
     replaced = Observation("replaced")
     no_files: Column = F.lit(None).cast("array<string>")
     kept = base.observe(replaced, *row_counts()).join(new.keys, list(KEY), "left_anti")
-    together = made.unionByName(kept.select(*COLUMNS, no_files.alias(OTHER_FILES)))
+    together = rows.unionByName(kept.select(*COLUMNS, no_files.alias(OTHER_FILES)))
     return together.repartition("city_key", "year").sortWithinPartitions(*KEY), replaced
 
 

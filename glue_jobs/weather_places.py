@@ -61,10 +61,10 @@ def changed_places(
     Raises:
         FullRunNeeded: The tables cannot be made from these places and the base.
     """
-    if not set(tables) <= set(changes.base):
+    if source not in changes.touched or not set(tables) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
     counts = {table: read_state(spark, changes, table)["places"] for table in tables}
-    folders = changes.touched.get(source, ())
+    folders = changes.touched[source]
     if not all(folder.startswith(_KEY) for folder in folders):
         raise FullRunNeeded(f"{source} is not partitioned by city_key")
     places = frozenset(unquote(folder.removeprefix(_KEY).partition("/")[0]) for folder in folders)

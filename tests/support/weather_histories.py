@@ -25,13 +25,13 @@ class PlaceHistory:
         self.documents: list[Document] = []
 
     def sync(self, sync: int) -> list[Document]:
-        """Return what a sync brings; the first one brings at least one document that is accepted."""
+        """Return what a sync brings; the first one of the place has a document that is accepted."""
         kinds = [
             self._new, self._new, self._late, self._repeat, self._corrected, self._same_measures,
             self._other_measures, self._without_id, self._rejected, self._unreadable, self._elsewhere,
         ]  # fmt: skip
         before = len(self.documents)
-        if not sync:
+        if not before:
             self.documents.append(self._measured(sync, self._time(sync), whole=True))
         for _ in range(self.random.randint(2, 6)):
             self.documents.append(self.random.choice(kinds)(sync))

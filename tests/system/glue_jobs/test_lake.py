@@ -11,6 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+from changes import Changes, FullRunNeeded, read_changes, read_state
 from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
 
 
@@ -37,6 +38,26 @@ def test_the_config_argument_may_be_absent() -> None:
     assert (job.run_id, job.inputs, job.outputs) == ("r1", {"a.b": "s3://x/"}, {"c.d": "s3://y/"})
     assert job.config == {}
     assert arguments([*ARGV, "--config", '{"hub_height_m": 80}']).config == {"hub_height_m": 80}
+
+
+@pytest.mark.usefixtures("_glue_arguments")
+def test_only_an_incremental_job_has_changes() -> None:
+    assert arguments(ARGV).changes is None
+    assert arguments([*ARGV, "--changes", "s3://x/changes.json"]).changes == "s3://x/changes.json"
+
+
+@pytest.mark.spark
+def test_changes_name_what_is_missing_and_may_say_more_than_is_known(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    place = tmp_path / "changes.json"
+    with pytest.raises(FileNotFoundError, match=r"changes\.json, named by --changes, does not exist"):
+        read_changes(spark, str(place))
+    place.write_text('{"format": "x/1", "files": {"a.b": ["s3://x/f.parquet"]}, "base": {}}', "utf-8")
+    changes = read_changes(spark, str(place))
+    assert changes == Changes(files={"a.b": ["s3://x/f.parquet"]})
+    with pytest.raises(FullRunNeeded, match=r"the earlier run left no state of a\.b"):
+        read_state(spark, changes, "a.b")
 
 
 @pytest.mark.spark

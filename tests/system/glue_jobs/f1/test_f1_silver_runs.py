@@ -140,3 +140,23 @@ def test_the_same_bronze_gives_the_same_bytes(
     first = digests("first")
     assert first == digests("again")
     assert set(silver_to_gold_api.TABLES) | set(more) <= set(first), "one file a table"
+
+
+def test_an_incremental_run_reads_the_files_that_are_listed(
+    spark: SparkSession, write_stream: Write, tmp_path: Path
+) -> None:
+    """A file that lands meanwhile belongs to the next run; a stream without files has no records."""
+    from bronze_to_silver_api import run
+
+    circuits = write_stream("circuits", [{"circuitId": "spa", "circuitName": "Spa"}], synced_at=1)
+    write_stream("circuits", [{"circuitId": "monza", "circuitName": "Monza"}], circuits, synced_at=2)
+    drivers = write_stream("drivers", [{"driverId": "senna"}])
+    changes = tmp_path / "changes.json"
+    listed = {"bronze.api_circuits": [f"{circuits}2026_01_02_1_0.parquet"], "bronze.api_drivers": []}
+    changes.write_text(json.dumps({"files": listed, "states": {}}), "utf-8")
+    outputs = {table: str(tmp_path / table) for table in ("silver.f1_circuit", "silver.f1_driver")}
+    inputs = {"bronze.api_circuits": circuits, "bronze.api_drivers": drivers}
+    run(spark, JobArguments("run-1", inputs, outputs, {}, changes=str(changes)))
+    assert {table: counts_of(place)["rows_in"] for table, place in outputs.items()} == {
+        "silver.f1_circuit": 1, "silver.f1_driver": 0,
+    }  # fmt: skip
