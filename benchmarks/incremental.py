@@ -157,7 +157,9 @@ def plant(lake: Lake, options: argparse.Namespace) -> None:
         table = pq.read_table(file)
         column = pa.repeat(generation, table.num_rows)
         table = table.set_column(table.schema.get_field_index(GENERATION), GENERATION, column)
-        pq.write_table(table, first.with_name(f"planted_{file.name}"))  # a sync deletes files that are named as it names them
+        pq.write_table(
+            table, first.with_name(f"planted_{file.name}")
+        )  # a sync deletes files that are named as it names them
 
 
 def main() -> None:

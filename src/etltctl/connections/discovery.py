@@ -24,7 +24,6 @@ from etltctl.causes import Failure, Line, diagnose
 from etltctl.connections.source_faults import connector_error, no_discovery
 from etltctl.connections.state import connection_id
 from etltctl.errors import ConfigurationError, NextStep, command, guess_text, unknown
-from etltctl.settings.connector_problems import connector_faults
 from etltctl.settings.toml_tables import toml_text
 from etltctl.settings.unset_secrets import secrets_without_value
 
@@ -182,6 +181,9 @@ def require_discoverable(source: str, settings: Settings) -> None:
         UsageError: There is no such source.
         ConfigurationError: A secret has no value, or the connector cannot start on this machine.
     """
+    # Imported here, as it loads pydantic, which a DAG's parsing would pay for.
+    from etltctl.settings.connector_problems import connector_faults
+
     if source not in settings.sources:
         raise unknown("source", source, settings.sources)
     secrets = settings.environment.secrets_of_sync(source, settings.sources[source], settings.airbyte)
