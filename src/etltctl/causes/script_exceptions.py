@@ -25,7 +25,7 @@ WRAPPERS = frozenset({
     "Py4JJavaError", "Py4JError", "Py4JNetworkError", "AnalysisException", "SparkException", "PythonException",
     "QueryExecutionException", "StreamingQueryException", "IllegalArgumentException", "ParseException", "ClientError",
     "BotoCoreError", "SparkRuntimeException", "CapturedException", "GlueException", "InvocationTargetException",
-    "CalledProcessError", "EndpointConnectionError",
+    "CalledProcessError", "EndpointConnectionError", "PySparkRuntimeError",
 })  # fmt: skip
 # The system and the clients of a service raise these for what lies outside of the script, unless a frame is of it.
 OUTSIDE = frozenset(
