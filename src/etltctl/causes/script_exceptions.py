@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 # Python names the class at the end of a traceback, Glue at the head of its reason or after the line's number.
 RAISED = re.compile(
-    r"(?:^|; |FAILED - )[ \t]*(?:[\w.]+\.)?(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
+    r"(?:^|; |FAILED - )[ \t]*(?:[\w.]+\.)?"
+    r"(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
     r"(?:: (?P<message>[^\n]*)|, [\w.-]+\.py:\d+\b[^\n]*)?$",
     re.MULTILINE,
 )
