@@ -35,7 +35,7 @@ def test_an_address_names_no_cause() -> None:
 
 
 def test_a_text_stays_within_its_line() -> None:
-    assert code_of("the executor\nran beside a job that was out of memory: no", "Glue") != "G117"
+    assert code_of("the executor\nran next to a job that was out of memory: no", "Glue") != "G117"
     assert code_of("the executor was out of memory", "Glue") == "G117"
 
 

@@ -30,7 +30,7 @@ AFTER = """\
 java.io.IOException: Broken pipe
 \tat sun.nio.ch.FileDispatcherImpl.write0(Native Method)
 24/05/01 10:09:13 ERROR YarnScheduler: Lost executor 3 on 10.0.0.9: Executor decommission.
-24/05/01 10:09:13 WARN TaskSetManager: Lost task 3.0 in stage 4.0 (TID 9) (10.0.0.9 executor 3): TaskKilled (Stage cancelled)
+24/05/01 10:09:13 WARN TaskSetManager: Lost task 3.0 in stage 4.0 (TID 9) (10.0.0.9 executor 3): TaskKilled (Stage over)
 24/05/01 10:09:14 ERROR TransportClientFactory: Exception while bootstrapping client after 3 ms
 java.io.IOException: Connection reset by peer
 24/05/01 10:09:15 ERROR AsyncEventQueue: Listener EventLoggingListener threw an exception
