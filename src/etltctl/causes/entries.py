@@ -42,6 +42,8 @@ LEVEL = re.compile(r"\b(ERROR|FATAL|CRITICAL|SEVERE|WARN|WARNING|INFO|DEBUG|TRAC
 OTHER_WARNING = 0.28  # of a warning that reports no lost task
 REPEATED = 0.26  # of a warning that says so itself
 RETRIED = re.compile(r"\bretr(?:y|ying|ied)\b|try(?:ing)? again|will try", re.IGNORECASE)
+# Of a call that is made again after a while, whatever the level.
+BACKING_OFF = re.compile(r"\b(?:Backing off\b|Caught retryable error|retrying in \d)", re.IGNORECASE)
 # The level stands near the beginning of a line, after the time. Later it is a word of the text.
 LEVEL_WITHIN = 60
 LOGGER_WITHIN = 120  # the name of the logger stands after the level
@@ -169,6 +171,8 @@ def _weight(line: Line) -> float:
     if line.source == REASON or ANALYSIS.search(line.text):
         return 1.0
     level = _level(line)
+    if BACKING_OFF.search(line.text[:LOGGER_WITHIN]):
+        return min(WEIGHTS.get(level, 1.0), REPEATED)
     if not level and not SAYS_ERROR.search(line.text):
         return NOTE
     weight = WEIGHTS.get(level, 1.0)

@@ -46,7 +46,7 @@ HINT = re.compile(
 )
 # What an address on the web says is the caller's: a path may be called `rate_limit`.
 ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,120}(?P<name>/[^\s'\"<>),\]]{1,300})")
-# A frame of a stack of Java, on a line of its own or in the middle of one.
+# A frame of a stack of Java, which may be a whole line or stand within one.
 FRAME = re.compile(
     r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d|Native Method|Unknown Source|<generated>))"
 )

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 # Python names the class at the end of a traceback, Glue at the head of its reason or after the line's number.
 RAISED = re.compile(
-    r"(?:^|; |FAILED - )[ \t]*(?:[\w.]+\.)?(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
+    r"(?:^|; |FAILED - )[ \t]*(?:[\w.]+\.)?"
+    r"(?P<name>Exception|[A-Z]\w{0,80}(?:Error|Exception|Exit|Interrupt|Iteration|Group))"
     r"(?:: (?P<message>[^\n]*)|, [\w.-]+\.py:\d+\b[^\n]*)?$",
     re.MULTILINE,
 )
@@ -25,7 +26,7 @@ WRAPPERS = frozenset({
     "Py4JJavaError", "Py4JError", "Py4JNetworkError", "AnalysisException", "SparkException", "PythonException",
     "QueryExecutionException", "StreamingQueryException", "IllegalArgumentException", "ParseException", "ClientError",
     "BotoCoreError", "SparkRuntimeException", "CapturedException", "GlueException", "InvocationTargetException",
-    "CalledProcessError", "EndpointConnectionError",
+    "CalledProcessError", "EndpointConnectionError", "PySparkRuntimeError",
 })  # fmt: skip
 # The system and the clients of a service raise these for what lies outside of the script, unless a frame is of it.
 OUTSIDE = frozenset(

@@ -89,6 +89,7 @@ def test_names_and_hints_are_blanked(text: str, blanked: str) -> None:
         "ConnectionError: ('Connection aborted.', error(111, 'Connection refused'))",
         "message='activity Heartbeat timeout', timeoutType=X",
         "Can't read: the connector doesn't answer",
+        "AnalysisException: 'No such struct field pit stop in laps'",
         "Table not found",
     ],
 )

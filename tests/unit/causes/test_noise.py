@@ -26,6 +26,16 @@ AFTER = """\
 24/05/01 10:09:11 INFO SparkContext: SparkContext is stopping with exitCode 0.
 24/05/01 10:09:12 INFO ShutdownHookManager: Shutdown hook called
 24/05/01 10:09:12 ERROR TransportResponseHandler: Still have 1 requests outstanding when a connection is closed
+24/05/01 10:09:12 ERROR TransportRequestHandler: Error sending result ChunkFetchSuccess; closing connection
+java.io.IOException: Broken pipe
+\tat sun.nio.ch.FileDispatcherImpl.write0(Native Method)
+24/05/01 10:09:13 ERROR YarnScheduler: Lost executor 3 on 10.0.0.9: Executor decommission.
+24/05/01 10:09:13 WARN TaskSetManager: Lost task 3.0 in stage 4.0 (TID 9) (10.0.0.9 executor 3): TaskKilled (Stage over)
+24/05/01 10:09:14 ERROR TransportClientFactory: Exception while bootstrapping client after 3 ms
+java.io.IOException: Connection reset by peer
+24/05/01 10:09:15 ERROR AsyncEventQueue: Listener EventLoggingListener threw an exception
+24/05/01 10:09:16 WARN HeartbeatReceiver: Removing executor 3 with no recent heartbeats: 160 ms exceeds timeout 120 ms
+24/05/01 10:09:17 WARN S3AFileSystem: Connection pool shut down
 """.splitlines()
 OF_JOBS = [
     each for held in (False, True) for each in recorded(held_out=held) if each.failure.service == "Glue"
@@ -55,3 +65,27 @@ def test_a_log_that_was_cut_in_the_middle_of_a_trace_is_read() -> None:
         "java.lang.OutOfMemoryError: Java heap space\n\tat org.apache.spark.executor.Executor$TaskRunner.ru"
     )
     assert diagnose(Failure((Line(text, "driver"),), "Glue", "FAILED")).cause.code == "G117"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2024-05-01 10:00:00 ERROR i.a.w.DefaultReplicationWorker(run):141 - Sync worker failed.",
+        "2024-05-01 10:00:00 platform > Source process exited with non-zero exit code 1",
+        "2024-05-01 10:00:00 platform > Attempting to update workload: 1_2_0_sync to FAILED.",
+        "2024-05-01 10:00:00 platform > Transitioning workload to failure",
+        "2024-05-01 10:00:00 platform > Heartbeat monitor thread stopped.",
+        "2024-05-01 10:00:00 source > Backing off _send(...) for 5.0s (ConnectionError: Read timed out)",
+        "2024-05-01 10:00:00 source > Exception while syncing stream laps",
+        "2024-05-01 10:00:00 platform > Job failed after too many retries for connection 5ad1",
+        "2024-05-01 10:00:00 source > Something went wrong in the connector. See the logs for more details.",
+    ],
+)
+def test_the_lines_of_every_failed_sync_are_no_cause(line: str) -> None:
+    lines = (Line("exit status 1"), Line(line, "driver"))
+    assert diagnose(Failure(lines, "Airbyte", "failed")).cause == UNKNOWN
+
+
+def test_a_warning_among_the_lines_of_a_log_is_no_cause() -> None:
+    warned = Line("24/05/01 10:00:12 WARN Laps: read timed out for 3 ms", "driver")
+    assert diagnose(Failure((Line("exit status 1"), warned), "Glue", "FAILED")).cause == UNKNOWN

@@ -44,3 +44,13 @@ def test_an_exception_of_java_or_of_a_wrapper_is_none_of_the_script() -> None:
     assert script_exception("Caused by: java.io.IOException: closed") is None
     assert script_exception("py4j.protocol.Py4JJavaError: An error occurred") is None
     assert script_exception("all is well") is None
+
+
+def test_an_exception_below_frames_of_spark_alone_is_none_of_the_script() -> None:
+    frames = (
+        'Traceback (most recent call last):\n  File "/x/pyspark.zip/pyspark/worker.py", line 98, in main\n'
+    )
+    assert script_exception(f"{frames}EOFError") is None
+    raised = script_exception(f'{frames}  File "/tmp/ships.py", line 10, in knots\nEOFError')
+    assert raised is not None
+    assert raised.file == "ships.py"
