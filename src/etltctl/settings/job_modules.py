@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -27,17 +28,33 @@ def needed_files(script: Path, neighbours: Sequence[Path]) -> list[Path]:
     modules = {file.stem: file for file in neighbours if file.suffix == ".py"}
     reached = [script]
     for file in reached:  # grows while it is walked
-        tree = _tree(_source(file))
-        if tree is None:
+        names = _named(file)
+        if names is None:
             return list(neighbours)
-        names = {*_imported(tree), *_texts(tree)}
         reached += [path for name, path in modules.items() if name in names and path not in reached]
     return [file for file in neighbours if file.suffix != ".py" or file in reached]
 
 
-def _tree(source: bytes | None) -> ast.Module | None:
-    if source is None:
+def _named(file: Path) -> frozenset[str] | None:
+    """Return the modules that a file may import; None if it cannot be read as Python."""
+    try:
+        state = file.stat()
+    except OSError:
         return None
+    # Every command lists the files of all jobs, and the jobs share modules: each is parsed once as it is.
+    return _named_as_it_is(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1000)
+def _named_as_it_is(file: Path, changed: int, size: int) -> frozenset[str] | None:  # noqa: ARG001
+    try:
+        tree = _tree(file.read_bytes())
+    except OSError:
+        return None
+    return None if tree is None else frozenset((*_imported(tree), *_texts(tree)))
+
+
+def _tree(source: bytes) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape sequence stops no run
@@ -59,10 +76,3 @@ def _texts(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
-
-
-def _source(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from etltctl.causes import Failure, Line, diagnose
+from etltctl.local.services.airbyte.connections import stable_id
 from etltctl.local.services.airbyte.endpoints import ENDPOINTS
 from support.airbyte_server import api, connection
 from support.connector_server import ConnectorServer
@@ -103,6 +105,37 @@ def test_a_manifest_that_the_framework_refuses_fails_with_its_words(
     message = sync(server, tmp_path, refused)["etltctl_failure"]["message"]
     assert message.startswith("the connector's check ")
     assert "NoSuchCheck" in message + server.log
+
+
+def discover(server: ConnectorServer, folder: Path, content: Any, **config: Any) -> Any:
+    """Return the API's answer to a call for the streams of a source with this manifest."""
+    file = folder / "manifest.yaml"
+    file.write_text(json.dumps(content))
+    source = {"manifest": str(file), "config": {"api_key": KEY, **config}, "streams": ["ships"]}
+    server.configure(connection("tiny", kind="airbyte", **source))
+    ids = {"sourceId": stable_id("source", "tiny"), "destinationId": stable_id("destination", "tiny")}
+    return server.http.get("/streams", params=ids).json()
+
+
+def test_the_streams_of_a_manifest_are_listed_by_the_framework(
+    server: ConnectorServer, tmp_path: Path, url: str
+) -> None:
+    (ships,) = discover(server, tmp_path, manifest(url))
+    assert (ships["streamName"], ships["sourceDefinedPrimaryKey"]) == ("ships", [["id"]])
+    assert ships["propertyFields"] == [["id"], ["name"], ["built"]]
+    assert ships["syncModes"] == ["full_refresh_append", "full_refresh_overwrite"]
+
+
+def test_a_wrong_key_and_a_refused_manifest_are_named_before_a_sync(
+    server: ConnectorServer, tmp_path: Path, url: str
+) -> None:
+    refused = discover(server, tmp_path, manifest(url), api_key="wr0ng-key")["data"]["message"]
+    assert "the connector's check failed" in refused
+    assert "40" in refused, "the status of the API is in it, by which the cause is known"
+    assert "wr0ng-key" not in refused
+    broken = discover(server, tmp_path, manifest(url, check={"type": "NoSuchCheck"}))["data"]["message"]
+    assert "the connector's check " in broken
+    assert diagnose(Failure((Line(refused),), "Airbyte")).cause.code == "S104"
 
 
 def test_files_that_are_no_manifest_are_refused_before_a_start(

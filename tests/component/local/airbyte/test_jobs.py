@@ -69,7 +69,7 @@ def test_a_meaningless_query_is_a_bad_request(server: Server, query: dict[str, A
 def test_an_unknown_job_or_path_is_not_found_and_an_unknown_method_not_allowed(server: Server) -> None:
     assert server.http.get("/jobs/999").json()["data"] == {"resourceType": "job", "resourceId": "999"}
     assert server.http.delete("/jobs/999").status_code == 404
-    assert server.http.get("/streams").status_code == 404
+    assert server.http.get("/tags").status_code == 404
     assert server.http.post("/workspaces", json={}).status_code == 405
 
 
