@@ -17,7 +17,7 @@ MASKS = (
     (r"as job \d+", "as job N"),
     (r"\b\d+ kB", "N kB"),
     (r"\bjr_[0-9a-f]+(?:…[0-9a-f]+)?", "JOB RUN"),
-    (r"\b(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\dZ", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+|\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"calling o\d+\.", "calling oN."),
     (r"\bpart-\d{5}\S*\.snappy\.parquet", "PART"),
     (r" +", " "),
