@@ -118,20 +118,10 @@ def money_text(usd: float | None, *, digits: int = 2) -> str:
     return "0.00 USD on this machine" if usd is None else f"{usd:,.{digits}f} USD"
 
 
-def time_text(timestamp: str | datetime) -> str:
-    """Return a time as people read it: ISO 8601 in UTC, to the second, as logs and the ids of runs have it.
-
-    A time without a zone, which only data has, stays as it is.
-    """
+def local_time(timestamp: str | datetime) -> str:
+    """Return a time as people read it: local, with its zone, to the second."""
     moment = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else timestamp
-    if moment.tzinfo is None:
-        return moment.isoformat(" ", "seconds")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def hour_text(timestamp: str | datetime) -> str:
-    """Return the time of day in UTC, to the second, for a line next to others of the same day."""
-    return time_text(timestamp)[len("2026-01-01T") :]
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def utc_time(timestamp: str | datetime) -> str:
@@ -241,7 +231,7 @@ def cell_text(value: object) -> str:
         # The shortest text that gives the same number, unless it is too wide for a table.
         return repr(value) if len(repr(value)) <= 10 else f"{value:.8g}"
     if isinstance(value, datetime):
-        return time_text(value)
+        return local_time(value)
     return "" if value is None else CONTROL.sub(lambda match: repr(match[0])[1:-1], _text(value))
 
 

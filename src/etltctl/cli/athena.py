@@ -11,7 +11,7 @@ import typer
 from etltctl.cli.groups import group
 from etltctl.cli.protection import Yes, require_consent
 from etltctl.cli.session import Session
-from etltctl.tabulating import folded, time_text, utc_time
+from etltctl.tabulating import folded, local_time, utc_time
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -145,7 +145,7 @@ def describe(
 
     session: Session = context.obj
     with session.connected() as settings:
-        spell_time = time_text if session.console.is_for_people else utc_time
+        spell_time = local_time if session.console.is_for_people else utc_time
         rows = describe_table(table, settings, spell_time)
     columns = ("part", "name", "type", "description")
     if session.console.output == "table":

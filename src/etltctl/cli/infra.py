@@ -11,7 +11,6 @@ from etltctl.cli.plan_commands import DetailedExitcode, DryRun, confirmation, ex
 from etltctl.cli.protection import Yes
 from etltctl.cli.session import Session
 from etltctl.errors import ConfigurationError, NextStep, command
-from etltctl.tabulating import hour_text
 from etltctl.values import LOCAL
 
 if TYPE_CHECKING:
@@ -178,5 +177,5 @@ def _outcome(removal: Removal) -> str | NextStep:
 
 
 def _print_event(session: Session, event: StackEvent) -> None:
-    line = f"  {hour_text(event.at)} {event.status:<20} {event.logical_id:<28} {event.type}"
+    line = f"  {event.at.astimezone():%H:%M:%S} {event.status:<20} {event.logical_id:<28} {event.type}"
     session.console.say(f"{line}  {event.reason}".rstrip())

@@ -135,7 +135,7 @@ def status(context: typer.Context) -> None:
 
 def _end_of(is_kept: bool, end: str | None) -> NextStep:
     """Return the sentence on when the server ends."""
-    from etltctl.tabulating import time_text
+    from etltctl.tabulating import local_time
 
     if is_kept:
         return NextStep("It stays up until ", command("local", "down"), ".")
@@ -144,7 +144,7 @@ def _end_of(is_kept: bool, end: str | None) -> NextStep:
             "A command uses it; local.linger_minutes says how long it stays up after the last one."
         )
     return NextStep(
-        f"It ends at {time_text(end)} unless a command uses it before; ",
+        f"It ends at {local_time(end)} unless a command uses it before; ",
         command("local", "down"),
         " ends it now.",
     )

@@ -17,7 +17,7 @@ from etltctl.cli.run_state import facts_line
 from etltctl.cli.session import Interruption, Session
 from etltctl.errors import NextStep, command
 from etltctl.runs import Outcome
-from etltctl.tabulating import Cells, folded, time_text
+from etltctl.tabulating import Cells, folded, local_time
 
 if TYPE_CHECKING:
     from etltctl.history import Cost, RunSummary
@@ -102,7 +102,7 @@ def show_run(
     if session.console.is_for_people:
         head = ("seq", "time", "step", "event", "facts")
         rows = [
-            (event["seq"], time_text(event["ts"]), event["step"], event["type"], facts_line(event))
+            (event["seq"], local_time(event["ts"]), event["step"], event["type"], facts_line(event))
             for event in run
         ]
         if session.console.output == "table":

@@ -14,7 +14,7 @@ from etltctl.console.error_documents import error_document, next_of, plain_error
 from etltctl.console.layouts import Output, laid_out
 from etltctl.console.terminal import Advice, Progress, Terminal, is_terminal
 from etltctl.errors import ConfigurationError, DetachedError, EtltctlError, ExitCode, NextStep, bounded
-from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, hour_text, printable
+from etltctl.tabulating import Cells, as_json, csv_lines, findings_lines, printable
 
 if TYPE_CHECKING:
     from etltctl.logs import LogLine
@@ -117,7 +117,7 @@ class Results(Terminal):
         facts = {"ts": line.at, "group": line.group, "stream": line.stream}
         if self.is_for_people:
             writer = "executor" if line.executor else WRITERS.get(line.group, line.group)
-            self._write(f"{hour_text(line.at)} {writer} {line.text}")
+            self._write(f"{line.at.astimezone():%H:%M:%S} {writer} {line.text}")
         else:
             self._write(as_json({**facts, "text": line.text}))
 

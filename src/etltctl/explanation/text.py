@@ -11,7 +11,7 @@ from etltctl.causes import UNKNOWN, Line, Retry
 from etltctl.errors import NextStep
 from etltctl.explanation.model import Ender, Explanation, TableState
 from etltctl.moments import duration_text
-from etltctl.tabulating import capitalized, hour_text, money_text, time_text
+from etltctl.tabulating import capitalized, local_time, money_text
 
 SCHEMA = "etltctl.why/1"
 ADVICE = {
@@ -98,7 +98,7 @@ def _head(explanation: Explanation, now: datetime) -> str:
     outcome = explanation.outcome if explanation.outcome not in ("unfinished", "succeeded") else "failed"
     how = " ".join(filter(None, (outcome.upper(), place_of(explanation))))
     if explanation.recovered_at:
-        how = f"SUCCEEDED at {time_text(explanation.recovered_at)}. An earlier try {how}"
+        how = f"SUCCEEDED at {local_time(explanation.recovered_at)}. An earlier try {how}"
     return f"{run}  {how}  ({duration_text(ago)} ago{after})"
 
 
@@ -162,7 +162,7 @@ def _broken_lines(explanation: Explanation) -> Iterator[str]:
 
 def _clock(at: str) -> str:
     try:
-        return f"{hour_text(at)} " if at else ""
+        return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S} " if at else ""
     except ValueError:
         return ""
 
@@ -212,7 +212,7 @@ def _versions(states: Sequence[TableState]) -> Iterator[str]:
         versions.setdefault((table.run_id, table.since[:16]), []).append(table)
     for (run_id, _), tables in sorted(versions.items(), key=lambda item: item[1][0].since, reverse=True):
         names = _names([table.table for table in tables])
-        since = time_text(max(table.since for table in tables))
+        since = local_time(max(table.since for table in tables))
         yield f"readers see the version of {run_id} (since {since}) of {names}"
 
 

@@ -10,7 +10,7 @@ from etltctl.errors import UsageError, command
 from etltctl.history.lookup import HAS, Having, find_run, store_of
 from etltctl.history.run_list import summary_of
 from etltctl.ledger import Event, events_of_one
-from etltctl.tabulating import time_text
+from etltctl.tabulating import local_time
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -38,7 +38,7 @@ class RetryChoice:
         if not self.is_chosen:
             return ""
         first = self.events[0]
-        which = f"Run {first['run_id']} of {first.get('pipeline', '')}, started at {time_text(first['ts'])}"
+        which = f"Run {first['run_id']} of {first.get('pipeline', '')}, started at {local_time(first['ts'])}"
         if not self.newer:
             return f"{which}, is the one to retry."
         more = f"; and {len(self.newer) - MOST_NAMED} more" if len(self.newer) > MOST_NAMED else ""

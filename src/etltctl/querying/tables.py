@@ -11,7 +11,7 @@ from etltctl.catalog import STAGING, Catalog
 from etltctl.errors import command, unknown
 from etltctl.hive import current_columns, is_iceberg
 from etltctl.s3 import S3
-from etltctl.tabulating import time_text
+from etltctl.tabulating import local_time
 from etltctl.values import TableName
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def list_tables(
 
 
 def describe_table(
-    table: str, settings: Settings, spell_time: Callable[[str], str] = time_text
+    table: str, settings: Settings, spell_time: Callable[[str], str] = local_time
 ) -> list[tuple[str, str, str, str]]:
     """Return the parts of a table: the table, its columns, partition columns and versions, a publish left half way.
 
     Args:
         table: The table as `layer.table`.
         settings: The settings.
-        spell_time: Returns a time as the caller's reader wants it: `time_text` or `utc_time`.
+        spell_time: Returns a time as the caller's reader wants it: `local_time` or `utc_time`.
 
     Returns:
         For each part its kind (table, format, column, partition, version or publish), its name, its type or

@@ -24,7 +24,7 @@ from etltctl.reports.plot_sections import drawn
 from etltctl.reports.sections import CurrentVersions
 from etltctl.reports.tables import Spell
 from etltctl.runs import Outcome
-from etltctl.tabulating import time_text
+from etltctl.tabulating import local_time
 from etltctl.values import S3Location
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _current(settings: Settings, aws: Aws) -> tuple[CurrentVersions, str]:
     except EtltctlError as error:
         return {}, error.message
     return {
-        f"{layer}.{name}": (version, time_text(since) if since else "")
+        f"{layer}.{name}": (version, local_time(since) if since else "")
         for layer, name, _, version, since in tables
     }, ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
@@ -13,7 +13,7 @@ from etltctl.errors import Command, NextStep
 from etltctl.moments import duration_text
 from etltctl.reports.html import Markup, element
 from etltctl.runs import JobRun, Outcome, QueryExecution, RefreshJob, State, SyncJob, Verb
-from etltctl.tabulating import hour_text, time_text
+from etltctl.tabulating import local_time
 
 Section = tuple[str, str, Markup]  # its id, its heading, its content
 Spell = Callable[[Command | NextStep], str]  # how a command of etltctl is written for the reader
@@ -128,14 +128,14 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Markup:
 
 
 def moment(at: datetime, *, day: datetime | None = None) -> Markup:
-    """Return a time in UTC, as a reader and as a program read it.
+    """Return a time: local for the reader, and in UTC for programs.
 
     Args:
         at: The time.
-        day: A time whose day the reader knows: one of the same day is shown without it.
+        day: A time whose day and zone the reader knows: one of the same day is shown without both.
     """
-    is_known = day is not None and at.astimezone(UTC).date() == day.astimezone(UTC).date()
-    text = hour_text(at) if is_known else time_text(at)
+    is_known = day is not None and at.astimezone().date() == day.astimezone().date()
+    text = f"{at.astimezone():%H:%M:%S}" if is_known else local_time(at.isoformat())
     return element("time", text, datetime=at.isoformat(timespec="seconds"))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -18,6 +20,17 @@ PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "get-notified.md"
 LINK = "https://lake.example/runs/20261129-1242-mongodb-nfnv"
 
 
+@pytest.fixture
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times in messages are local, and those of the page are in UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_utc")
 def test_the_examples_of_the_page_are_real() -> None:
     message = notification()
     examples = [

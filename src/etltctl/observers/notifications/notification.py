@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from etltctl.moments import duration_text
-from etltctl.tabulating import money_text, one_line, time_text
+from etltctl.tabulating import local_time, money_text, one_line
 
 SCHEMA = "etltctl.notification/1"
 LONGEST_LINE = 1_000  # characters of a cause, a proof or a next step: all receivers take three such lines
@@ -79,7 +79,7 @@ class Notification:
             ("Run", self.run_id),
             *step,
             ("Environment", self.env),
-            ("Started", time_text(self.started)),
+            ("Started", local_time(self.started)),
             ("Duration", duration_text(self.seconds)),
             ("Cost", money_text(self.usd)),
         ]
