@@ -46,7 +46,6 @@ OTHER_DATA = (
     "No published version is overwritten. If the failure came between two publishes of one step, the tables published "
     "before it stay published; a retry completes the rest."
 )
-FLAGS = re.IGNORECASE | re.MULTILINE
 ESCAPE = re.compile(r"\\[a-zA-Z]|\(\?[:!<=]+")
 
 UNKNOWN = Cause(
@@ -131,16 +130,16 @@ def _cause(code: str, entry: Mapping[str, Any]) -> Cause:
 
 
 def _rule(code: str, rank: float, entry: Mapping[str, Any]) -> Rule:
-    # One pattern for all texts of a rule: a log is searched once for each rule. A text stays within its line, because
-    # what stands in the next line is often about something else.
-    is_over_lines = bool(entry.get("is_over_lines", False))
-    flags = FLAGS | re.DOTALL if is_over_lines else FLAGS
-    texts = re.compile("|".join(_alternative(text) for text in entry["texts"]), flags)
-    unless = re.compile(entry["unless"], FLAGS) if entry.get("unless") else None
+    # One pattern for all texts of a rule: a log is searched once for each rule.
+    words = "|".join(_alternative(text) for text in entry["texts"])
     named = entry["services"]
-    services = SERVICES.get(code[0], EVERY) if named is None else frozenset(named)
     return Rule(
-        float(entry.get("rank", rank)), texts, services, entry.get("in_names", False), is_over_lines, unless
+        rank=float(entry.get("rank", rank)),
+        words=words,
+        services=SERVICES.get(code[0], EVERY) if named is None else frozenset(named),
+        in_names=entry.get("in_names", False),
+        is_over_lines=entry.get("is_over_lines", False),
+        against=entry.get("unless") or "",
     )
 
 

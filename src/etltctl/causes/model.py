@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from etltctl.errors import ExitCode, NextStep
 
+FLAGS = re.IGNORECASE | re.MULTILINE
 REASON = "reason"  # the source of a service's own words for the failure, as opposed to a log
 
 
@@ -34,19 +36,33 @@ class Rule:
     Attributes:
         rank: How far the texts lead to the root, from 0 to 100. An executor that ran out of memory outranks the stage
             that was aborted because of it.
-        texts: The pattern of the texts.
+        words: The pattern of the texts, as the catalogue has it. It is compiled when it is first searched for: a
+            failure of one service needs a part of the patterns.
         services: The services whose failures it applies to; an empty name stands for a service that is not known.
         in_names: Whether it searches the names in quotes as well. Most rules do not: users choose those names.
         is_over_lines: Whether a text may go over several lines and through the frames of a stack.
-        unless: The pattern of what contradicts the cause; an entry that has it is not searched.
+        against: The pattern of what contradicts the cause: an entry that has it is not searched; empty for none.
     """
 
     rank: float
-    texts: re.Pattern[str]
+    words: str
     services: frozenset[str]
     in_names: bool = False
     is_over_lines: bool = False
-    unless: re.Pattern[str] | None = None
+    against: str = ""
+
+    @cached_property
+    def texts(self) -> re.Pattern[str]:
+        """The pattern of the texts.
+
+        A text stays within its line, because what stands in the next line is often about something else.
+        """
+        return re.compile(self.words, FLAGS | re.DOTALL if self.is_over_lines else FLAGS)
+
+    @cached_property
+    def unless(self) -> re.Pattern[str] | None:
+        """The pattern of what contradicts the cause; None if nothing does."""
+        return re.compile(self.against, FLAGS) if self.against else None
 
 
 @dataclass(frozen=True)

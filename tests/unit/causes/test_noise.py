@@ -75,6 +75,7 @@ def test_a_log_that_was_cut_in_the_middle_of_a_trace_is_read() -> None:
         "2024-05-01 10:00:00 platform > Attempting to update workload: 1_2_0_sync to FAILED.",
         "2024-05-01 10:00:00 platform > Transitioning workload to failure",
         "2024-05-01 10:00:00 platform > Heartbeat monitor thread stopped.",
+        "2024-05-01 10:00:00 ERROR c.n.s.DateTimeValidator: The supplied format does not match the specification",
         "2024-05-01 10:00:00 source > Backing off _send(...) for 5.0s (ConnectionError: Read timed out)",
         "2024-05-01 10:00:00 source > Exception while syncing stream laps",
         "2024-05-01 10:00:00 platform > Job failed after too many retries for connection 5ad1",
