@@ -27,10 +27,11 @@ FILES = {
     SampleName.WEATHER: [
         "etltctl.toml", "glue_jobs/bronze_to_silver.py", "glue_jobs/silver_to_gold.py", "glue_jobs/changes.py",
         "glue_jobs/job_config.py", "glue_jobs/lake.py", "glue_jobs/weather_changes.py",
-        "glue_jobs/weather_counts.py", "glue_jobs/weather_observations.py", "glue_jobs/weather_quality.py",
+        "glue_jobs/weather_counts.py", "glue_jobs/weather_descriptions.py", "glue_jobs/weather_observations.py",
+        "glue_jobs/weather_quality.py",
         "glue_jobs/weather_results.py", "glue_jobs/weather_units.py", "glue_jobs/query_planning.py",
         "glue_jobs/weather_formulas.py", "glue_jobs/weather_hours.py", "glue_jobs/weather_patterns.py",
-        "glue_jobs/weather_places.py", "glue_jobs/hadoop_files.py", "glue_jobs/weather_descriptions.py",
+        "glue_jobs/weather_places.py", "glue_jobs/hadoop_files.py",
         "glue_jobs/weather_new_documents.py", "glue_jobs/weather_old_rows.py", "glue_jobs/weather_state.py",
         "glue_jobs/weather_shapes.py", "glue_jobs/weather_documents.py", "glue_jobs/weather_solar.py",
         "glue_jobs/weather_config.json", "glue_jobs/lineage.toml", "dags/dag_mongodb.py",
