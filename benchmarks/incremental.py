@@ -39,6 +39,8 @@ INCREMENTAL = {
     "ETLTCTL__SOURCES__MONGODB__SYNC_MODE": "incremental_append",
     "ETLTCTL__GLUE__JOBS__BRONZE_TO_SILVER__INCREMENTAL": "true",
     "ETLTCTL__GLUE__JOBS__SILVER_TO_GOLD__INCREMENTAL": "true",
+    "ETLTCTL__GLUE__JOBS__BRONZE_TO_SILVER__TIMEOUT_MINUTES": "600",
+    "ETLTCTL__GLUE__JOBS__SILVER_TO_GOLD__TIMEOUT_MINUTES": "600",
 }
 STREAM = "s3/lake-bronze/mongodb/weather/observations"
 EARLIER_S = 2 * 366 * 86_400  # more than any place of the pack covers
