@@ -152,8 +152,8 @@ def test_an_incremental_run_reads_the_files_that_are_listed(
     write_stream("circuits", [{"circuitId": "monza", "circuitName": "Monza"}], circuits, synced_at=2)
     drivers = write_stream("drivers", [{"driverId": "senna"}])
     changes = tmp_path / "changes.json"
-    listed = {"bronze.api_circuits": [f"{circuits}2026_01_02_1_0.parquet"], "bronze.api_drivers": []}
-    changes.write_text(json.dumps({"files": listed, "states": {}}), "utf-8")
+    files = {"bronze.api_circuits": [f"{circuits}2026_01_02_1_0.parquet"], "bronze.api_drivers": []}
+    changes.write_text(json.dumps({"files": files, "states": {}}), "utf-8")
     outputs = {table: str(tmp_path / table) for table in ("silver.f1_circuit", "silver.f1_driver")}
     inputs = {"bronze.api_circuits": circuits, "bronze.api_drivers": drivers}
     run(spark, JobArguments("run-1", inputs, outputs, {}, changes=str(changes)))
