@@ -157,7 +157,7 @@ class Letters:
         record = json.loads(lake.s3.read(place))
         script = Inspection(self.services.aws).job("sort_letters")["Command"]["ScriptLocation"]  # type: ignore[index]
         (stored,) = lake.s3.objects(script)
-        record["made_by"]["code"] = {script.rpartition("/")[2]: stored.etag}
+        record["made_by"]["code"] = {script: stored.etag}
         lake.s3.write(place, json.dumps(record).encode())
 
     def put(self, name: str, letters: Mapping[str, list[str]]) -> None:

@@ -10,7 +10,13 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from etltctl.errors import AlreadyRunningError, BudgetError, NextStep, ServiceError, command
+from etltctl.errors import (
+    AlreadyRunningError,
+    BudgetError,
+    NextStep,
+    ServiceError,
+    command,
+)
 from etltctl.ledger import Event
 from etltctl.permissions import Permission, Requirements
 from etltctl.pipeline.budget import Budget, PlannedCost
@@ -25,7 +31,7 @@ from etltctl.pipeline.glue_costs import (
     workers_of,
 )
 from etltctl.pipeline.inputs import input_location
-from etltctl.pipeline.job_inputs import CHANGES, JobInputs, inputs_text
+from etltctl.pipeline.job_inputs import CHANGES, JobInputs, inputs_text, recorded_inputs
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import code_of, own_paths
@@ -34,7 +40,6 @@ from etltctl.pipeline.settings_faults import rules_without_column
 from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import await_stop, record_start, wait_for_end
-from etltctl.publishing import InputRecords, VersionInputs
 from etltctl.runs import JobRun, Run, State, Verb
 from etltctl.waiting import Waiter
 
@@ -187,7 +192,7 @@ class GlueStep(StepKind):
             code_at=code_of(step_run.settings),
         )
         # Published where the job run got its arguments from, not where this try would write now.
-        inputs = _inputs_of(step_run, ended)
+        inputs = recorded_inputs(step_run, ended)
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]), inputs.base)
         if inputs.files or inputs.versions:
             facts["inputs"] = inputs.facts()
@@ -253,12 +258,6 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
         "--config": json.dumps(job.config),
         **({CHANGES: JobInputs(step_run, inputs, version).record()} if job.incremental else {}),
     }
-
-
-def _inputs_of(step_run: StepRun, run: JobRun) -> VersionInputs:
-    """Return what the run had to read, as it stood in its arguments; nothing for a job that is not incremental."""
-    place = run.arguments.get(CHANGES)
-    return (place and InputRecords(step_run.services.lake.context).read(place)) or VersionInputs()
 
 
 def _require_budget(step_run: StepRun) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import UnverifiedError
+from etltctl.errors import NextStep, UnverifiedError, command
 from etltctl.inspection import Inspection
 from etltctl.pipeline.step_run import StepRun
 from etltctl.places import version_of
 from etltctl.publishing import InputRecords, Lake, VersionInputs
+from etltctl.runs import JobRun
 from etltctl.s3 import is_data
 from etltctl.values import S3Location, TableName
 
@@ -149,8 +150,9 @@ def _made_by(step_run: StepRun) -> dict[str, Any]:
     scripts = [definition.get("Command", {}).get("ScriptLocation", "")]
     scripts += [place for option in _SCRIPTS for place in arguments.get(option, "").split(",")]
     return {
-        "code": {place.rpartition("/")[2]: _etag(step_run, place) for place in scripts if place},
+        "code": {place: _etag(step_run, place) for place in scripts if place},
         "config": job.config,
+        "arguments": arguments,
         "glue_version": definition.get("GlueVersion", ""),
     }
 
@@ -171,7 +173,14 @@ def _listed(lake: Lake, location: str) -> dict[str, list[Any]]:
 
 
 def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], version: str) -> None:
-    what = {"code": "its code", "config": "its config", "glue_version": "its Glue version"}
+    if "" in now["code"].values() or not now["code"]:
+        raise ReadEverythingError("the files of its code are not where its definition says")
+    what = {
+        "code": "its code",
+        "config": "its config",
+        "arguments": "its default arguments",
+        "glue_version": "its Glue version",
+    }
     changed = [text for name, text in what.items() if before.get(name) != now[name]]
     if changed:
         raise ReadEverythingError(f"{' and '.join(changed)} changed since version {version}")
@@ -196,6 +205,32 @@ def _new_files(
         if list(now[name]) != list(known):
             raise ReadEverythingError(f"the file {name} of {table} was written again")
     yield from (name for name in now if name not in before)
+
+
+def recorded_inputs(step_run: StepRun, run: JobRun) -> VersionInputs:
+    """Return what the run had to read, as it stood in its arguments; nothing for a job that is not incremental.
+
+    Args:
+        step_run: The step.
+        run: The job run.
+
+    Raises:
+        UnverifiedError: The record is gone, or another etltctl wrote it. Without it, no one knows which files to copy.
+    """
+    place = run.arguments.get(CHANGES)
+    if not place:
+        return VersionInputs()
+    inputs = InputRecords(step_run.services.lake.context).read(place)
+    if inputs is None:
+        raise UnverifiedError(
+            f"what Glue job {run.name} had to read cannot be read any more, so its tables cannot be completed",
+            hint=NextStep(
+                "nothing was published, the current versions stay; run it again: ",
+                command("retry", step_run.ledger.run_id, "--fresh"),
+            ),
+            record=place,
+        )
+    return inputs
 
 
 def inputs_text(facts: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.rollback import checked_rollback
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.table_lock import TableLock
-from etltctl.publishing.taking_over import TakingOver
+from etltctl.publishing.taking_over import TakingOver, require_base
 from etltctl.publishing.version_history import VERSION, History
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
@@ -100,7 +100,7 @@ class Lake:
             return []  # a job may write no table
         for table, base in (bases or {}).items():
             TakingOver(self.context, self.records).complete(table, versions[table], base)
-        staged = [self._stage(table, location) for table, location in versions.items()]
+        staged = [self._stage(table, at, (bases or {}).get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
         violations = self.auditor.audit(staged)
@@ -256,17 +256,18 @@ class Lake:
     def _history(self, table: str) -> History:
         return History.of(self.context.current(TableName.parse(table)))
 
-    def _stage(self, table: str, location: str) -> Staged:
+    def _stage(self, table: str, location: str, base: str) -> Staged:
         name = TableName.parse(table)
-        base = self.context.current(name)
+        current = self.context.current(name)
         objects = self.s3.objects(location)
         # First, because Athena's readers skip such objects, but other readers of the folder do not.
         self.records.set_aside(name, location, objects)
         require_parquet_alone(table, location, objects)
-        inspected = self._inspect(name, location, base)
+        inspected = self._inspect(name, location, current)
         report = self.records.job_report(name, location)
+        require_base(table, report, base)
         after, counts = described(inspected.table, report), counts_of(report)
-        return Staged(name, after, inspected.rows, inspected.footers, counts, base)
+        return Staged(name, after, inspected.rows, inspected.footers, counts, current)
 
     def _published(self, version: Staged, switched: Switched, warnings: list[str]) -> Published:
         gone = Retired()

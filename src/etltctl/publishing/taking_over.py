@@ -56,6 +56,27 @@ class TakingOver:
             list(copiers.map(lambda one: self.context.s3.copy(one, target.object(_below(base, one))), kept))
 
 
+def require_base(table: str, report: Mapping[str, Any], base: str) -> None:
+    """Check that a version whose job wrote only some partitions has a base from which the others were copied.
+
+    Args:
+        table: The table.
+        report: The job's report on the version.
+        base: The location of the base; empty if there is none.
+
+    Raises:
+        UnverifiedError: It has none, so the version is not whole.
+    """
+    if REPLACES in report and not base:
+        raise UnverifiedError(
+            f"the job's report on {table} says that it wrote only some partitions, and no version is known from which "
+            "to copy the others",
+            hint="nothing was published, the current version stays; leave out "
+            f"{REPLACES} where the job gets no base, then run it again",
+            table=table,
+        )
+
+
 def _folders(table: str, report: Mapping[str, Any]) -> frozenset[str]:
     folders = report[REPLACES]
     if not isinstance(folders, list) or not all(isinstance(each, str) for each in folders):

@@ -25,7 +25,8 @@ LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the c
 class VersionInputs:
     """What a job run has to read, and what its versions are made from.
 
-    Tables are named `layer.table`. The attributes from `reports` to `touched` are empty for a run over everything.
+    Tables are named `layer.table`. For a run over everything `base`, `reports`, `base_states`, `new` and `touched` are
+    empty.
 
     Attributes:
         made_by: The job's code, config and Glue version; another one needs a run over everything.

@@ -14,7 +14,7 @@ def test_a_report_that_does_not_fit_what_was_written_is_refused(letters: Letters
     reports = {
         '{"replaces": ["sender=ann"]}': r"the job wrote the partition sender=bob of silver\.letters",
         '{"replaces": "sender=bob"}': r"report on silver\.letters has no list of partitions",
-        '{"replaces": ["sender=bob"], "rows_out": 1}': r"silver\.letters",
+        '{"replaces": ["sender=bob"], "rows_out": 1}': r"says that it wrote 1 rows of silver\.letters",
     }
     letters.run("first", only=SORT_STEP)
     before = letters.content("silver.letters")
@@ -29,6 +29,19 @@ def test_a_report_that_does_not_fit_what_was_written_is_refused(letters: Letters
             letters.run(f"wrong-{number}", only=SORT_STEP)
         assert letters.services.lake.versions("silver.letters") == ["first"]
     assert letters.content("silver.letters") == before
+
+
+def test_partitions_that_are_to_be_copied_from_nowhere_are_refused(letters: Letters) -> None:
+    letters.replace_script("sort_letters", SORT.replace("if is_incremental else {})", ")"))
+    with pytest.raises(UnverifiedError, match=r"wrote only some partitions, and no version is known"):
+        letters.run("first", only=SORT_STEP)
+
+
+def test_a_run_whose_record_is_gone_is_not_published(letters: Letters) -> None:
+    letters.replace_script("sort_letters", SORT + '\ns3.delete_object(**place(given["--changes"]))\n')
+    with pytest.raises(UnverifiedError, match=r"sort_letters had to read cannot be read any more") as refused:
+        letters.run("first", only=SORT_STEP)
+    assert "retry first --fresh" in str(refused.value.hint)
 
 
 def test_a_job_that_ignores_what_is_new_is_published_as_it_wrote(letters: Letters) -> None:
