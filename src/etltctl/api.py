@@ -270,7 +270,7 @@ def query(sql: str, settings: Settings | None = None, *, database: str = "") -> 
 
 
 def check_source(source: str, settings: Settings | None = None) -> SourceStreams:
-    """Check that a source can be reached with its credentials and has the streams of the settings.
+    """Check that a source can be reached and has the streams of the settings; `was_checked` says if by credentials.
 
     Args:
         source: The source's name.
@@ -286,7 +286,7 @@ def check_source(source: str, settings: Settings | None = None) -> SourceStreams
 
 
 def discover_source(source: str, settings: Settings | None = None) -> SourceStreams:
-    """Return the streams that a source has now, next to those that the settings select; as `check_source` raises."""
+    """Return the streams that a source has, next to those of the settings; arguments, errors as of `check_source`."""
     from etltctl import connections
 
     with _reached(settings) as reached:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from etltctl.inspection import Inspection
 from etltctl.ledger import read_events
 from etltctl.pipeline import RunOptions, Services, StepResult, run_pipeline
+from etltctl.publishing import InputRecords, VersionInputs
 from etltctl.settings import Settings
 from etltctl.testing import EmbeddedLake
 from etltctl.values import S3Location
@@ -181,6 +182,13 @@ class Letters:
             for one in lake.s3.objects(S3Location.parse(location))
             for row in pq.read_table(io.BytesIO(lake.s3.read(one.location))).to_pylist()
         )
+
+    def inputs(self, table: str, version: str) -> VersionInputs:
+        """Return the record of what a version was made from."""
+        lake = self.services.lake
+        record = InputRecords(lake.context).read(lake.places.inputs(table, version))
+        assert record
+        return record
 
     def log(self, run_id: str, step: str) -> list[str]:
         """Return what the job of a step printed in a run."""

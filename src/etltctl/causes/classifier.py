@@ -66,9 +66,9 @@ def diagnose(failure: Failure) -> Diagnosis:
     has_script = service == "Glue" or not (failure.service or service)
     of_texts = [matches_of(entry, service, is_own=is_own, has_script=has_script) for entry in entries]
     matches = [*_of_fields(failure, service), *(match for named in of_texts for match in named)]
-    is_told = any(entry.is_reason and names_exception(entry.text) for entry in entries)
+    has_exception = any(entry.is_reason and names_exception(entry.text) for entry in entries)
     ranked = sorted(
-        _below_reason(matches, is_told=is_told),
+        _below_reason(matches, has_exception=has_exception),
         key=lambda match: (match.score, match.is_reason),
         reverse=True,
     )
@@ -102,12 +102,12 @@ def _of_fields(failure: Failure, service: str) -> Iterator[Match]:
             yield Match(cause, cause.rank, line, is_reason=True)
 
 
-def _below_reason(matches: Sequence[Match], *, is_told: bool) -> list[Match]:
+def _below_reason(matches: Sequence[Match], *, has_exception: bool) -> list[Match]:
     """Return the matches, those of the log lowered where the service's own words name a root cause.
 
     Args:
         matches: The matches of the reason and of the log.
-        is_told: Whether the reason names an exception, known or not: then a symptom in the log is its consequence.
+        has_exception: Whether the reason names an exception, known or not: then a symptom in the log is its consequence.
     """
     reasons = [match for match in matches if match.is_reason]
     best = max(reasons, key=lambda match: match.score, default=None)
@@ -116,7 +116,7 @@ def _below_reason(matches: Sequence[Match], *, is_told: bool) -> list[Match]:
     lowered: list[Match] = []
     for match in matches:
         is_other = is_definite and best is not None and match.cause != best.cause
-        if not match.is_reason and (is_other or (is_told and match.cause.is_symptom)):
+        if not match.is_reason and (is_other or (has_exception and match.cause.is_symptom)):
             lowered.append(replace(match, score=match.score * LOG_BELOW_REASON))
         elif not match.is_reason and has_root and match.cause.is_symptom:
             lowered.append(replace(match, score=match.score * SYMPTOM_BELOW_ROOT))

@@ -198,10 +198,9 @@ def require_discoverable(source: str, settings: Settings) -> None:
 
 def _compared(source: str, streams: Sequence[SourceStream], settings: Settings) -> SourceStreams:
     configured = settings.sources[source]
-    is_mongodb = configured.kind == "mongodb"
-    selected = list(configured.collections if configured.kind == "mongodb" else configured.streams)
+    selected = list(configured.names)
     # Bronze is read from the folder of this namespace.
-    namespace = configured.database if configured.kind == "mongodb" else getattr(configured, "namespace", "")
+    namespace = configured.airbyte_namespace
     names = {each.name for each in streams if each.namespace == namespace}
     missing = [name for name in selected if name not in names]
     known = [each for each in streams if each.name in selected and each.namespace == namespace]
@@ -217,7 +216,7 @@ def _compared(source: str, streams: Sequence[SourceStream], settings: Settings) 
         # An answer without streams says nothing of it, and no credentials are known to be good.
         was_checked=bool(streams) and all(each.was_checked for each in streams),
         namespace=namespace,
-        setting="collections" if is_mongodb else "streams",
+        setting="collections" if configured.kind == "mongodb" else "streams",
     )
 
 

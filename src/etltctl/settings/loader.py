@@ -30,7 +30,7 @@ from etltctl.settings.layers import (
 )
 from etltctl.settings.model import Settings
 from etltctl.settings.project_names import DEFAULT_PROJECT, bucket_url
-from etltctl.settings.secrets import beside_file, has_password, is_secret, masked, without_secrets
+from etltctl.settings.secrets import has_password, is_secret, masked, with_whole_paths, without_secrets
 from etltctl.settings.toml_tables import key_text, leaves, merge, nested, toml_value
 from etltctl.values import AWS
 
@@ -226,7 +226,7 @@ def _placed(layer: Layer, file: Path | None) -> Layer:
 
     Those of a flag and of a variable count from the working folder.
     """
-    data = beside_file(layer.data, file)
+    data = with_whole_paths(layer.data, file)
     if isinstance(state := data.get("state"), str):
         data["state"] = state_place(state, file)
     return replace(layer, data=data)

@@ -145,7 +145,7 @@ def may_refer(key: str) -> bool:
     return bool(CONFIG_KEY.match(key) or ID_KEY.fullmatch(key)) or is_secret(key)
 
 
-def beside_file(data: Mapping[str, Any], file: Path | None) -> dict[str, Any]:
+def with_whole_paths(data: Mapping[str, Any], file: Path | None) -> dict[str, Any]:
     """Return settings of a file with whole paths in their `file:` references, which count from the file.
 
     Args:

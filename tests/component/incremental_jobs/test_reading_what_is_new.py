@@ -19,6 +19,15 @@ def test_the_first_run_reads_everything_and_the_next_what_is_new(letters: Letter
     sorting, counting = inputs_of(letters, "first")
     assert sorting == {"everything": "silver.letters has no published version yet", "files": 1}
     assert counting == {"everything": "gold.letters has no published version yet", "files": 0}
+    record = letters.inputs("silver.letters", "first")
+    assert (record.base, record.new, record.touched, record.reports, record.base_states) == (
+        {},
+        {},
+        {},
+        {},
+        {},
+    )
+    assert list(record.states) == ["silver.letters", "silver.stamps"]
     letters.put("two", {"bob": ["b2"], "cas": ["c1"]})
     sorting, counting = inputs_of(letters, "second")
     assert sorting == {"base": "first", "files": 2, "new_files": 1, "touched": 0}

@@ -1,7 +1,7 @@
 """Configurations that connectors changed themselves, such as a refresh token that can be used once.
 
 As in Airbyte, the changed one takes the place of the configured one for every later start of the connector. It holds
-for as long as the source is configured as it was then: who writes another token into the settings wants that one.
+for as long as the source is configured as it was then. If the settings get another token, that one counts.
 """
 
 from __future__ import annotations
