@@ -107,7 +107,7 @@ def _below_reason(matches: Sequence[Match], *, has_exception: bool) -> list[Matc
 
     Args:
         matches: The matches of the reason and of the log.
-        has_exception: Whether the reason names an exception, known or not: then a symptom in the log is its consequence.
+        has_exception: Whether the reason names an exception, known or not. Then a symptom in the log follows it.
     """
     reasons = [match for match in matches if match.is_reason]
     best = max(reasons, key=lambda match: match.score, default=None)

@@ -63,8 +63,8 @@ def no_discovery(source: str, url: str) -> ServiceError:
         url: The base of the API.
     """
     return ServiceError(
-        f"Airbyte at {host_of(url)} has no call GET /streams, by which etltctl lists the streams of {source}: its version is "
-        "too old",
+        f"Airbyte at {host_of(url)} has no call GET /streams, by which etltctl lists the streams of {source}: "
+        "its version is too old",
         hint=NextStep(
             "upgrade Airbyte, or test the source in its pages; whether etltctl may use Airbyte: ",
             command("doctor", "airbyte"),
