@@ -31,7 +31,13 @@ from etltctl.pipeline.glue_costs import (
     workers_of,
 )
 from etltctl.pipeline.inputs import input_location
-from etltctl.pipeline.job_inputs import CHANGES, JobInputs, inputs_text, recorded_inputs
+from etltctl.pipeline.job_inputs import (
+    CHANGES,
+    JobInputs,
+    inputs_text,
+    recorded_inputs,
+    warn_of_earlier_inputs,
+)
 from etltctl.pipeline.model import StepHandle, StepResult
 from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import code_of, own_paths
@@ -163,6 +169,8 @@ class GlueStep(StepKind):
             raise with_holder(step_run.services, error) from error.__cause__
         if size and verb is not Verb.STARTED:
             step_run.warn(f"job run {run.id} is {verb} with the workers that it was started with, not {size}")
+        if verb is not Verb.STARTED:
+            warn_of_earlier_inputs(step_run, run)
         return StartedRun(verb, run)
 
     def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> JobRun | None:

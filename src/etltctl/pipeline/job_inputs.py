@@ -233,6 +233,23 @@ def recorded_inputs(step_run: StepRun, run: JobRun) -> VersionInputs:
     return inputs
 
 
+def warn_of_earlier_inputs(step_run: StepRun, run: JobRun) -> None:
+    """Warn if everything was to be read, and the run that was found has been started to read what was new.
+
+    Args:
+        step_run: The step.
+        run: The job run, which this try did not start.
+    """
+    place = run.arguments.get(CHANGES)
+    if not place or not step_run.ledger.options.get(FULL):
+        return
+    inputs = InputRecords(step_run.services.lake.context).read(place)
+    if inputs is not None and inputs.base:
+        step_run.warn(
+            f"job run {run.id} was started before to read what was new, and does not read everything"
+        )
+
+
 def inputs_text(facts: Mapping[str, Any]) -> str:
     """Return what a run of an incremental job has read, as its line shows it; empty for another job.
 

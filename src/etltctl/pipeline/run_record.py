@@ -24,6 +24,7 @@ from etltctl.pipeline.failures import name_refusal, refusals_named
 from etltctl.pipeline.interrupts import interrupt_name, is_interrupt
 from etltctl.pipeline.kinds import kind_of, lineage_of, steps
 from etltctl.pipeline.model import UNKNOWN_START, Step, StepHandle, outcome_of, steps_hint
+from etltctl.pipeline.option_effects import options_in_force
 from etltctl.pipeline.options import RunOptions
 from etltctl.pipeline.preflight import require_allowed, require_ready, unstarted
 from etltctl.pipeline.run_ids import RunId, new_run_id
@@ -32,9 +33,6 @@ from etltctl.pipeline.step_run import StepRun
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-# A larger worker is for the try that it was chosen for: the next run of the job has those of the settings again.
-OF_ONE_TRY = frozenset({"worker_type", "workers", "workers_of"})
 
 
 @contextmanager
@@ -192,41 +190,18 @@ def _record_begin(
     words: Sequence[str] = (),
 ) -> None:
     """Record that the run begins or resumes, with the caller's options, else those that the run had before."""
-    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
+    recorded = options_in_force(ledger, walk, options)
     origin = origin_of_run(services.settings, services.aws)
     facts: dict[str, Any] = {"command": list(words)} if words else {}
     facts |= {"lineage": origin} if origin else {}
     ledger.append("run.started", pipeline=name, steps=[str(step) for step in walk], options=recorded, **facts)
 
 
-def _kept(ledger: Ledger) -> dict[str, Any]:
-    """Return the options of the try before that hold for this one too."""
-    return {name: value for name, value in ledger.options.items() if name not in OF_ONE_TRY}
-
-
-def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> dict[str, str]:
-    """Return the step that the workers of the options are for: the first that this try starts.
-
-    Raises:
-        UsageError: This try starts no Glue job.
-    """
-    if not options.has_workers:
-        return {}
-    to_start = unstarted(walk, ledger.last, fresh=options.fresh)
-    first = next((str(step) for step in to_start if kind_of(step).takes_workers), "")
-    if not first:
-        raise UsageError(
-            f"run {ledger.run_id} has no Glue job to start, so no worker type can be chosen; nothing was started",
-            hint=NextStep("leave out ", Parameter("worker_type"), " and ", Parameter("workers")),
-        )
-    return {"workers_of": first}
-
-
 def record_resumed(
     ledger: Ledger, name: str, walk: Sequence[Step], options: RunOptions, services: Services
 ) -> None:
     """Record the beginning of a run that is new, and new options of a run that is not."""
-    recorded = _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
+    recorded = options_in_force(ledger, walk, options)
     if not ledger.pipeline:
         _record_begin(ledger, name, walk, options, services)
     elif ledger.options != recorded:

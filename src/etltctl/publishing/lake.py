@@ -98,8 +98,7 @@ class Lake:
         """
         if not versions:
             return []  # a job may write no table
-        for table, base in (bases or {}).items():
-            TakingOver(self.context, self.records).complete(table, versions[table], base)
+        TakingOver(self.context, self.records).complete(versions, bases or {})
         staged = [self._stage(table, at, (bases or {}).get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from etltctl.errors import UnverifiedError
+from etltctl.errors import RETRY, BlockedError, NextStep, UnverifiedError, command
+from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import parquet_files
-from etltctl.publishing.version_inputs import REPLACES
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_inputs import WRITTEN, InputRecords, partition_folder, replaced_folders
+from etltctl.publishing.version_records import REPLACES, VersionRecords
 from etltctl.s3 import S3Object
 from etltctl.values import S3Location, TableName
 
 COPIERS = 8  # copies at once
 NAMED = 5  # partitions that a message names
+NOTHING_PUBLISHED = "nothing was published, the current version stays"
+
+Copies = Sequence[tuple[S3Object, S3Location]]
 
 
 @dataclass(frozen=True)
@@ -26,34 +32,62 @@ class TakingOver:
     context: LakeContext
     records: VersionRecords
 
-    def complete(self, table: str, location: str, base: str) -> None:
-        """Copy the base's other files into the version, if the job's report says which partitions it replaces.
+    def complete(self, versions: Mapping[str, str], bases: Mapping[str, str]) -> None:
+        """Copy the bases' other files into the versions whose job's report says which partitions it replaces.
 
         A try that was interrupted has copied some of them. Those are not copied again.
 
         Args:
-            table: The table.
-            location: The folder of the new version.
-            base: The folder of the version that the job worked from.
+            versions: The folder of each new version by its table.
+            bases: The folder of the version that the job worked from, by table.
 
         Raises:
-            UnverifiedError: The base's files are not those that were published, or the job wrote into a partition
-                that it does not replace. Nothing was copied.
+            BlockedError: Another version than the base is current now.
+            UnverifiedError: The base's files are not those that were published, or what a report says of the
+                partitions is not what the job wrote. Nothing was copied.
         """
+        # All are checked before the first is copied: the tables of a job are published as one set.
+        copies = [
+            copy for table, base in bases.items() for copy in self._copies(table, versions[table], base)
+        ]
+        with ThreadPoolExecutor(COPIERS) as copiers:
+            list(copiers.map(lambda copy: self.context.s3.copy(*copy), copies))
+
+    def _copies(self, table: str, location: str, base: str) -> Copies:
+        """Return the files that the version lacks, each with its place there."""
         name = TableName.parse(table)
+        current = self.context.current(name) or {}
+        now = str(current.get("StorageDescriptor", {}).get("Location", ""))
+        if now == location:
+            return ()  # it was completed and made current before this try
+        if now != base:
+            raise _base_replaced(table, base, now)
         report = self.records.job_report(name, location)
         if REPLACES not in report:
-            return
-        replaced = _folders(table, report)
+            return ()
+        replaced = _required_folders(table, report)
         objects = self.context.s3.objects(base)
         self.records.require_unchanged(name, base, objects)
-        of_base = {_below(base, one): one for one in parquet_files(base, objects)}
-        there = {_below(location, one) for one in parquet_files(location, self.context.s3.objects(location))}
-        _require_replaced(table, there - set(of_base), of_base, replaced)
-        kept = [one for path, one in of_base.items() if _folder(path) not in replaced and path not in there]
-        target = S3Location.parse(location)
-        with ThreadPoolExecutor(COPIERS) as copiers:
-            list(copiers.map(lambda one: self.context.s3.copy(one, target.object(_below(base, one))), kept))
+        of_base = {one.location.removeprefix(base): one for one in parquet_files(base, objects)}
+        there = [
+            one.location.removeprefix(location)
+            for one in parquet_files(location, self.context.s3.objects(location))
+        ]
+        _require_true(table, self._written(table, location, there), of_base, replaced)
+        return [
+            (one, S3Location.parse(location).object(path))
+            for path, one in of_base.items()
+            if partition_folder(path) not in replaced and path not in there
+        ]
+
+    def _written(self, table: str, location: str, there: Sequence[str]) -> Sequence[str]:
+        """Return the files that the job wrote, which are kept on record before the first copy."""
+        place = self.context.places.record(table, version_of(location)).object(WRITTEN)
+        kept = InputRecords(self.context).written(table, version_of(location))
+        if kept is not None:
+            return kept
+        self.context.s3.write(place, json.dumps(there).encode())
+        return there
 
 
 def require_base(table: str, report: Mapping[str, Any], base: str) -> None:
@@ -71,47 +105,76 @@ def require_base(table: str, report: Mapping[str, Any], base: str) -> None:
         raise UnverifiedError(
             f"the job's report on {table} says that it wrote only some partitions, and no version is known from which "
             "to copy the others",
-            hint="nothing was published, the current version stays; leave out "
-            f"{REPLACES} where the job gets no base, then run it again",
+            hint=f"{NOTHING_PUBLISHED}; leave out {REPLACES} where the job gets no base, then run it again",
             table=table,
         )
 
 
-def _folders(table: str, report: Mapping[str, Any]) -> frozenset[str]:
-    folders = report[REPLACES]
-    if not isinstance(folders, list) or not all(isinstance(each, str) for each in folders):
-        raise UnverifiedError(
-            f"the job's report on {table} has no list of partitions as {REPLACES}",
-            hint="nothing was published, the current version stays; fix the job, then run it again",
-            table=table,
+def _base_replaced(table: str, base: str, now: str) -> BlockedError:
+    return BlockedError(
+        f"{table} is version {version_of(now) or 'none'} now, and this run's version was made from version "
+        f"{version_of(base)}: published, it would undo what came between",
+        hint=NextStep(
+            "the current version stays; make it again from that one: ", command(*RETRY.words, "--fresh")
+        ),
+        current=now,
+        base=base,
+    )
+
+
+def _required_folders(table: str, report: Mapping[str, Any]) -> frozenset[str]:
+    """Return the partitions that a report says the job wrote.
+
+    Raises:
+        UnverifiedError: It has no list of them, or does not count the rows, by which a mistake would be noticed.
+    """
+    folders = replaced_folders(report)
+    if folders is None:
+        raise _refused(
+            table, f"the job's report on {table} has no list of partitions as {REPLACES}", "fix the job"
         )
-    return frozenset(folder.strip("/") for folder in folders)
+    if "rows_out" not in report:
+        raise _refused(
+            table,
+            f"the job's report on {table} says which partitions it wrote, and not how many rows the table has",
+            "let it report rows_out, of old rows and new ones",
+        )
+    return folders
 
 
-def _require_replaced(
-    table: str, written: set[str], of_base: Mapping[str, S3Object], replaced: frozenset[str]
+def _require_true(
+    table: str, written: Iterable[str], of_base: Iterable[str], replaced: frozenset[str]
 ) -> None:
-    """Check that no partition would hold rows of both versions; a table without partitions may get further files."""
-    kept = {_folder(path) for path in of_base} - replaced - {""}
-    mixed = sorted({_folder(path) for path in written} & kept)
-    if mixed:
-        raise UnverifiedError(
-            f"the job wrote the partition {mixed[0]} of {table}, and its report does not say that it replaces it: the "
-            "rows of both versions would stand next to each other",
-            hint=f"nothing was published, the current version stays; list the partition in the report's {REPLACES}",
-            table=table,
-            partitions=_first(mixed),
+    """Check that the partitions that the job wrote are those that its report names.
+
+    Raises:
+        UnverifiedError: Rows of both versions would stand next to each other, or a name is no partition.
+    """
+    ours, theirs = ({partition_folder(path) for path in paths} for paths in (written, of_base))
+    # A table without partitions may get further files.
+    if mixed := sorted(ours - replaced - {""}):
+        raise _refused(
+            table,
+            f"the job wrote the partition {mixed[0]} of {table}, and its report does not say so: rows of both versions "
+            "could stand next to each other",
+            f"list the partition in the report's {REPLACES}",
+            _first(mixed),
         )
+    if unknown := sorted(replaced - ours - theirs):
+        near = get_close_matches(unknown[0], sorted(theirs), n=1)
+        raise _refused(
+            table,
+            f"the job's report on {table} replaces {unknown[0]}, and no file lies in such a partition",
+            f"name it as its folder is called{f', such as {near[0]}' if near else ''}",
+            _first(unknown),
+        )
+
+
+def _refused(table: str, message: str, fix: str, partitions: str = "") -> UnverifiedError:
+    named = {"partitions": partitions} if partitions else {}
+    return UnverifiedError(message, hint=f"{NOTHING_PUBLISHED}; {fix}", table=table, **named)
 
 
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def _below(location: str, one: S3Object) -> str:
-    return one.location.removeprefix(location)
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]

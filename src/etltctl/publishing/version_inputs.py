@@ -13,11 +13,11 @@ from typing import Any, Self
 from etltctl.errors import ServiceError
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
-from etltctl.publishing.version_records import VersionRecords
+from etltctl.publishing.version_records import REPLACES, VersionRecords
 from etltctl.values import S3Location, TableName
 
 FORMAT = "etltctl.inputs/1"
-REPLACES = "replaces"  # in a job's report: the partitions that it wrote; the others are taken over
+WRITTEN = "written.json"  # the record of the files that the job itself wrote
 LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the current one
 
 
@@ -61,7 +61,9 @@ class VersionInputs:
             record = json.loads(text)
             if record.pop("format") != FORMAT:
                 return None
-            return cls(**record)
+            why, others = record.pop("why"), record.values()
+            is_whole = isinstance(why, str) and all(isinstance(each, dict) for each in others)
+            return cls(why=why, **record) if is_whole else None
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -125,8 +127,46 @@ class InputRecords:
             inputs = self.read(self.place(table, version))
             report = VersionRecords(self.context).job_report(TableName.parse(table), location)
             before = version_of(inputs.base.get(table, "")) if inputs else ""
-            if not before or not isinstance(report.get(REPLACES), list):
+            replaced, written = replaced_folders(report), self.written(table, version)
+            if not before or replaced is None or written is None:
                 return None
-            touched |= set(report[REPLACES])
+            folders = replaced | {partition_folder(path) for path in written}
+            if "" in folders:
+                return None  # rows were added to a table without partitions
+            touched |= folders
             version = before
         return None
+
+    def written(self, table: str, version: str) -> list[str] | None:
+        """Return the files of a version that its job wrote, below its folder; None if that is not on record."""
+        try:
+            names = json.loads(
+                self.context.s3.read(self.context.places.record(table, version).object(WRITTEN))
+            )
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+        except ValueError:
+            return None
+        return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def partition_folder(path: str) -> str:
+    """Return the folder of a file's partition; folders after the last `name=value` are none.
+
+    Args:
+        path: The file's path below the folder of its version.
+    """
+    folders = path.split("/")[:-1]
+    while folders and "=" not in folders[-1]:
+        folders.pop()
+    return "/".join(folders)
+
+
+def replaced_folders(report: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the partitions that a job's report says it wrote; None if it has no list of them."""
+    folders = report.get(REPLACES)
+    if not isinstance(folders, list) or not all(isinstance(each, str) for each in folders):
+        return None
+    return frozenset(folder.strip("/") for folder in folders)

@@ -25,6 +25,7 @@ PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
 COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
+REPLACES = "replaces"  # the partitions that the job wrote; the others are taken over
 DESCRIPTION, COMMENTS = "description", "comments"  # what a job may say of its table and of its columns
 NAMED = 5  # files that a message names
 
@@ -243,8 +244,8 @@ def described(table: Table, report: Mapping[str, Any]) -> Table:
 
 
 def counts_of(report: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the report without the texts for the catalog, as events and checks carry it."""
-    return {name: value for name, value in report.items() if name not in (DESCRIPTION, COMMENTS)}
+    """Return the report without texts for the catalog and names of partitions, as events and checks carry it."""
+    return {name: value for name, value in report.items() if name not in (DESCRIPTION, COMMENTS, REPLACES)}
 
 
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:

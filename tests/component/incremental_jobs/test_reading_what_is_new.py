@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from etltctl.errors import UsageError
 from etltctl.settings import Settings
 from support.letters import SORT, Letters
 
@@ -75,6 +78,10 @@ def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None
     why = "a run over everything was asked for"
     assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == why
     assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == why
+    with pytest.raises(
+        UsageError, match="run second has no Glue job to start, so there is nothing to read in full"
+    ):
+        letters.run("second", full=True)
 
 
 def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everything(letters: Letters) -> None:

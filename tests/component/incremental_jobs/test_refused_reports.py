@@ -12,7 +12,7 @@ SORT_STEP = "glue:sort_letters"
 
 def test_a_report_that_does_not_fit_what_was_written_is_refused(letters: Letters) -> None:
     reports = {
-        '{"replaces": ["sender=ann"]}': r"the job wrote the partition sender=bob of silver\.letters",
+        '{"replaces": ["sender=ann"]}': r"the job wrote the partition sender=bob of silver\.letters, and",
         '{"replaces": "sender=bob"}': r"report on silver\.letters has no list of partitions",
         '{"replaces": ["sender=bob"], "rows_out": 1}': r"says that it wrote 1 rows of silver\.letters",
     }

@@ -193,7 +193,9 @@ def test_the_cause_of_a_connector_decides_the_exit_code(
 
 def test_an_older_airbyte_is_named(server: respx.MockRouter, settings: Settings) -> None:
     server.get("/streams").respond(404, json={"message": "Not Found"})
-    with pytest.raises(ServiceError, match=r"airbyte.test has no call GET /streams, .*streams of ships") as error:
+    with pytest.raises(
+        ServiceError, match=r"airbyte.test has no call GET /streams, .*streams of ships"
+    ) as error:
         check_source("ships", settings)
     assert "etltctl doctor airbyte" in error.value.hint
 
