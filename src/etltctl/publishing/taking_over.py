@@ -148,7 +148,7 @@ def _require_true(
     """Check that the partitions that the job wrote are those that its report names.
 
     Raises:
-        UnverifiedError: Rows of both versions would stand next to each other, or a name is no partition.
+        UnverifiedError: Rows of both versions would stand next to each other, or no partition has a name.
     """
     ours, theirs = ({partition_folder(path) for path in paths} for paths in (written, of_base))
     # A table without partitions may get further files.
