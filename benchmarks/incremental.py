@@ -45,6 +45,7 @@ INCREMENTAL = {
 STREAM = "s3/lake-bronze/mongodb/weather/observations"
 EARLIER_S = 2 * 366 * 86_400  # more than any place of the pack covers
 GENERATION = "_airbyte_generation_id"
+FILES = 40  # of bronze, as many syncs would have left
 OLD = 1  # nanoseconds since 1970: a time of access before every time of change
 MOST_CPU, MOST_BYTES = 0.1, 0.02
 
@@ -155,13 +156,15 @@ def plant(lake: Lake, options: argparse.Namespace) -> None:
     bronze = Path(make_bronze(options.documents, options.folder or lake.folder.parent))
     (first,) = lake.bronze_files()
     generation = pq.read_table(first)[GENERATION][0]
+    rows = -(-options.documents // FILES)
     for file in bronze.glob("*.parquet"):
         table = pq.read_table(file)
         column = pa.repeat(generation, table.num_rows)
         table = table.set_column(table.schema.get_field_index(GENERATION), GENERATION, column)
-        pq.write_table(
-            table, first.with_name(f"planted_{file.name}")
-        )  # a sync deletes files that are named as it names them
+        for begin in range(0, table.num_rows, rows):
+            # Not named as a sync names its files: it would delete them.
+            name = f"planted_{file.stem}_{begin}.parquet"
+            pq.write_table(table.slice(begin, rows), first.with_name(name))
 
 
 def main() -> None:

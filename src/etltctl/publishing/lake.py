@@ -255,7 +255,7 @@ class Lake:
     def _history(self, table: str) -> History:
         return History.of(self.context.current(TableName.parse(table)))
 
-    def _stage(self, table: str, location: str, base: str) -> Staged:
+    def _stage(self, table: str, location: str, base: str = "") -> Staged:
         name = TableName.parse(table)
         current = self.context.current(name)
         objects = self.s3.objects(location)
