@@ -53,6 +53,7 @@ class Footers:
     s3: S3
     place: str
     _known: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _recalled: set[str] = field(default_factory=set, repr=False)
 
     def of(self, table: str, files: Sequence[S3Object]) -> list[Footer]:
         """Return the footers of these files of a table, in their order.
@@ -64,7 +65,11 @@ class Footers:
         Raises:
             UnverifiedError: A file is not a whole Parquet file.
         """
-        known = self._known.get(table) or (self._recall(table) if len(files) >= WORTH_KEEPING else _nothing())
+        known = self._known.get(table) or _nothing()
+        # A call with a few files comes first where a sync's own files are counted before all of them.
+        if len(files) >= WORTH_KEEPING and table not in self._recalled:
+            self._recalled.add(table)
+            known = self._recall(table)
         self._known[table] = known
         entries: dict[str, Any] = known["files"]
         _know_copies(entries, files)
