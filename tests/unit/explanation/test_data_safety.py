@@ -14,7 +14,7 @@ from etltctl.settings import Settings, load_settings
 
 STEP = "glue:bronze_to_silver"
 HALF_PUBLISHED = "may have been cut off while it published its tables"
-BEFORE_PUBLISH = {"C103", "C104", "C106", "C107"}
+BEFORE_PUBLISH = {"C103", "C104", "C106", "C107", "C118", "C119"}
 
 
 @pytest.fixture
