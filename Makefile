@@ -137,6 +137,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/jobs.py
 	$(BIN)/python benchmarks/connector.py
+	$(BIN)/python benchmarks/incremental.py --documents 1000000 --new 10000
 	.tableau/bin/python benchmarks/extracts.py
 
 docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/
