@@ -107,6 +107,20 @@ def folder_of(values: Mapping[str, str]) -> str:
     )
 
 
+def partition_folder(path: str) -> str:
+    """Return the folder of a file's partition; it is empty for a file outside of any.
+
+    Folders after the last `name=value` are not partitions: readers look into them as if they were not there.
+
+    Args:
+        path: The file's path below the table's location.
+    """
+    folders = path.split("/")[:-1]
+    while folders and "=" not in folders[-1]:
+        folders.pop()
+    return "/".join(folders)
+
+
 def partition_of(path: str) -> list[tuple[str, str]]:
     """Return the names and raw values of the partition columns in a path of folders, in their order.
 

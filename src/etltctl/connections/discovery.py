@@ -25,7 +25,6 @@ from etltctl.connections.source_faults import connector_error, no_discovery
 from etltctl.connections.state import connection_id
 from etltctl.errors import ConfigurationError, NextStep, command, guess_text, unknown
 from etltctl.settings.toml_tables import toml_text
-from etltctl.settings.unset_secrets import secrets_without_value
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -182,16 +181,14 @@ def require_discoverable(source: str, settings: Settings) -> None:
         ConfigurationError: A secret has no value, or the connector cannot start on this machine.
     """
     # Imported here, as it loads pydantic, which a DAG's parsing would pay for.
-    from etltctl.settings.connector_problems import connector_faults
+    from etltctl.settings.connector_problems import source_problems
 
     if source not in settings.sources:
         raise unknown("source", source, settings.sources)
-    secrets = settings.environment.secrets_of_sync(source, settings.sources[source], settings.airbyte)
-    problems = [*secrets_without_value(settings, secrets), *connector_faults(settings, source)]
-    if problems:
+    if problems := tuple(source_problems(settings, source)):
         raise ConfigurationError(
             f"source {source} cannot be reached as the settings are; nothing was sent",
-            problems=tuple(problems),
+            problems=problems,
             hint=NextStep("correct it, then: ", command("source", "check", source)),
         )
 

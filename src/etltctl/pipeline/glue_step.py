@@ -167,10 +167,11 @@ class GlueStep(StepKind):
             )
         except AlreadyRunningError as error:
             raise with_holder(step_run.services, error) from error.__cause__
-        if size and verb is not Verb.STARTED:
+        if verb is Verb.STARTED:
+            return StartedRun(verb, run)
+        if size:
             step_run.warn(f"job run {run.id} is {verb} with the workers that it was started with, not {size}")
-        if verb is not Verb.STARTED:
-            warn_of_earlier_inputs(step_run, run)
+        warn_of_earlier_inputs(step_run, run)
         return StartedRun(verb, run)
 
     def find_lost_start(self, step_run: StepRun, intended: Event, *, within: float) -> JobRun | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import NextStep, UnverifiedError, command
+from etltctl.errors import BlockedError, NextStep, UnverifiedError, command
 from etltctl.inspection import Inspection
 from etltctl.pipeline.step_run import StepRun
 from etltctl.places import version_of
@@ -113,10 +113,10 @@ class JobInputs:
         """Return the location of each table's current version, and the version: all are of one run."""
         base: dict[str, str] = {}
         for table in self._job.writes:
-            current = self._lake.context.current(TableName.parse(table))
-            if current is None:
-                raise ReadEverythingError(f"{table} has no published version yet")
-            base[table] = str(current["StorageDescriptor"]["Location"])
+            try:
+                base[table] = self._lake.current_location(table)
+            except BlockedError as error:
+                raise ReadEverythingError(f"{table} has no published version yet") from error
         versions = {version_of(at) for at in base.values()}
         if len(versions) != 1 or "" in versions:
             raise ReadEverythingError("the current versions of its tables are not of one run")

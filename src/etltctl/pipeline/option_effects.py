@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from etltctl.errors import NextStep, Parameter, UsageError
@@ -27,12 +27,9 @@ def options_in_force(ledger: Ledger, walk: Sequence[Step], options: RunOptions) 
     Raises:
         UsageError: An option would have no effect, because this try starts no Glue job.
     """
-    return (
-        _kept(ledger)
-        | options.recorded
-        | _workers_of(ledger, walk, options)
-        | _full_of(ledger, walk, options)
-    )
+    if options.full:
+        _require_job_to_start(ledger, walk, options)
+    return _kept(ledger) | options.recorded | _workers_of(ledger, walk, options)
 
 
 def _kept(ledger: Ledger) -> dict[str, Any]:
@@ -48,8 +45,7 @@ def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> di
     """
     if not options.has_workers:
         return {}
-    to_start = unstarted(walk, ledger.last, fresh=options.fresh)
-    first = next((str(step) for step in to_start if kind_of(step).takes_workers), "")
+    first = next(_jobs_to_start(ledger, walk, options), "")
     if not first:
         raise UsageError(
             f"run {ledger.run_id} has no Glue job to start, so no worker type can be chosen; nothing was started",
@@ -58,17 +54,15 @@ def _workers_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> di
     return {"workers_of": first}
 
 
-def _full_of(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> dict[str, bool]:
-    """Return that incremental jobs read everything, if the caller wants it.
-
-    Raises:
-        UsageError: This try starts no Glue job, so nothing would be read.
-    """
-    if not options.full:
-        return {}
-    if not any(kind_of(step).takes_workers for step in unstarted(walk, ledger.last, fresh=options.fresh)):
+def _require_job_to_start(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> None:
+    """Raise UsageError if this try starts no Glue job, so that nothing would be read in full."""
+    if not any(_jobs_to_start(ledger, walk, options)):
         raise UsageError(
             f"run {ledger.run_id} has no Glue job to start, so there is nothing to read in full; nothing was started",
             hint=NextStep("start its jobs again with ", Parameter("fresh"), ", or leave out the run id"),
         )
-    return {"full": True}
+
+
+def _jobs_to_start(ledger: Ledger, walk: Sequence[Step], options: RunOptions) -> Iterator[str]:
+    to_start = unstarted(walk, ledger.last, fresh=options.fresh)
+    yield from (str(step) for step in to_start if kind_of(step).takes_workers)

@@ -23,7 +23,6 @@ from etltctl.pipeline.step_kind import EmitLines, StepKind, StepLine, rows_text
 from etltctl.pipeline.step_run import StartedRun, StepRun
 from etltctl.pipeline.step_wait import wait_for_end
 from etltctl.runs import STATE_UNUSABLE, Run, State, SyncJob
-from etltctl.settings.unset_secrets import secrets_without_value
 from etltctl.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -79,13 +78,11 @@ class SyncStep(StepKind):
 
     def problems(self, name: str, settings: Settings) -> Iterator[str]:
         """Yield problems of the secrets and of the rules for the tables that the sync writes."""
-        from etltctl.settings.connector_problems import connector_faults
+        from etltctl.settings.connector_problems import source_problems
 
         if name not in settings.sources:
             return  # the start refuses it by name
-        secrets = settings.environment.secrets_of_sync(name, settings.sources[name], settings.airbyte)
-        yield from secrets_without_value(settings, secrets)
-        yield from connector_faults(settings, name)
+        yield from source_problems(settings, name)
         for table in self.tables(name, settings):
             yield from rules_without_column(settings, table)
 

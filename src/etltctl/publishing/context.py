@@ -43,6 +43,11 @@ class LakeContext:
         return self.catalog.table(*self.places.in_catalog(table))
 
 
+def location_of(described: Described | None) -> str:
+    """Return where a table lies that the catalog describes; empty for a table that is not there."""
+    return str(described["StorageDescriptor"]["Location"]) if described else ""
+
+
 def command_writing(table: str, settings: Settings) -> Command:
     """Return the command that writes a table: its pipeline, or its job or sync if no pipeline has it.
 

@@ -15,7 +15,7 @@ from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.audit_queries import declared_rules
 from etltctl.publishing.catalog_refresh import Refresh, combined
-from etltctl.publishing.context import LakeContext
+from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.contract_checks import ContractChecks
 from etltctl.publishing.publish import Published, Switch, Switched
 from etltctl.publishing.retirement import Retired, Retirement
@@ -75,7 +75,7 @@ class Lake:
                 hint=NextStep("run the job that writes it first: ", self.context.writing(table)),
                 table=table,
             )
-        return str(current["StorageDescriptor"]["Location"])
+        return location_of(current)
 
     def publish(
         self, versions: Mapping[str, str], run_id: str = "", bases: Mapping[str, str] | None = None
@@ -98,8 +98,9 @@ class Lake:
         """
         if not versions:
             return []  # a job may write no table
-        TakingOver(self.context, self.records).complete(versions, bases or {})
-        staged = [self._stage(table, at, (bases or {}).get(table, "")) for table, at in versions.items()]
+        bases = bases or {}
+        TakingOver(self.context, self.records).complete(versions, bases)
+        staged = [self._stage(table, at, bases.get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
         violations = self.auditor.audit(staged)
@@ -153,7 +154,7 @@ class Lake:
             UnverifiedError: Files came, went or changed since.
         """
         current = self.context.current(TableName.parse(table))
-        location = str(current["StorageDescriptor"]["Location"]) if current else ""
+        location = location_of(current)
         if not version_of(location):
             return False
         self.records.require_unchanged(table, location, self.s3.objects(location), current)

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from etltctl.catalog import NO_CHANGES, Described, PartitionChanges, Registry, Table, is_closed
-from etltctl.errors import RETRY, BlockedError, NextStep, ServiceError, command
+from etltctl.errors import RETRY, BlockedError, NextStep, command
 from etltctl.places import version_of
 from etltctl.publishing.audit import Staged
-from etltctl.publishing.context import LakeContext
+from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.table_lock import TableLock
 from etltctl.publishing.version_history import RUN, WRITTEN, History, utc_now
 from etltctl.publishing.version_records import VersionRecords
@@ -123,12 +123,11 @@ class Switch:
 
     def unfinished(self, table: TableName) -> Mapping[str, Any] | None:
         """Return the run, time and tables of a publish of the table's set that was left half way; None without one."""
+        text = self.context.s3.read_if_there(self.context.places.journal(table))
+        if text is None:
+            return None
         try:
-            journal = json.loads(self.context.s3.read(self.context.places.journal(table)))
-        except ServiceError as error:
-            if error.code == "NoSuchKey":
-                return None
-            raise
+            journal = json.loads(text)
         except ValueError:
             return {
                 "run": "unknown",
@@ -144,7 +143,7 @@ class Switch:
         return switched
 
     def _put(self, table: Table, current: Described | None, name: TableName, run_id: str) -> Switched:
-        if _location(current) == table.location:
+        if location_of(current) == table.location:
             # Resumed after the switch: the history stays as the switch wrote it, and so does the run that it names.
             kept = {key: value for key, value in (current or {}).get("Parameters", {}).items() if key == RUN}
             same = replace(table, parameters={**table.parameters, **kept})
@@ -167,18 +166,14 @@ class Switch:
 
 
 def _needs_switch(version: Staged, current: Described | None) -> bool:
-    return _location(current) != version.table.location or is_closed(current or {})
-
-
-def _location(described: Described | None) -> str:
-    return str(described["StorageDescriptor"]["Location"]) if described else ""
+    return location_of(current) != version.table.location or is_closed(current or {})
 
 
 def _require_untouched(version: Staged, now: Described | None) -> None:
     """Check that the table is as it was when the audit began, or at the version itself: then a publish is resumed."""
     # Glue does not document `UpdateTable` with a `VersionId` for Hive tables. So the location that the audit began with
     # is compared too.
-    if _location(now) in (_location(version.base), version.table.location):
+    if location_of(now) in (location_of(version.base), version.table.location):
         return
     by = (now or {}).get("Parameters", {}).get(RUN) or "another process"
     raise BlockedError(
@@ -186,7 +181,7 @@ def _require_untouched(version: Staged, now: Described | None) -> None:
         hint=NextStep(
             "if this run's version is the right one: ", RETRY, " audits it against the current one"
         ),
-        current=_location(now),
+        current=location_of(now),
         refused=version.table.location,
     )
 
@@ -208,5 +203,5 @@ def _require_newer(version: Staged, now: Described | None) -> None:
 
 def _journal(staged: Sequence[Staged], current: Mapping[TableName, Described | None], run_id: str) -> bytes:
     # Both ends of each table, so that a person can complete the set by hand or undo it.
-    tables = {str(v.name): {"from": _location(current[v.name]), "to": v.table.location} for v in staged}
+    tables = {str(v.name): {"from": location_of(current[v.name]), "to": v.table.location} for v in staged}
     return json.dumps({"run": run_id, "since": utc_now().isoformat(), "tables": tables}, indent=1).encode()

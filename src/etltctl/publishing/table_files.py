@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from etltctl.catalog import Described, Table, hive_columns, projection, widened
 from etltctl.errors import RETRY, BlockedError, NextStep, command
-from etltctl.hive import DEFAULT_PARTITION, partition_of, unescaped
+from etltctl.hive import DEFAULT_PARTITION, partition_folder, partition_of, unescaped
 from etltctl.places import version_of
 from etltctl.publishing.version_history import FILES, ROWS, SCHEMA, VERSION, WRITTEN, files_hash, schema_hash
 from etltctl.s3 import PARQUET, S3, Footer, Footers, S3Object, is_data
@@ -228,11 +228,8 @@ def layout_of(table: str, location: str, files: Iterable[S3Object]) -> Layout:
 
 def _partition_folder(location: str, file: S3Object) -> tuple[str, list[tuple[str, str]]]:
     """Return the folder of the file's partition, and the names and raw values of its columns."""
-    # Folders after the last `name=value` are not partitions: readers look into them as if they were not there.
-    folders = file.location.removeprefix(location).split("/")[:-1]
-    while folders and "=" not in folders[-1]:
-        folders.pop()
-    return f"{location}{'/'.join(folders)}/", partition_of("/".join(folders))
+    folder = partition_folder(file.location.removeprefix(location))
+    return f"{location}{folder}/", partition_of(folder)
 
 
 def _unreadable_layout(table: str, why: str, other: str, file: S3Object) -> BlockedError:

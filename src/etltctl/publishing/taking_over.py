@@ -10,16 +10,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from etltctl.errors import RETRY, BlockedError, NextStep, UnverifiedError, command
+from etltctl.hive import partition_folder
 from etltctl.places import version_of
-from etltctl.publishing.context import LakeContext
+from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.table_files import parquet_files
-from etltctl.publishing.version_inputs import WRITTEN, InputRecords, partition_folder, replaced_folders
-from etltctl.publishing.version_records import REPLACES, VersionRecords
+from etltctl.publishing.version_inputs import WRITTEN, InputRecords, replaced_folders
+from etltctl.publishing.version_records import REPLACES, VersionRecords, first_names
 from etltctl.s3 import S3Object
 from etltctl.values import S3Location, TableName
 
 COPIERS = 8  # copies at once
-NAMED = 5  # partitions that a message names
 NOTHING_PUBLISHED = "nothing was published, the current version stays"
 
 Copies = Sequence[tuple[S3Object, S3Location]]
@@ -56,8 +56,7 @@ class TakingOver:
     def _copies(self, table: str, location: str, base: str) -> Copies:
         """Return the files that the version lacks, each with its place there."""
         name = TableName.parse(table)
-        current = self.context.current(name) or {}
-        now = str(current.get("StorageDescriptor", {}).get("Location", ""))
+        now = location_of(self.context.current(name))
         if now == location:
             return ()  # it was completed and made current before this try
         if now != base:
@@ -158,7 +157,7 @@ def _require_true(
             f"the job wrote the partition {mixed[0]} of {table}, and its report does not say so: rows of both versions "
             "could stand next to each other",
             f"list the partition in the report's {REPLACES}",
-            _first(mixed),
+            first_names(mixed),
         )
     if unknown := sorted(replaced - ours - theirs):
         near = get_close_matches(unknown[0], sorted(theirs), n=1)
@@ -166,15 +165,10 @@ def _require_true(
             table,
             f"the job's report on {table} replaces {unknown[0]}, and no file lies in such a partition",
             f"name it as its folder is called{f', such as {near[0]}' if near else ''}",
-            _first(unknown),
+            first_names(unknown),
         )
 
 
 def _refused(table: str, message: str, fix: str, partitions: str = "") -> UnverifiedError:
     named = {"partitions": partitions} if partitions else {}
     return UnverifiedError(message, hint=f"{NOTHING_PUBLISHED}; {fix}", table=table, **named)
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

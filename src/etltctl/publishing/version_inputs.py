@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from etltctl.errors import ServiceError
+from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.version_records import REPLACES, VersionRecords
@@ -101,12 +101,8 @@ class InputRecords:
 
     def read(self, location: str | S3Location) -> VersionInputs | None:
         """Return a record; None if there is none, or one that this etltctl cannot read."""
-        try:
-            return VersionInputs.parse(self.context.s3.read(location))
-        except ServiceError as error:
-            if error.code == "NoSuchKey":
-                return None
-            raise
+        text = self.context.s3.read_if_there(location)
+        return None if text is None else VersionInputs.parse(text)
 
     def touched(self, table: str, since: str, until: str) -> list[str] | None:
         """Return the partitions of a table in which two of its versions differ, as folders such as `year=2024`.
@@ -139,29 +135,12 @@ class InputRecords:
 
     def written(self, table: str, version: str) -> list[str] | None:
         """Return the files of a version that its job wrote, below its folder; None if that is not on record."""
+        text = self.context.s3.read_if_there(self.context.places.record(table, version).object(WRITTEN))
         try:
-            names = json.loads(
-                self.context.s3.read(self.context.places.record(table, version).object(WRITTEN))
-            )
-        except ServiceError as error:
-            if error.code == "NoSuchKey":
-                return None
-            raise
+            names = json.loads(text or b"null")
         except ValueError:
             return None
         return [str(name) for name in names] if isinstance(names, list) else None
-
-
-def partition_folder(path: str) -> str:
-    """Return the folder of a file's partition; folders after the last `name=value` are none.
-
-    Args:
-        path: The file's path below the folder of its version.
-    """
-    folders = path.split("/")[:-1]
-    while folders and "=" not in folders[-1]:
-        folders.pop()
-    return "/".join(folders)
 
 
 def replaced_folders(report: Mapping[str, Any]) -> frozenset[str] | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from etltctl.catalog import Described, Table
-from etltctl.errors import NextStep, ServiceError, UnverifiedError, command
+from etltctl.errors import NextStep, UnverifiedError, command
 from etltctl.places import JOB_REPORT, Name, version_of
 from etltctl.publishing.context import LakeContext
 from etltctl.publishing.table_files import foreign_objects, parquet_files
@@ -49,7 +49,7 @@ class FileChanges:
     def facts(self) -> dict[str, str]:
         """Return the first of the files of each kind, by kind, as text."""
         kinds = {"missing": self.missing, "added": self.added, "replaced": self.replaced}
-        return {kind: _listed(names) for kind, names in kinds.items() if names}
+        return {kind: first_names(names) for kind, names in kinds.items() if names}
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,11 @@ class VersionRecords:
 
     def file_changes(self, table: Name, location: str, files: Sequence[S3Object]) -> FileChanges | None:
         """Compare the version's files with the list that was kept; return None if no list was kept."""
+        text = self.context.s3.read_if_there(self._record(table, location).object(LIST))
+        if text is None:
+            return None
         try:
-            text = self.context.s3.read(self._record(table, location).object(LIST))
             kept: dict[str, list[Any]] = json.loads(text)["files"]
-        except ServiceError as error:
-            if error.code == "NoSuchKey":
-                return None
-            raise
         # A list that cannot be read proves nothing; the hash in the catalog is compared in its place.
         except (ValueError, KeyError, TypeError):
             return None
@@ -278,6 +276,7 @@ def _listing(location: str, files: Sequence[S3Object]) -> dict[str, list[Any]]:
     return {one.location.removeprefix(location): [one.size, one.etag] for one in files}
 
 
-def _listed(names: Sequence[str]) -> str:
+def first_names(names: Sequence[str]) -> str:
+    """Return the first of the names, and how many more there are, as a message has them."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(sorted(names)[:NAMED]) + more

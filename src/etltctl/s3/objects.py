@@ -84,6 +84,15 @@ class S3:
             answer = self.aws.client("s3").get_object(Bucket=place.bucket, Key=place.key, **part)
             return bytes(answer["Body"].read())
 
+    def read_if_there(self, location: str | S3Location) -> bytes | None:
+        """Return the object's bytes; None if there is no such object."""
+        try:
+            return self.read(location)
+        except ServiceError as error:
+            if error.code == "NoSuchKey":
+                return None
+            raise
+
     def write(self, location: str | S3Location, body: bytes) -> None:
         """Put the object, in place of one that is there."""
         place = S3Location.parse(location)

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etltctl.settings.toml_tables import key_text, leaves
+from etltctl.settings.toml_tables import LARGEST, key_text, leaves
 
 # A value that begins so is meant as JSON: as text it would reach the connector with its brackets.
 JSON_STARTS = ("{", "[", '"')
-MOST = 2**63  # TOML's whole numbers have 64 bits
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _parsed(text: str) -> Any:
 
 def _whole(digits: str) -> int | Fault:
     # Python reads no number of thousands of digits. The shorter ones would be another number in other readers of TOML.
-    if len(digits) > len(str(MOST)) + 1 or not -MOST <= int(digits) < MOST:
+    if len(digits) > len(str(LARGEST)) + 1 or not -LARGEST <= int(digits) < LARGEST:
         return Fault("the number does not fit into 64 bits; as text it stands in double quotes")
     return int(digits)
 

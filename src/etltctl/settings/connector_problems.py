@@ -18,6 +18,7 @@ from etltctl.settings.manifests import (
 from etltctl.settings.secrets import FETCHED
 from etltctl.settings.sources import AirbyteSource
 from etltctl.settings.toml_tables import leaves
+from etltctl.settings.unset_secrets import secrets_without_value
 from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
@@ -60,6 +61,18 @@ def _start_problems(settings: Settings, name: str, source: AirbyteSource) -> Ite
     if source.requirements and not (settings.folder / source.requirements).is_file():
         place = settings.place_of("sources", name, "requirements")
         yield f"{place}: sources.{name}.requirements: there is no file {source.requirements}"
+
+
+def source_problems(settings: Settings, name: str) -> Iterator[str]:
+    """Yield why a sync of a source is certain to fail, as far as this machine sees: unset secrets, its connector.
+
+    Args:
+        settings: The settings.
+        name: The name of the source.
+    """
+    secrets = settings.environment.secrets_of_sync(name, settings.sources[name], settings.airbyte)
+    yield from secrets_without_value(settings, secrets)
+    yield from connector_faults(settings, name)
 
 
 def connector_faults(settings: Settings, name: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from etltctl.settings.stream_names import (
     table_of_stream,
 )
 from etltctl.settings.synced_source import Source
-from etltctl.settings.toml_tables import key_text, leaves
+from etltctl.settings.toml_tables import LARGEST, key_text, leaves
 
 # The names are those of the manifest's streams, which is the connector that Airbyte runs.
 STREAMS = (
@@ -27,7 +27,6 @@ STREAMS = (
     "driver_standings", "constructor_standings",
 )  # fmt: skip
 OPTIONAL_STREAMS = ("laps",)
-LARGEST = 2**63  # TOML requires no larger number of its readers, and many readers of JSON have none
 
 
 def _cursor(value: object) -> object:

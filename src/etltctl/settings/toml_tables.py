@@ -13,6 +13,8 @@ from etltctl.settings.layers import KeyPath
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # no comment may have them, or they end its line
+# The first whole number without a place in 64 bits, which is what TOML requires of its readers.
+LARGEST = 2**63
 
 
 def merge(stacked: list[Mapping[str, Any]]) -> dict[str, Any]:
