@@ -32,6 +32,8 @@ PROJECT = Path(__file__).parents[2]
 SMALL = """
 [glue.jobs.small]
 script = "small.py"
+incremental = true
+reads = ["bronze.mongodb_observations"]
 writes = ["gold.small"]
 """
 QUICK = Waiter(timeout=60.0, first_pause=0.02, longest=0.1)

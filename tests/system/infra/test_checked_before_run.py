@@ -37,6 +37,7 @@ OF_OTHERS = (
     "Key", "Extracts", "Bundle", "SessionManager", "Alarm", "OwnVolume",
 )  # fmt: skip
 CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is called
+INCREMENTAL = {"glue__jobs__bronze_to_silver__incremental": True}  # so that the job's definition is read
 
 
 def policy_of(checkout: Checkout) -> dict[str, Any]:
@@ -109,10 +110,9 @@ def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed:
             if action in NOT_CHECKED | OCCASIONAL:
                 passed.add(action)
                 continue
+            settings = operator.settings(**CHECKED, **INCREMENTAL)
             with without(deployed, action), pytest.raises(AccessError) as raised:
-                run_pipeline(
-                    PIPELINE, operator.settings(**CHECKED), RunOptions(run_id=action.replace(":", "-"))
-                )
+                run_pipeline(PIPELINE, settings, RunOptions(run_id=action.replace(":", "-")))
             facts = raised.value.facts
             is_of_sync = action in {"s3:ListBucket", "s3:GetObject"}
             assert facts["step"] == ("sync:mongodb" if is_of_sync else "glue:bronze_to_silver"), action
