@@ -140,7 +140,7 @@ bench: $(VENV)/.bench .tableau/.done  ## measure what the README claims (all but
 	$(BIN)/python benchmarks/incremental.py --documents 1000000 --new 10000
 	.tableau/bin/python benchmarks/extracts.py
 
-docs: $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/
+docs: $(VENV)/.dev $(VENV)/.docs  ## write the reference pages and diagrams from the code, build the site into site/
 	$(BIN)/python docs/generate
 	$(BIN)/python docs/diagrams
 	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going docs site
