@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 
 
 def make_bronze(documents: int, folder: Path) -> str:
-    """Write Parquet files as Airbyte's S3 destination does: numbers double, nested values JSON text."""
+    """Write Parquet files as Airbyte's S3 destination does: numbers double, nested values JSON text.
+
+    Each row has an id of its own and what a sync says of it, which are most of such a file's bytes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -40,6 +44,8 @@ def make_bronze(documents: int, folder: Path) -> str:
 def _bronze_schema() -> Any:
     import pyarrow as pa
 
+    from etltctl.local.services.airbyte.columns import META
+
     kinds = {
         "_id": pa.string(),
         "dt": pa.float64(),
@@ -51,6 +57,7 @@ def _bronze_schema() -> Any:
     meta = {
         "_airbyte_raw_id": pa.string(),
         "_airbyte_extracted_at": pa.int64(),
+        "_airbyte_meta": META,
         "_airbyte_generation_id": pa.int64(),
     }
     return pa.schema({**meta, **kinds, "visibility": pa.float64(), **texts})
@@ -71,8 +78,8 @@ def _pack() -> Iterator[dict[str, Any]]:
         nested = {name: json.dumps(document[name]) for name in NESTED if document.get(name) is not None}
         yield {
             **document, **dict.fromkeys(NESTED), **nested, "_id": f"{0x67748580 + index:08x}{0:016x}",
-            "_airbyte_raw_id": str(index), "_airbyte_extracted_at": 1_767_323_045_000,
-            "_airbyte_generation_id": 1,
+            "_airbyte_raw_id": "", "_airbyte_extracted_at": 1_767_323_045_000,
+            "_airbyte_meta": {"sync_id": 1, "changes": []}, "_airbyte_generation_id": 1,
         }  # fmt: skip
 
 
@@ -81,4 +88,8 @@ def _under_new_names(pack: Any, copy: int) -> Any:
     import pyarrow.compute as pc
 
     names = pc.binary_join_element_wise(pack["city_name"], pa.scalar(str(copy)), " ")
-    return pack.set_column(pack.schema.get_field_index("city_name"), "city_name", names)
+    ids = pa.array([str(uuid.uuid4()) for _ in range(pack.num_rows)])
+    columns = {"city_name": names, "_airbyte_raw_id": ids}
+    for name, values in columns.items():
+        pack = pack.set_column(pack.schema.get_field_index(name), name, values)
+    return pack
