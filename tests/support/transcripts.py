@@ -23,7 +23,7 @@ MASKS = (
     (r" +", " "),
 )
 # What a command that waits for long prints where no one watches. A terminal shows none of these lines.
-HEARTBEAT = re.compile(r"\S+ [A-Za-z_]+ (?:JOB RUN|\S+) for \d+:\d\d\b.*")
+HEARTBEAT = re.compile(r"\S+ [A-Za-z_]+ (?:JOB RUN|\S+) for \d+:\d\d\b.*|.+, for TIME")
 BEGINS = "no run is called RUN yet: it begins now"  # the pages name no id, so one is passed
 FOLD = 12 * " "  # the indentation of the rest of a folded line; no line that a command prints has it
 
