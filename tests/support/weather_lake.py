@@ -71,7 +71,8 @@ class WeatherLake:
 
     def counts(self, table: str, version: str) -> dict[str, Any]:
         """Return a report's counts."""
-        return {name: value for name, value in self.report(table, version).items() if name != "replaces"}
+        report = self.report(table, version).items()
+        return {name: value for name, value in report if name not in ("replaces", "everything")}
 
     def state_folder(self, table: str, version: str) -> Path:
         return self.folder / "states" / table / version

@@ -31,15 +31,16 @@ from etltctl.pipeline.glue_costs import (
     workers_of,
 )
 from etltctl.pipeline.inputs import input_location
-from etltctl.pipeline.job_inputs import (
+from etltctl.pipeline.job_inputs import JobInputs
+from etltctl.pipeline.model import StepHandle, StepResult
+from etltctl.pipeline.publication import publish_once, published_line
+from etltctl.pipeline.recorded_inputs import (
     CHANGES,
-    JobInputs,
+    inputs_facts,
     inputs_text,
     recorded_inputs,
     warn_of_earlier_inputs,
 )
-from etltctl.pipeline.model import StepHandle, StepResult
-from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import code_of, own_paths
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
@@ -203,8 +204,8 @@ class GlueStep(StepKind):
         # Published where the job run got its arguments from, not where this try would write now.
         inputs = recorded_inputs(step_run, ended)
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]), inputs.base)
-        if inputs.files or inputs.versions:
-            facts["inputs"] = inputs.facts()
+        if read := inputs_facts(step_run, inputs, facts["tables"]):
+            facts["inputs"] = read
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
         return StepResult(str(step_run.step), handle.verb, ended.id, facts={**facts, **cost})

@@ -10,20 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import BlockedError, NextStep, UnverifiedError, command
+from etltctl.errors import BlockedError, UnverifiedError
 from etltctl.inspection import Inspection
+from etltctl.pipeline.recorded_inputs import FULL
 from etltctl.pipeline.step_run import StepRun
 from etltctl.places import version_of
 from etltctl.publishing import InputRecords, Lake, VersionInputs
-from etltctl.runs import JobRun
 from etltctl.s3 import is_data
 from etltctl.values import S3Location, TableName
 
 if TYPE_CHECKING:
     from etltctl.settings.services import GlueJob
 
-CHANGES = "--changes"  # the argument that names the record
-FULL = "full"  # the option of a run
 _SCRIPTS = ("--extra-py-files", "--extra-files")
 
 
@@ -205,62 +203,3 @@ def _new_files(
         if list(now[name]) != list(known):
             raise ReadEverythingError(f"the file {name} of {table} was written again")
     yield from (name for name in now if name not in before)
-
-
-def recorded_inputs(step_run: StepRun, run: JobRun) -> VersionInputs:
-    """Return what the run had to read, as it stood in its arguments; nothing for a job that is not incremental.
-
-    Args:
-        step_run: The step.
-        run: The job run.
-
-    Raises:
-        UnverifiedError: The record is gone, or another etltctl wrote it. Without it, no one knows which files to copy.
-    """
-    place = run.arguments.get(CHANGES)
-    if not place:
-        return VersionInputs()
-    inputs = InputRecords(step_run.services.lake.context).read(place)
-    if inputs is None:
-        raise UnverifiedError(
-            f"what Glue job {run.name} had to read cannot be read any more, so its tables cannot be completed",
-            hint=NextStep(
-                "nothing was published, the current versions stay; run it again: ",
-                command("retry", step_run.ledger.run_id, "--fresh"),
-            ),
-            record=place,
-        )
-    return inputs
-
-
-def warn_of_earlier_inputs(step_run: StepRun, run: JobRun) -> None:
-    """Warn if everything was to be read, and the run that was found has been started to read what was new.
-
-    Args:
-        step_run: The step.
-        run: The job run, which this try did not start.
-    """
-    place = run.arguments.get(CHANGES)
-    if not place or not step_run.ledger.options.get(FULL):
-        return
-    inputs = InputRecords(step_run.services.lake.context).read(place)
-    if inputs is not None and inputs.base:
-        step_run.warn(
-            f"job run {run.id} was started before to read what was new, and does not read everything"
-        )
-
-
-def inputs_text(facts: Mapping[str, Any]) -> str:
-    """Return what a run of an incremental job has read, as its line shows it; empty for another job.
-
-    Args:
-        facts: Those of `VersionInputs.facts`.
-    """
-    if not facts:
-        return ""
-    if why := facts.get("everything"):
-        return f" · read everything: {why}"
-    parts = [f"{facts['new_files']:,} of {facts['files']:,} files new"] if facts.get("files") else []
-    if facts.get("touched"):
-        parts.append(f"{facts['touched']:,} changed partitions")
-    return f" · {', '.join(parts) or 'nothing new'}"

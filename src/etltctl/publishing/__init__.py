@@ -13,8 +13,10 @@ from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
 from etltctl.publishing.version_inputs import InputRecords, VersionInputs
+from etltctl.publishing.version_records import EVERYTHING
 
 __all__ = [
+    "EVERYTHING",
     "GONE",
     "NOT_PUBLISHED",
     "ROWS",

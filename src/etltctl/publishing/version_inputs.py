@@ -13,7 +13,7 @@ from typing import Any, Self
 from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
-from etltctl.publishing.version_records import REPLACES, VersionRecords
+from etltctl.publishing.version_records import EVERYTHING, REPLACES, VersionRecords
 from etltctl.values import S3Location, TableName
 
 FORMAT = "etltctl.inputs/1"
@@ -79,7 +79,7 @@ class VersionInputs:
             "touched": sum(map(len, self.touched.values())),
         }
         if self.why:
-            return {"everything": self.why, "files": counts["files"]}
+            return {EVERYTHING: self.why, "files": counts["files"]}
         return {"base": version_of(next(iter(self.base.values()), "")), **counts}
 
 
