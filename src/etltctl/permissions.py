@@ -31,6 +31,9 @@ OPERATOR: Calls = {
     "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
     "lake": (
         "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
+        # Of a file of more than 5 GiB that is copied.
+        "s3:HeadObject", "s3:CreateMultipartUpload", "s3:UploadPartCopy", "s3:CompleteMultipartUpload",
+        "s3:AbortMultipartUpload",
     ),
     "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "secrets": ("secretsmanager:GetSecretValue",),
