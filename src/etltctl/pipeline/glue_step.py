@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.errors import (
@@ -161,7 +161,9 @@ class GlueStep(StepKind):
             verb, run = step_run.services.glue.start_or_adopt(
                 step_run.step.name,
                 key,
-                partial(_arguments, step_run),
+                cache(
+                    partial(_arguments, step_run)
+                ),  # once for each try: Glue may refuse a start for a while
                 since=step_run.run_id.began_after,
                 before_start=lambda: step_run.append("remote.intended", run_key=key),
                 size=size,
@@ -252,7 +254,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     """
     _require_budget(step_run)
     job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
-    # Called again for each try, so that a new run never writes where a failed one left files.
+    # Of each try its own, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
     reader = f"glue.jobs.{step_run.step.name}"

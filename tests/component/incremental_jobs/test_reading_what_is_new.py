@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from etltctl.errors import UsageError
+from etltctl.ledger import read_events
 from etltctl.settings import Settings
+from etltctl.testing import throttled
 from support.letters import SORT, Letters
 
 SORT_STEP, COUNT_STEP = "glue:sort_letters", "glue:count_letters"
@@ -124,3 +126,12 @@ def test_a_file_that_lands_while_the_job_runs_belongs_to_the_next_run(letters: L
     assert all(folder != "sender=zoe" for folder, _ in letters.content("silver.letters"))
     letters.run("second", only=SORT_STEP)
     assert ("sender=zoe", "z") in letters.content("silver.letters")
+
+
+def test_a_start_that_glue_throttles_is_sent_again_with_the_same_record(letters: Letters) -> None:
+    letters.lake.script(throttled("StartJobRun"))
+    letters.run("first", only=SORT_STEP)
+    assert letters.lake.met()["StartJobRun"] == 1
+    events = [event["type"] for event in read_events(letters.services.store, "first")]
+    assert events.count("remote.intended") == len(["throttled", "started"])
+    assert events.count("step.inputs") == 1
