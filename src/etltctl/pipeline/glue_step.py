@@ -266,7 +266,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
         "--inputs": json.dumps(inputs),
         "--outputs": json.dumps(outputs),
-        "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
+        "--audits": json.dumps({table: str(lake.places.job_report(table, version)) for table in job.writes}),
         "--config": json.dumps(job.config),
         **({CHANGES: JobInputs(step_run, inputs, version).record()} if job.incremental else {}),
     }

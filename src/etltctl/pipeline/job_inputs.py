@@ -15,7 +15,7 @@ from etltctl.inspection import Inspection
 from etltctl.pipeline.recorded_inputs import FULL
 from etltctl.pipeline.step_run import StepRun
 from etltctl.places import version_of
-from etltctl.publishing import InputRecords, Lake, VersionInputs
+from etltctl.publishing import Lake, VersionInputs
 from etltctl.s3 import is_data
 from etltctl.values import S3Location, TableName
 
@@ -47,7 +47,7 @@ class JobInputs:
         """Write what the run has to read, note it in the ledger, and return where it stands."""
         inputs = self.find()
         self.step_run.note("step.inputs", **inputs.facts())
-        return InputRecords(self._lake.context).write(self._job.writes[0], self.version, inputs)
+        return self._lake.input_records.write(self._job.writes[0], self.version, inputs)
 
     def find(self) -> VersionInputs:
         """Return what the run has to read."""
@@ -89,7 +89,8 @@ class JobInputs:
         if self.step_run.ledger.options.get(FULL):
             raise ReadEverythingError("a run over everything was asked for")
         base, version = self._base()
-        before = InputRecords(self._lake.context).read(self._lake.places.inputs(self._job.writes[0], version))
+        records = self._lake.input_records
+        before = records.read(records.place(self._job.writes[0], version))
         if before is None:
             raise ReadEverythingError(f"it is not on record from what version {version} was made")
         _require_same_maker(before.made_by, now.made_by, version)
@@ -131,7 +132,7 @@ class JobInputs:
 
     def _touched(self, table: str, since: str) -> Sequence[str]:
         until = version_of(self.inputs[table])
-        touched = InputRecords(self._lake.context).touched(table, since, until)
+        touched = self._lake.input_records.touched(table, since, until)
         if touched is None:
             raise ReadEverythingError(f"version {until} of {table} was not made from version {since}")
         return touched

@@ -8,7 +8,7 @@ from typing import Any
 
 from etltctl.errors import NextStep, UnverifiedError, bounded, command
 from etltctl.pipeline.step_run import StepRun
-from etltctl.publishing import EVERYTHING, InputRecords, VersionInputs
+from etltctl.publishing import EVERYTHING, VersionInputs
 from etltctl.runs import JobRun
 
 CHANGES = "--changes"  # the argument that names the record
@@ -29,7 +29,7 @@ def recorded_inputs(step_run: StepRun, run: JobRun) -> VersionInputs:
     place = run.arguments.get(CHANGES)
     if not place:
         return VersionInputs()
-    inputs = InputRecords(step_run.services.lake.context).read(place)
+    inputs = step_run.services.lake.input_records.read(place)
     if inputs is None:
         raise UnverifiedError(
             f"what Glue job {run.name} had to read cannot be read any more, so its tables cannot be completed",
@@ -52,7 +52,7 @@ def warn_of_earlier_inputs(step_run: StepRun, run: JobRun) -> None:
     place = run.arguments.get(CHANGES)
     if not place or not step_run.ledger.options.get(FULL):
         return
-    inputs = InputRecords(step_run.services.lake.context).read(place)
+    inputs = step_run.services.lake.input_records.read(place)
     if inputs is not None and inputs.base:
         step_run.warn(
             f"job run {run.id} was started before to read what was new, and does not read everything"

@@ -24,6 +24,7 @@ from etltctl.publishing.table_files import InspectedTable, Inspector, require_pa
 from etltctl.publishing.table_lock import TableLock
 from etltctl.publishing.taking_over import TakingOver, require_base
 from etltctl.publishing.version_history import VERSION, History
+from etltctl.publishing.version_inputs import InputRecords
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
@@ -31,8 +32,6 @@ from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-OnQuery = Callable[[Verb, QueryExecution], None]
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,12 @@ class Lake:
     s3: S3
     catalog: Catalog
     run_key: str = ""
-    on_query: OnQuery | None = None
+    on_query: Callable[[Verb, QueryExecution], None] | None = None
     on_violation: OnViolation | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Return where a job writes this version of the table."""
         return str(self.places.version(table, version))
-
-    def job_report_location(self, table: str, version: str) -> str:
-        """Return where a job writes its report on this version of the table."""
-        return str(self.places.job_report(table, version))
 
     def current_location(self, table: str) -> str:
         """Return where the version lies that readers see now. A bronze stream has one fixed place.
@@ -99,7 +94,7 @@ class Lake:
         if not versions:
             return []  # a job may write no table
         bases = bases or {}
-        TakingOver(self.context, self.records).complete(versions, bases)
+        TakingOver(self.context, self.records, self.input_records).complete(versions, bases)
         staged = [self._stage(table, at, bases.get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
@@ -225,6 +220,11 @@ class Lake:
     def records(self) -> VersionRecords:
         """Return the records of versions."""
         return VersionRecords(self.context)
+
+    @cached_property
+    def input_records(self) -> InputRecords:
+        """Return the records of what versions were made from."""
+        return InputRecords(self.context, self.records)
 
     @cached_property
     def inspector(self) -> Inspector:

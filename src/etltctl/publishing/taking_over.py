@@ -31,6 +31,7 @@ class TakingOver:
 
     context: LakeContext
     records: VersionRecords
+    input_records: InputRecords
 
     def complete(self, versions: Mapping[str, str], bases: Mapping[str, str]) -> None:
         """Copy the bases' other files into the versions whose job's report says which partitions it replaces.
@@ -82,7 +83,7 @@ class TakingOver:
     def _written(self, table: str, location: str, there: Sequence[str]) -> Sequence[str]:
         """Return the files that the job wrote, which are kept on record before the first copy."""
         place = self.context.places.record(table, version_of(location)).object(WRITTEN)
-        kept = InputRecords(self.context).written(table, version_of(location))
+        kept = self.input_records.written(table, version_of(location))
         if kept is not None:
             return kept
         self.context.s3.write(place, json.dumps(there).encode())

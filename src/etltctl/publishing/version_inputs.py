@@ -88,6 +88,7 @@ class InputRecords:
     """The records of what versions were made from. The tables of a job share one record a version."""
 
     context: LakeContext
+    records: VersionRecords
 
     def place(self, table: str, version: str) -> S3Location:
         """Return where the record lies of the versions that one run of the table's job wrote."""
@@ -121,7 +122,7 @@ class InputRecords:
                 return sorted(touched)
             location = str(places.version(table, version))
             inputs = self.read(self.place(table, version))
-            report = VersionRecords(self.context).job_report(TableName.parse(table), location)
+            report = self.records.job_report(TableName.parse(table), location)
             before = version_of(inputs.base.get(table, "")) if inputs else ""
             replaced, written = replaced_folders(report), self.written(table, version)
             if not before or replaced is None or written is None:
