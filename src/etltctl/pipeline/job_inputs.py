@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import BlockedError, UnverifiedError
+from etltctl.errors import UnverifiedError
 from etltctl.inspection import Inspection
 from etltctl.pipeline.recorded_inputs import FULL
 from etltctl.pipeline.step_run import StepRun
@@ -95,8 +95,6 @@ class JobInputs:
             raise ReadEverythingError(f"it is not on record from what version {version} was made")
         _require_same_maker(before.made_by, now.made_by, version)
         _require_same_inputs(before, now)
-        for table in base:
-            self._require_intact(table)
         names = {table: list(_new_files(table, before.seen[table], now.seen[table])) for table in now.seen}
         places = self._lake.places
         return replace(
@@ -110,22 +108,20 @@ class JobInputs:
 
     def _base(self) -> tuple[dict[str, str], str]:
         """Return the location of each table's current version, and the version: all are of one run."""
-        base: dict[str, str] = {}
-        for table in self._job.writes:
-            try:
-                base[table] = self._lake.current_location(table)
-            except BlockedError as error:
-                raise ReadEverythingError(f"{table} has no published version yet") from error
-        versions = {version_of(at) for at in base.values()}
-        if len(versions) != 1 or "" in versions:
+        base = {table: self._intact(table) for table in self._job.writes}
+        versions = set(map(version_of, base.values()))
+        if len(versions) != 1:
             raise ReadEverythingError("the current versions of its tables are not of one run")
         return base, versions.pop()
 
-    def _require_intact(self, table: str) -> None:
+    def _intact(self, table: str) -> str:
         try:
-            self._lake.has_published_files(table)
+            location = self._lake.intact_location(table)
         except UnverifiedError as error:
             raise ReadEverythingError(f"the files of {table} are not those that were published") from error
+        if not location:
+            raise ReadEverythingError(f"{table} has no published version yet")
+        return location
 
     def _report(self, table: str, location: str) -> Mapping[str, Any]:
         return self._lake.records.job_report(TableName.parse(table), location)

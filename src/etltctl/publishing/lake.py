@@ -142,8 +142,8 @@ class Lake:
         """Check what a rollback needs, and yield the function that makes the version current for a run's id."""
         return checked_rollback(table, to, self.switch, self.inspector)
 
-    def has_published_files(self, table: str) -> bool:
-        """Return True if the current version holds the files that were published, False if there is no such version.
+    def intact_location(self, table: str) -> str:
+        """Return where the current version lies, which holds the files that were published; empty if there is none.
 
         Raises:
             UnverifiedError: Files came, went or changed since.
@@ -151,9 +151,9 @@ class Lake:
         current = self.context.current(TableName.parse(table))
         location = location_of(current)
         if not version_of(location):
-            return False
+            return ""
         self.records.require_unchanged(table, location, self.s3.objects(location), current)
-        return True
+        return location
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
         """Make the catalog say what the files of these tables say; a table without files is left out.

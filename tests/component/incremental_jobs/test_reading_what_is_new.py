@@ -52,7 +52,7 @@ def test_an_incremental_version_is_published_and_rolled_back_as_any_other(letter
     letters.run("second")
     lake = letters.services.lake
     assert lake.versions("silver.letters") == ["second", "first"]
-    assert lake.has_published_files("silver.letters")
+    assert lake.intact_location("silver.letters")
     before = letters.content("silver.letters", "first")
     lake.rollback("silver.letters")
     assert letters.content("silver.letters") == before
