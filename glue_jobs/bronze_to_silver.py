@@ -78,8 +78,8 @@ def _write_rejects(spark: SparkSession, this: SilverRun, result: SilverResult) -
         # Without rejections the documents are not read a second time.
         write_table(rejected if result.rejected else rejected.limit(0), location)
     counts = {"table": REJECTS, "rows_out": result.state.documents.counts["rejected"]}
-    taken_over = {} if result.replaces is None else {"replaces": []}
-    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **taken_over}, weather_descriptions)
+    carried_over = {} if result.replaces is None else {"replaces": []}
+    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **carried_over}, weather_descriptions)
 
 
 def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:

@@ -25,7 +25,7 @@ class Changes:
     Attributes:
         files: All files of each input stream.
         states: The folder that is the job's next to the new version of each output.
-        base: The versions that the run builds on; empty for a run over everything.
+        base: The versions that the run builds on; empty for a full run.
         reports: The audits of these versions.
         base_states: The folders that the job wrote next to these versions.
         new: The files that the run before has not read.

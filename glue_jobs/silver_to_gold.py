@@ -176,12 +176,12 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     changes = read_changes(spark, job.changes)
     observations, changed, explanation = _observations(spark, job, changes)
     if observations is not None:
-        # A run over everything is planned as ever, also a small one.
+        # A full run is planned as ever, also a small one.
         with planned_for(spark, observations) if changed else nullcontext():
             said = {**_NOTHING_LOST, **explanation}
             counts = _write_tables(spark, job, hours_of(observations, config), config, changed, said)
     elif changed is not None:
-        counts = _take_over(spark, job, changed)
+        counts = _carry_over(spark, job, changed)
     if changes is not None:
         write_counts(spark, changes, counts)
 
@@ -247,14 +247,14 @@ def _write_checked(
     others = changed.counts_of_others(table) if changed else {}
     written = observed.unionByName(changed.others(spark, table, observed)) if changed and others else observed
     write_table(written, job.outputs[table])
-    counted, taken_over = counts.get, totals(others)
-    audit = {name: (counted[name] or 0) + taken_over[name] for name in ("rows_in", "rows_out")}
+    counted, carried_over = counts.get, totals(others)
+    audit = {name: (counted[name] or 0) + carried_over[name] for name in ("rows_in", "rows_out")}
     write_audit(spark, job.audit_location(table), {"table": table, **audit, **said}, weather_descriptions)
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
 
 
-def _take_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
+def _carry_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
     """Write nothing: every row of the version before is still right."""
     for table in job.outputs:
         audit = {"table": table, **totals(changed.counts[table]), **_NOTHING_LOST, "replaces": []}

@@ -47,15 +47,15 @@ class SilverRun:
 
 @dataclass(frozen=True)
 class SilverResult:
-    """What a run has written; with the rows of the version before that are taken over.
+    """What a run has written; with the rows of the version before that are carried over.
 
     Attributes:
         state: What the next run is to know.
         rows: The `ROW_COUNTS`.
         documents: The documents that the run has read, with the reasons for rejections.
         rejected: How many of these documents were rejected.
-        replaces: The partition folders that replace those of the version before; None if nothing is taken over.
-        explanation: What the report says of why nothing is taken over although there is a version before.
+        replaces: The partition folders that replace those of the version before; None if nothing is carried over.
+        explanation: What the report says of why nothing is carried over although there is a version before.
     """
 
     state: SilverState

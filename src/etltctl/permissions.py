@@ -106,7 +106,7 @@ class Requirements:
         yield from _on(OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")])
 
     def finding_what_is_new(self, job: str) -> Iterator[Permission]:
-        """Yield what it takes to find out what an incremental job has not read yet, and to take over the rest."""
+        """Yield what it takes to find out what an incremental job has not read yet, and to carry over the rest."""
         places, declared = Places(self.settings), self.settings.glue.jobs[job]
         definition = self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")
         yield from _on(OPERATOR["definitions"], [definition])

@@ -1,7 +1,7 @@
 """What a run of an incremental Glue job has to read: what the current version has not seen yet, or everything.
 
-Everything is read whenever it is not certain that old rows and new files together give what a run over everything
-would give: the code or config has changed, a file of bronze is another one or gone, a version was made by other means.
+A full run reads everything. It is needed whenever old rows and new files together may give other tables than it would:
+the code or config has changed, a file of bronze is another one or gone, a version was made by other means.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _SCRIPTS = ("--extra-py-files", "--extra-files")
 
 
-class ReadEverythingError(Exception):
-    """Why a run of an incremental job reads everything; never leaves this module."""
+class FullRunNeeded(Exception):  # noqa: N818 - not an error: the job reads everything instead
+    """A reason for a full run of an incremental job; never leaves this module."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class JobInputs:
         everything = self._everything()
         try:
             inputs = self._what_is_new(everything)
-        except ReadEverythingError as why:
+        except FullRunNeeded as why:
             inputs = replace(everything, why=str(why))
         return replace(
             inputs, states={table: str(places.state(table, self.version)) for table in self._job.writes}
@@ -84,15 +84,15 @@ class JobInputs:
         """Return what is new since the current versions were made.
 
         Raises:
-            ReadEverythingError: Everything has to be read.
+            FullRunNeeded: Everything has to be read.
         """
         if self.step_run.ledger.options.get(FULL):
-            raise ReadEverythingError("a run over everything was asked for")
+            raise FullRunNeeded("a full run was requested")
         base, version = self._base()
         records = self._lake.input_records
         before = records.read(records.place(self._job.writes[0], version))
         if before is None:
-            raise ReadEverythingError(f"it is not on record from what version {version} was made")
+            raise FullRunNeeded(f"it is not on record from what version {version} was made")
         _require_same_maker(before.made_by, now.made_by, version)
         _require_same_inputs(before, now)
         names = {table: list(_new_files(table, before.seen[table], now.seen[table])) for table in now.seen}
@@ -111,16 +111,16 @@ class JobInputs:
         base = {table: self._intact(table) for table in self._job.writes}
         versions = set(map(version_of, base.values()))
         if len(versions) != 1:
-            raise ReadEverythingError("the current versions of its tables are not of one run")
+            raise FullRunNeeded("the current versions of its tables are not of one run")
         return base, versions.pop()
 
     def _intact(self, table: str) -> str:
         try:
             location = self._lake.intact_location(table)
         except UnverifiedError as error:
-            raise ReadEverythingError(f"the files of {table} are not those that were published") from error
+            raise FullRunNeeded(f"the files of {table} are not those that were published") from error
         if not location:
-            raise ReadEverythingError(f"{table} has no published version yet")
+            raise FullRunNeeded(f"{table} has no published version yet")
         return location
 
     def _report(self, table: str, location: str) -> Mapping[str, Any]:
@@ -130,7 +130,7 @@ class JobInputs:
         until = version_of(self.inputs[table])
         touched = self._lake.input_records.touched(table, since, until)
         if touched is None:
-            raise ReadEverythingError(f"version {until} of {table} was not made from version {since}")
+            raise FullRunNeeded(f"version {until} of {table} was not made from version {since}")
         return touched
 
 
@@ -169,7 +169,7 @@ def _listed(lake: Lake, location: str) -> dict[str, list[Any]]:
 
 def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], version: str) -> None:
     if "" in now["code"].values() or not now["code"]:
-        raise ReadEverythingError("the files of its code are not where its definition says")
+        raise FullRunNeeded("the files of its code are not where its definition says")
     what = {
         "code": "its code",
         "config": "its config",
@@ -178,12 +178,12 @@ def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], versi
     }
     changed = [text for name, text in what.items() if before.get(name) != now[name]]
     if changed:
-        raise ReadEverythingError(f"{' and '.join(changed)} changed since version {version}")
+        raise FullRunNeeded(f"{' and '.join(changed)} changed since version {version}")
 
 
 def _require_same_inputs(before: VersionInputs, now: VersionInputs) -> None:
     if (set(before.seen), set(before.versions)) != (set(now.seen), set(now.versions)):
-        raise ReadEverythingError("it reads other tables than before")
+        raise FullRunNeeded("it reads other tables than before")
 
 
 def _new_files(
@@ -192,11 +192,11 @@ def _new_files(
     """Yield the names of the files that are new.
 
     Raises:
-        ReadEverythingError: A file that was read is gone or another one now.
+        FullRunNeeded: A file that was read is gone or another one now.
     """
     for name, known in before.items():
         if name not in now:
-            raise ReadEverythingError(f"the file {name} of {table} is gone")
+            raise FullRunNeeded(f"the file {name} of {table} is gone")
         if list(now[name]) != list(known):
-            raise ReadEverythingError(f"the file {name} of {table} was written again")
+            raise FullRunNeeded(f"the file {name} of {table} was written again")
     yield from (name for name in now if name not in before)

@@ -14,6 +14,7 @@ from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableErro
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.audit_queries import declared_rules
+from etltctl.publishing.carry_over import CarryOver, require_base
 from etltctl.publishing.catalog_refresh import Refresh, combined
 from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.contract_checks import ContractChecks
@@ -22,7 +23,6 @@ from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.rollback import checked_rollback
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.table_lock import TableLock
-from etltctl.publishing.taking_over import TakingOver, require_base
 from etltctl.publishing.version_history import VERSION, History
 from etltctl.publishing.version_inputs import InputRecords
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
@@ -84,7 +84,7 @@ class Lake:
             versions: The location of each version by its table.
             run_id: The run that publishes them.
             bases: By table the location of the version that an incremental job worked from: the files of
-                the partitions that the job did not write are taken over from there.
+                the partitions that the job did not write are carried over from there.
 
         Raises:
             UnverifiedError: A version holds no Parquet file, or other rows than its job says that it wrote.
@@ -94,7 +94,7 @@ class Lake:
         if not versions:
             return []  # a job may write no table
         bases = bases or {}
-        TakingOver(self.context, self.records, self.input_records).complete(versions, bases)
+        CarryOver(self.context, self.records, self.input_records).complete(versions, bases)
         staged = [self._stage(table, at, bases.get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)

@@ -25,14 +25,14 @@ LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the c
 class VersionInputs:
     """What a job run has to read, and what its versions are made from.
 
-    Tables are named `layer.table`. For a run over everything `base`, `reports`, `base_states`, `new` and `touched` are
+    Tables are named `layer.table`. For a full run `base`, `reports`, `base_states`, `new` and `touched` are
     empty.
 
     Attributes:
-        made_by: The job's code, config and Glue version; another one needs a run over everything.
+        made_by: The job's code, config and Glue version; another one needs a full run.
         seen: Of each input without versions its files: size and ETag by the name below the table's place.
         versions: Of each input with versions the version.
-        why: Why the run reads everything; empty if it reads what is new.
+        why: Why the run is a full run; empty if it reads what is new.
         base: The current version of each table that the job writes, as its location.
         reports: What the job reported of the base.
         states: Where the script may leave what its next run needs, by table.

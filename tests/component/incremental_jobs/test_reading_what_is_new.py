@@ -1,4 +1,4 @@
-"""Incremental jobs on the embedded services: what they get, what is taken over, and when they read everything."""
+"""Incremental jobs on the embedded services: what they get, what is carried over, and when they read everything."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_gold_catches_up_with_several_versions_of_silver(letters: Letters) -> No
 def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None:
     letters.run("first")
     letters.put("two", {"bob": ["b2"]})
-    why = "a run over everything was asked for"
+    why = "a full run was requested"
     assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == why
     assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == why
     with pytest.raises(
@@ -86,7 +86,7 @@ def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None
         letters.run("second", full=True)
 
 
-def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everything(letters: Letters) -> None:
+def test_everything_is_read_where_old_rows_may_not_stand_for_a_full_run(letters: Letters) -> None:
     def why(run_id: str, settings: Settings | None = None) -> str:
         (inputs,) = inputs_of(letters, run_id, settings=settings, only=SORT_STEP)
         return str(inputs.get("everything", ""))
@@ -100,7 +100,7 @@ def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everythi
     other = letters.lake.settings.overlaid({"glue": {"jobs": {"sort_letters": {"config": {"a": 1}}}}})
     assert why("r2", other) == "its config changed since version r1"
     assert why("r3") == "its config changed since version r2"
-    assert why("r4") == ""  # nothing is new, and everything is taken over
+    assert why("r4") == ""  # nothing is new, and everything is carried over
     assert letters.content("silver.letters") == before
     letters.put("one", {"ann": ["A1"]})
     assert why("r5") == "the file one.parquet of bronze.letters was written again"

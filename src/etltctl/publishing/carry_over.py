@@ -1,4 +1,4 @@
-"""The files of the current version that an incremental job leaves as they are: copied within S3 into the new one."""
+"""The files of the current version that an incremental job leaves as they are: carried over by a copy within S3."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Copies = Sequence[tuple[S3Object, S3Location]]
 
 
 @dataclass(frozen=True)
-class TakingOver:
+class CarryOver:
     """The completion of versions whose job wrote only some of the partitions."""
 
     context: LakeContext
