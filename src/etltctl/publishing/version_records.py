@@ -25,7 +25,8 @@ PUBLISHED = "published"  # written each time the version is made current
 LIST = "files.json"
 OTHER = "other"
 COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
-REPLACES = "replaces"  # the partitions that the job wrote; the others are taken over
+EVERYTHING = "everything"  # why the job's script read all of its inputs although it was to read what is new
+REPLACES = "replaces"  # the partitions that the job wrote; the others are carried over
 DESCRIPTION, COMMENTS = "description", "comments"  # what a job may say of its table and of its columns
 NAMED = 5  # files that a message names
 
