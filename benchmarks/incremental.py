@@ -1,4 +1,4 @@
-"""What an incremental run costs, compared with a run over everything: sync, silver, gold and publish on one machine.
+"""What an incremental run costs, compared with a full run: sync, silver, gold and publish on one machine.
 
 `python benchmarks/incremental.py` puts 5 million weather documents into bronze, made from the data pack
 (`ETLTCTL_DATA_PACK`), and runs the pipeline over all of them. Then it adds new documents to MongoDB, 10,000 to

@@ -157,13 +157,13 @@ class GlueStep(StepKind):
         key = step_run.run_key
         # Never part of the key: a live run is adopted whatever its workers, and a failed one is never adopted.
         size = workers_of(step_run) if has_other_workers(step_run) else None
+        # Made once for each try: Glue may refuse a start for a while, and the record of what is new is to be one.
+        arguments = cache(partial(_arguments, step_run))
         try:
             verb, run = step_run.services.glue.start_or_adopt(
                 step_run.step.name,
                 key,
-                cache(
-                    partial(_arguments, step_run)
-                ),  # once for each try: Glue may refuse a start for a while
+                arguments,
                 since=step_run.run_id.began_after,
                 before_start=lambda: step_run.append("remote.intended", run_key=key),
                 size=size,
