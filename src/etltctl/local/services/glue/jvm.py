@@ -19,13 +19,12 @@ from etltctl.local.glue_worker.run_script import kill_descendants
 from etltctl.local.kernel.hosts import open_files_trouble
 
 JVM_START_TIMEOUT_S = 60.0
-JVM_HEAP = "1100m"
 JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1",  # jobs of seconds: the optimizing compiler would cost more than it gives
     "-XX:+UseSerialGC",
     "-Xmn320m",  # a third of a heap that grows, the default, is collected more often: 4 % of a job's time
     "-XX:ReservedCodeCacheSize=128m",  # the default 48 MB are full after eight jobs; later jobs compile again
-    f"-Xmx{JVM_HEAP}",
+    "-XX:MaxRAMPercentage=33",  # of the machine's or container's memory: millions of documents need gigabytes
     "-Xshare:auto",
     "-Djdk.lang.Process.launchMechanism=VFORK",  # Hadoop starts a chmod for every file it makes
     "-Duser.timezone=UTC",
