@@ -10,6 +10,8 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
+from changes import Changes, FullRunNeeded, log_full_run, read_changes
+from f1_changes import PROVENANCE, TouchedSeasons, take_over
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -43,6 +45,11 @@ class GoldTable:
     key: tuple[str, ...]
     reads: tuple[str, ...]
 
+    @property
+    def has_seasons(self) -> bool:
+        """Whether each row is of one season, made of that season's rows alone."""
+        return "season" in self.key
+
 
 TABLES: Mapping[str, GoldTable] = {
     "gold.f1_driver_championship": GoldTable(driver_championship, ("season", "driver_id"), (RESULT,)),
@@ -69,20 +76,31 @@ TABLES: Mapping[str, GoldTable] = {
 def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the gold tables that the run has as outputs.
 
+    An incremental job makes only the seasons again that have changed, and writes nothing if none has.
+
     Raises:
         QualityError: The standings do not reconcile.
     """
+    changes = read_changes(spark, job.changes)
+    touched = _touched_seasons(job, changes)
+    if changes is not None and touched is not None and not touched.seasons:
+        take_over(spark, job, changes)
+        return
     config = read_config(F1, job.config)
-    version = F.lit(config_hash(config))
     with ThreadPoolExecutor(WRITERS) as threads:
         # One task for all of a table: seasons are some hundred rows, less than a shuffle costs.
-        tables = threads.map(lambda location: spark.read.parquet(location).coalesce(1), job.inputs.values())
-        seasons = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
-        read = count_rows(seasons.tables)
+        tables = threads.map(
+            lambda location: spark.read.parquet(location).drop(*PROVENANCE).coalesce(1), job.inputs.values()
+        )
+        every = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
+        read = count_rows(every.tables)
+        lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
 
         def write(table: str) -> None:
             gold = TABLES[table]
-            rows = gold.make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
+            rows = _rows_of(gold, every, touched).withColumns(lineage)
+            if touched is not None and gold.has_seasons:
+                rows = touched.with_others(spark, table, rows)
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
             rows_in = sum(read[silver] for silver in gold.reads)
             _write(spark, ordered, table, job, rows_in)
@@ -91,6 +109,25 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     if RECONCILIATION in job.outputs:
         first = min(scheme["from_season"] for scheme in config["points_schemes"])
         check_reconciliation(spark.read.parquet(job.outputs[RECONCILIATION]), first)
+
+
+def _touched_seasons(job: JobArguments, changes: Changes | None) -> TouchedSeasons | None:
+    """Return the seasons that an incremental job makes again; None if it makes all."""
+    if changes is None or not changes.base:
+        return None
+    try:
+        return TouchedSeasons.of(changes, job.inputs)
+    except FullRunNeeded as reason:
+        log_full_run("silver_to_gold_api", reason)
+    return None
+
+
+def _rows_of(gold: GoldTable, every: Seasons, touched: TouchedSeasons | None) -> DataFrame:
+    """Return a table's rows, of a table with seasons those of the touched ones; circuits count the races of all."""
+    if touched is None or not gold.has_seasons:
+        return gold.make(every)
+    tables = {name: touched.rows_of(rows) for name, rows in every.tables.items()}
+    return gold.make(Seasons(every.spark, tables, every.config))
 
 
 def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
