@@ -1,5 +1,6 @@
 """What an incremental run of the Formula 1 jobs goes by: the seasons whose facts differ from those of the base."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ class TouchedSeasons:
             raise FullRunNeeded(f"{unknown[0]} has no versions")
         folders = {folder for table in inputs for folder in changes.touched[table]}
         names = {folder.partition("/")[0] for folder in folders}
-        if strange := sorted(name for name in names if not name.removeprefix(_FOLDER).isdecimal()):
+        if strange := sorted(name for name in names if not re.fullmatch(rf"{_FOLDER}\d+", name)):
             raise FullRunNeeded(f"{strange[0]}, which has changed, is not a season")
         return cls(frozenset(int(name.removeprefix(_FOLDER)) for name in names), changes.base)
 

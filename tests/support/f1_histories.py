@@ -64,6 +64,8 @@ class SeasonHistory:
             self.random.choice((self._announce, self._race, self._late_sprint, *corrections))()
         brought = self.records(self.changed)
         self.changed.clear()
+        if self.random.random() < 0.3:
+            brought["qualifying"].append(self._conflict(brought["qualifying"][0]))
         return brought
 
     def repeated(self) -> Records:
@@ -145,6 +147,11 @@ class SeasonHistory:
     def _correct_stop(self) -> None:
         _, row = self._row_of("pit_stops")
         row["duration"] = self.random.choice(("21.5", "22.125", "1:20.5"))
+
+    def _conflict(self, record: Record) -> Record:
+        """Return a second record of a session, in which a driver has another place and time; the first one counts."""
+        row = {**record["QualifyingResults"][0], "position": "9", "Q1": "1:30.0"}
+        return {**record, "QualifyingResults": [row]}
 
     def _move_race(self) -> None:
         number = self.random.choice(list(self.races))

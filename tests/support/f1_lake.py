@@ -11,6 +11,13 @@ PREFIX = "bronze.api_"
 REJECTS = "silver_rejects.f1_row"
 GOLD_READS = ("race", "result", "qualifying", "pit_stop", "driver_standing", "constructor_standing")
 SILVER = tuple(f"silver.f1_{name}" for name in (*GOLD_READS, "circuit", "driver", "constructor"))
+GOLD = tuple(
+    f"gold.f1_{name}"
+    for name in (
+        "driver_championship", "constructor_championship", "standings_reconciliation", "driver_points_progression",
+        "constructor_points_progression", "quali_vs_race", "pit_stats", "teammate_h2h", "circuit_stats", "circuit_wins",
+    )
+)  # fmt: skip
 
 
 class F1Lake(WeatherLake):
@@ -36,9 +43,7 @@ class F1Lake(WeatherLake):
         sources = [f"silver.f1_{name}" for name in GOLD_READS]
         inputs = {table: self.place(table, version) for table in sources}
         touched = {table: self.touched(table, version) for table in sources} if base is not None else {}
-        self._run(
-            silver_to_gold_api, version, base, tuple(silver_to_gold_api.TABLES), inputs, {}, {}, touched
-        )
+        self._run(silver_to_gold_api, version, base, GOLD, inputs, {}, {}, touched)
 
     def touched(self, table: str, version: str) -> list[str]:
         """Return the seasons in which a version differs from the one before, as its report says."""

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from support.f1_histories import Records, SeasonHistory, entries
-from support.f1_lake import REJECTS, SILVER, F1Lake
+from support.f1_lake import GOLD, REJECTS, SILVER, F1Lake
 
 pytestmark = pytest.mark.spark
 
 CONFIG = {"max_reject_share": 1.0}
 SEASONS = range(1991, 2041)  # each is one history
 Write = Callable[..., str]
+
+
+@pytest.fixture
+def small(spark: SparkSession) -> Iterator[SparkSession]:
+    """Yield the session as the jobs have it: every table is one small task."""
+    from lake import spark_session
+
+    partitions = spark.conf.get("spark.sql.shuffle.partitions")
+    yield spark_session("tests", is_small=True)
+    spark_session("tests")
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
 
 
 class Bronze:
@@ -48,64 +60,84 @@ class Lakes:
         self.new, self.whole = (F1Lake(spark, folder / name, CONFIG) for name in ("new", "whole"))
         self.last: str | None = None
 
-    def run(self) -> None:
-        """Run both jobs of both lakes, and compare every table."""
-        from silver_to_gold_api import TABLES
+    def make(self, version: str) -> set[int]:
+        """Run both jobs on what is new, and return the seasons that gold was to make again."""
+        self.new.make_f1_silver(version, self.bronze.files, self.last)
+        self.new.make_f1_gold(version, self.last)
+        is_first, self.last = self.last is None, version
+        return set() if is_first else self.new.touched_seasons(version)
 
-        version = str(self.bronze.syncs)
-        for lake, base in ((self.new, self.last), (self.whole, None)):
-            lake.make_f1_silver(version, self.bronze.files, base)
-            lake.make_f1_gold(version, base)
-        self.last = version
-        self.require_equal(version, version, *SILVER, REJECTS, *TABLES)
+    def make_whole(self, version: str) -> None:
+        """Run both jobs on everything."""
+        self.whole.make_f1_silver(version, self.bronze.files)
+        self.whole.make_f1_gold(version)
 
-    def require_equal(self, version: str, other: str, *tables: str) -> None:
-        for table in tables:
-            assert self.new.counts(table, version) == self.whole.counts(table, other), table
-            assert self.new.rows(table, version) == self.whole.rows(table, other), table
+    def require_equal(self, version: str, whole: str) -> None:
+        """Compare every table of a version with that of a run over everything."""
+        for table in (*SILVER, REJECTS, *GOLD):
+            assert self.new.counts(table, version) == self.whole.counts(table, whole), table
+            assert self.new.rows(table, version) == self.whole.rows(table, whole), table
+
+    def was_taken_over(self, version: str, *tables: str) -> bool:
+        return all(self.new.report(table, version).get("replaces") == [] for table in tables)
 
 
 def test_every_history_gives_what_a_run_over_everything_gives(
-    spark: SparkSession, tmp_path: Path, write_stream: Write
+    small: SparkSession, tmp_path: Path, write_stream: Write
 ) -> None:
-    """Each season is one history: 50 of them, of up to five syncs."""
-    from silver_to_gold_api import TABLES
-
+    """Each season is one history: 50 of them, of up to four syncs."""
     random = Random("seasons")
     histories = [SeasonHistory(season, "f1") for season in SEASONS]
-    late, early = histories[::6], [history for history in histories if history.season % 6 != SEASONS[0] % 6]
+    late = histories[::6]
+    early = [history for history in histories if history not in late]
     bronze = Bronze(tmp_path / "bronze", write_stream)
-    lakes = Lakes(spark, tmp_path, bronze)
+    lakes = Lakes(small, tmp_path, bronze)
     bronze.sync([entries(), *(history.sync() for history in early)])
-    lakes.run()
+    lakes.make("first")
 
     with_news = random.sample(early, 12)
     bronze.sync([*(history.sync() for history in with_news), *(history.repeated() for history in early)])
-    lakes.run()
-    assert lakes.new.touched_seasons("2") == {history.season for history in with_news}
+    assert lakes.make("news") == seasons_of(with_news)
+    lakes.make_whole("news")
+    lakes.require_equal("news", "news")
+    assert kept_seasons(lakes.new, "news") == seasons_of(early) - seasons_of(with_news)
 
-    # Records that came before, rejected rows, and drivers: no season differs, so gold is taken over.
+    # Records that came before, rejected rows, and drivers: no season differs.
     bronze.sync([entries(), *(history.repeated() for history in random.sample(early, 9))])
-    lakes.run()
-    assert lakes.new.touched_seasons("3") == set()
-    assert all(lakes.new.report(table, "3")["replaces"] == [] for table in TABLES)
+    assert lakes.make("repeats") == set()
+    lakes.make_whole("repeats")
+    lakes.require_equal("repeats", "repeats")
+    assert lakes.was_taken_over("repeats", *GOLD)
+    assert not lakes.was_taken_over("repeats", *SILVER)
 
-    # No sync: no file is new, so silver is taken over too, and what it knows of its seasons is handed on.
-    lakes.new.seen["3b"] = lakes.new.seen["3"]
-    lakes.new.make_f1_silver("3b", bronze.files, "3")
-    lakes.new.make_f1_gold("3b", "3")
-    lakes.last = "3b"
-    assert all(lakes.new.report(table, "3b")["replaces"] == [] for table in (*SILVER, REJECTS, *TABLES))
-    lakes.require_equal("3b", "3", *SILVER, REJECTS, *TABLES)
+    # No sync, so no file is new.
+    assert lakes.make("nothing") == set()
+    lakes.require_equal("nothing", "repeats")
+    assert lakes.was_taken_over("nothing", *SILVER, REJECTS, *GOLD)
 
-    # Seasons are added, also before those that are there; others are corrected.
+    # Seasons are added, also between those that are there; others are corrected.
     with_news = [*late, *random.sample(early, 3)]
     bronze.sync(history.sync() for history in with_news)
-    lakes.run()
-    assert lakes.new.touched_seasons("4") == {history.season for history in with_news}
+    assert lakes.make("seasons") == seasons_of(with_news)
+    lakes.make_whole("seasons")
+    lakes.require_equal("seasons", "seasons")
 
-    # A sync over everything lacks some seasons, and its files lie next to the old ones, which are no data any more.
-    left = [history for history in histories if history not in late[:3]]
-    bronze.sync([*(history.whole() for history in left), *(each.sync() for each in left[:2])], generation=2)
-    lakes.run()
-    assert {history.season for history in late[:3]} <= lakes.new.touched_seasons("5")
+    # A sync over everything lacks some seasons. The old files still lie next to its files, and are no data any more.
+    gone, left = late[:3], [history for history in histories if history not in late[:3]]
+    for history in left[:2]:
+        history.sync()
+    bronze.sync((history.whole() for history in left), generation=2)
+    assert lakes.make("gone") >= seasons_of([*gone, *left[:2]])
+    lakes.make_whole("gone")
+    lakes.require_equal("gone", "gone")
+    assert kept_seasons(lakes.new, "gone")
+
+
+def seasons_of(histories: Iterable[SeasonHistory]) -> set[int]:
+    return {history.season for history in histories}
+
+
+def kept_seasons(lake: F1Lake, version: str) -> set[int]:
+    """Return the seasons whose rows of gold an earlier run made."""
+    rows = pq.read_table(lake.place("gold.f1_driver_points_progression", version)).to_pylist()
+    return {row["season"] for row in rows if row["run_id"] != f"run-{version}"}
