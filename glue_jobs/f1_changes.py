@@ -37,10 +37,10 @@ def read_fingerprints(spark: SparkSession, locations: Mapping[str, str]) -> Fing
     facts = reduce(DataFrame.union, (_facts(spark, table, locations[table]) for table in tables))
     # Sums of decimals are exact, so the order of rows makes no difference.
     digest = F.concat_ws(" ", F.count(F.lit(1)), F.sum(F.col("digest").cast("decimal(20,0)")))
-    found: dict[str, dict[str, str]] = {table: {} for table in tables}
+    fingerprints: dict[str, dict[str, str]] = {table: {} for table in tables}
     for row in facts.groupBy("table", "season").agg(digest.alias("digest")).collect():
-        found[row["table"]][str(row["season"])] = row["digest"]
-    return found
+        fingerprints[row["table"]][str(row["season"])] = row["digest"]
+    return fingerprints
 
 
 def _facts(spark: SparkSession, table: str, location: str) -> DataFrame:

@@ -15,7 +15,7 @@ TEAMS = {"ann": "red", "bob": "red", "cid": "blue", "dan": "blue", "eve": "grey"
 CIRCUITS = ("ring", "street", "oval")
 POINTS = ("0", "0.5", "6", "10", "25")
 STATUS = ("Finished", "+1 Lap", "Engine", "Did not start", "Disqualified")
-# Streams whose records of a race are made of its state; the calendar and the standings have functions of their own.
+# Streams whose records are the rows of a session; those of the calendar and the standings are made otherwise.
 SESSIONS = {
     "results": "Results",
     "sprint": "SprintResults",
@@ -83,10 +83,10 @@ class SeasonHistory:
         streams = ("races", *SESSIONS, "driver_standings", "constructor_standings")
         return self.records((stream, number) for stream in streams for number in self.races)
 
-    def records(self, wanted: Iterable[tuple[str, int]]) -> Records:
+    def records(self, keys: Iterable[tuple[str, int]]) -> Records:
         """Return some records as they are now, by stream."""
         brought: Records = defaultdict(list)
-        for stream, number in sorted(wanted):
+        for stream, number in sorted(keys):
             race, head = self.races[number], {"season": str(self.season), "round": str(number)}
             if stream == "races":
                 brought[stream].append({**head, "raceName": "GP", "Circuit": {"circuitId": race.circuit}})

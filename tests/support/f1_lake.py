@@ -29,12 +29,12 @@ class F1Lake(WeatherLake):
         """Run bronze_to_silver_api on the files of each stream, and publish what it wrote."""
         import bronze_to_silver_api
 
-        listed = {f"{PREFIX}{stream}": list(names) for stream, names in files.items()}
-        self.seen[version] = [name for names in listed.values() for name in names]
+        stream_files = {f"{PREFIX}{stream}": list(names) for stream, names in files.items()}
+        self.seen[version] = [name for names in stream_files.values() for name in names]
         known = set(self.seen[base]) if base is not None else set()
-        new = {table: [name for name in names if name not in known] for table, names in listed.items()}
-        inputs = {table: str(self.folder / "bronze" / table) for table in listed}
-        self._run(bronze_to_silver_api, version, base, (*SILVER, REJECTS), inputs, listed, new, {})
+        new = {table: [name for name in names if name not in known] for table, names in stream_files.items()}
+        inputs = {table: str(self.folder / "bronze" / table) for table in stream_files}
+        self._run(bronze_to_silver_api, version, base, (*SILVER, REJECTS), inputs, stream_files, new, {})
 
     def make_f1_gold(self, version: str, base: str | None = None) -> None:
         """Run silver_to_gold_api on the version of silver, and publish what it wrote."""

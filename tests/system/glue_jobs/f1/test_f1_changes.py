@@ -26,9 +26,9 @@ def prints_of(spark: SparkSession, folder: Path, rows: list[tuple[Any, ...]]) ->
     from f1_changes import read_fingerprints
 
     spark.createDataFrame(rows, SCHEMA).write.parquet(str(folder))
-    found = read_fingerprints(spark, {QUALIFYING: str(folder), "silver.f1_circuit": "nowhere"})
-    assert list(found) == [QUALIFYING]
-    return dict(found[QUALIFYING])
+    fingerprints = read_fingerprints(spark, {QUALIFYING: str(folder), "silver.f1_circuit": "nowhere"})
+    assert list(fingerprints) == [QUALIFYING]
+    return dict(fingerprints[QUALIFYING])
 
 
 def test_a_fingerprint_changes_with_any_fact_of_the_season_and_with_nothing_else(

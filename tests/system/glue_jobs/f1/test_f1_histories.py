@@ -122,7 +122,7 @@ def test_every_history_gives_what_a_run_over_everything_gives(
     lakes.make_whole("seasons")
     lakes.require_equal("seasons", "seasons")
 
-    # A sync over everything lacks some seasons. The old files still lie next to its files, and are no data any more.
+    # A sync over everything lacks some seasons. The old files still lie next to its files, and do not count.
     gone, left = late[:3], [history for history in histories if history not in late[:3]]
     for history in left[:2]:
         history.sync()
