@@ -44,11 +44,16 @@ def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def line_of(place: Workplace, job: str, *command: str) -> str:
+def inputs_of(place: Workplace, job: str, *command: str) -> str:
     """Run a command, and return what the line of the job says of its inputs."""
     screen = place.run(*command).stderr
-    (line,) = (line for line in screen.splitlines() if job in line and "started" in line)
-    return line.rpartition(" · ")[2].strip()
+    (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions))\s*$", screen, re.MULTILINE)
+    return str(text)
+
+
+def makers_of(place: Workplace, table: str) -> list[str]:
+    """Return the runs that made the rows of a table."""
+    return [row["run_id"] for row in place.query(f"select distinct run_id from pi_m3_{table}")]
 
 
 def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: Workplace) -> None:
@@ -57,11 +62,11 @@ def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: W
     assert all(first.values())
 
     # The newest season is always read again, so files are new although no fact is.
-    assert line_of(place, GOLD, "run", "api") == "nothing new"
+    assert inputs_of(place, GOLD, "run", "api", "--run-id", "next-day") == "nothing new"
     assert content(place) == first
-    makers = place.query("select distinct run_id from pi_m3_gold.f1_driver_championship")
-    assert [row["run_id"] for row in makers] == ["race-day"], "rows of gold are taken over as they are"
+    assert makers_of(place, "gold.f1_driver_championship") == ["race-day"]
 
     # Without a sync no file is new, and the table of silver is taken over too.
-    assert re.fullmatch(r"0 of \d+ files new", line_of(place, SILVER, "run-glue", SILVER))
+    assert re.fullmatch(r"0 of \d+ files new", inputs_of(place, SILVER, "run-glue", SILVER, "--wait"))
     assert content(place) == first
+    assert makers_of(place, "silver.f1_result") == ["next-day"]
