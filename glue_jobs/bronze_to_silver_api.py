@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 import f1_descriptions
 from changes import Changes, read_changes
-from f1_changes import base_fingerprints, differences, leave_fingerprints, read_fingerprints, take_over
+from f1_changes import base_fingerprints, carry_over, differences, leave_fingerprints, read_fingerprints
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
@@ -38,7 +38,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     config = read_config(F1, job.config)
     changes = read_changes(spark, job.changes)
     if changes is not None and changes.base and not any(changes.new.values()):
-        take_over(spark, job, changes)
+        carry_over(spark, job, changes)
         leave_fingerprints(spark, changes, base_fingerprints(spark, changes))
         return
     failing = failing_codes(config["rule_actions"])

@@ -80,7 +80,7 @@ def differences(before: Fingerprints, after: Fingerprints) -> dict[str, dict[str
     }
 
 
-def take_over(spark: SparkSession, job: JobArguments, changes: Changes) -> None:
+def carry_over(spark: SparkSession, job: JobArguments, changes: Changes) -> None:
     """Write no rows: those of the base are still right. The reports have its counts, and etltctl copies its files."""
     for table in job.outputs:
         counts = {name: value for name, value in changes.reports[table].items() if name in _COUNTS}

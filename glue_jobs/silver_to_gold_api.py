@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 import f1_descriptions
 from changes import Changes, FullRunNeeded, log_full_run, read_changes
-from f1_changes import PROVENANCE, TouchedSeasons, take_over
+from f1_changes import PROVENANCE, TouchedSeasons, carry_over
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -84,7 +84,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     changes = read_changes(spark, job.changes)
     touched = _touched_seasons(job, changes)
     if changes is not None and touched is not None and not touched.seasons:
-        take_over(spark, job, changes)
+        carry_over(spark, job, changes)
         return
     config = read_config(F1, job.config)
     with ThreadPoolExecutor(WRITERS) as threads:

@@ -1,4 +1,4 @@
-"""A lake whose Formula 1 jobs run as etltctl starts them: versions, reports, states, and files taken over by a copy."""
+"""A lake whose Formula 1 jobs run as etltctl starts them: versions, reports, states, and files carried over by a copy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOLD = tuple(
 
 
 class F1Lake(WeatherLake):
-    """Versions of the Formula 1 tables, made and taken over by the same means as those of the weather."""
+    """Versions of the Formula 1 tables, made and carried over by the same means as those of the weather."""
 
     def make_f1_silver(
         self, version: str, files: Mapping[str, Sequence[str]], base: str | None = None

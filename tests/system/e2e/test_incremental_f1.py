@@ -66,7 +66,7 @@ def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: W
     assert content(place) == first
     assert makers_of(place, "gold.f1_driver_championship") == ["race-day"]
 
-    # Without a sync no file is new, and the table of silver is taken over too.
+    # Without a sync no file is new, and the tables of silver are carried over too.
     assert re.fullmatch(r"0 of \d+ files new", inputs_of(place, SILVER, "run-glue", SILVER, "--wait"))
     assert content(place) == first
     assert makers_of(place, "silver.f1_result") == ["next-day"]

@@ -1,4 +1,4 @@
-"""Random histories of syncs: Formula 1 made from what is new is what a run over everything makes."""
+"""Random histories of syncs: Formula 1 made from what is new is what a full run makes."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ class Lakes:
         self.whole.make_f1_gold(version)
 
     def require_equal(self, version: str, whole: str) -> None:
-        """Compare every table of a version with that of a run over everything."""
+        """Compare every table of a version with that of a full run."""
         for table in (*SILVER, REJECTS, *GOLD):
             assert self.new.counts(table, version) == self.whole.counts(table, whole), table
             assert self.new.rows(table, version) == self.whole.rows(table, whole), table
 
-    def was_taken_over(self, version: str, *tables: str) -> bool:
+    def was_carried_over(self, version: str, *tables: str) -> bool:
         return all(self.new.report(table, version).get("replaces") == [] for table in tables)
 
 
-def test_every_history_gives_what_a_run_over_everything_gives(
+def test_every_history_gives_what_a_full_run_gives(
     small: SparkSession, tmp_path: Path, write_stream: Write
 ) -> None:
     """Each season is one history: 50 of them, of up to four syncs."""
@@ -107,13 +107,13 @@ def test_every_history_gives_what_a_run_over_everything_gives(
     assert lakes.make("repeats") == set()
     lakes.make_whole("repeats")
     lakes.require_equal("repeats", "repeats")
-    assert lakes.was_taken_over("repeats", *GOLD)
-    assert not lakes.was_taken_over("repeats", *SILVER)
+    assert lakes.was_carried_over("repeats", *GOLD)
+    assert not lakes.was_carried_over("repeats", *SILVER)
 
     # No sync, so no file is new.
     assert lakes.make("nothing") == set()
     lakes.require_equal("nothing", "repeats")
-    assert lakes.was_taken_over("nothing", *SILVER, REJECTS, *GOLD)
+    assert lakes.was_carried_over("nothing", *SILVER, REJECTS, *GOLD)
 
     # Seasons are added, also between those that are there; others are corrected.
     with_news = [*late, *random.sample(early, 3)]
@@ -122,7 +122,7 @@ def test_every_history_gives_what_a_run_over_everything_gives(
     lakes.make_whole("seasons")
     lakes.require_equal("seasons", "seasons")
 
-    # A sync over everything lacks some seasons. The old files still lie next to its files, and do not count.
+    # A full sync lacks some seasons. The old files still lie next to its files, and do not count.
     gone, left = late[:3], [history for history in histories if history not in late[:3]]
     for history in left[:2]:
         history.sync()
