@@ -1,4 +1,4 @@
-"""A lake whose Formula 1 jobs run as etltctl starts them: versions, reports, states, and files carried over by a copy."""
+"""A lake whose Formula 1 jobs run as etltctl starts them: versions, reports, states, and files carried over."""
 
 from __future__ import annotations
 
