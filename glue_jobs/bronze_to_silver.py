@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import weather_descriptions
-from changes import FullRunNeeded, log_full_run, read_changes, write_state
+from changes import FullRunNeeded, explain_full_run, read_changes, write_state
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, arguments, spark_session, write_audit, write_table
 from weather_changes import write_changes
@@ -45,8 +46,8 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     result = _write_silver(spark, this)
     documents = result.state.documents
     audit = make_audit(documents.counts, result.rows)
-    replaces = {} if result.replaces is None else {"replaces": result.replaces}
-    write_audit(spark, job.audit_location(TABLE), {**audit, **replaces}, weather_descriptions)
+    said = result.explanation if result.replaces is None else {"replaces": result.replaces}
+    write_audit(spark, job.audit_location(TABLE), {**audit, **said}, weather_descriptions)
     if REJECTS in job.outputs:
         _write_rejects(spark, this, result)
     if changes is not None:
@@ -65,8 +66,8 @@ def _write_silver(spark: SparkSession, this: SilverRun) -> SilverResult:
     try:
         return write_changes(spark, this)
     except FullRunNeeded as reason:
-        log_full_run("bronze_to_silver", reason)
-    return write_all(spark, this)
+        explanation = explain_full_run("bronze_to_silver", reason)
+    return replace(write_all(spark, this), explanation=explanation)
 
 
 def _write_rejects(spark: SparkSession, this: SilverRun, result: SilverResult) -> None:
@@ -77,8 +78,8 @@ def _write_rejects(spark: SparkSession, this: SilverRun, result: SilverResult) -
         # Without rejections the documents are not read a second time.
         write_table(rejected if result.rejected else rejected.limit(0), location)
     counts = {"table": REJECTS, "rows_out": result.state.documents.counts["rejected"]}
-    taken_over = {} if result.replaces is None else {"replaces": []}
-    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **taken_over}, weather_descriptions)
+    carried_over = {} if result.replaces is None else {"replaces": []}
+    write_audit(spark, this.job.audit_location(REJECTS), {**counts, **carried_over}, weather_descriptions)
 
 
 def rejects(screened: DataFrame, lineage: Mapping[str, Column]) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from hadoop_files import read_text, write_text
 
+EVERYTHING = "everything"  # in a report: why the job read everything
 _LOG = logging.getLogger(__name__)
 
 
@@ -24,7 +25,7 @@ class Changes:
     Attributes:
         files: All files of each input stream.
         states: The folder that is the job's next to the new version of each output.
-        base: The versions that the run builds on; empty for a run over everything.
+        base: The versions that the run builds on; empty for a full run.
         reports: The audits of these versions.
         base_states: The folders that the job wrote next to these versions.
         new: The files that the run before has not read.
@@ -78,9 +79,10 @@ def write_state(spark: SparkSession, changes: Changes, table: str, state: Mappin
     write_text(spark, _file_of(changes.states[table]), json.dumps(state, sort_keys=True))
 
 
-def log_full_run(job: str, reason: FullRunNeeded) -> None:
-    """Log in one line why a job reads everything although it has a base."""
+def explain_full_run(job: str, reason: FullRunNeeded) -> dict[str, str]:
+    """Log in one line why a job reads everything although it has a base, and return what its reports say of it."""
     _LOG.warning("%s reads everything: %s", job, reason)
+    return {EVERYTHING: str(reason)}
 
 
 def _file_of(folder: str) -> str:

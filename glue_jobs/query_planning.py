@@ -1,4 +1,4 @@
-"""How Spark plans the queries of an incremental run, whose rows are few next to those of a run over everything."""
+"""How Spark plans the queries of an incremental run, whose rows are few next to those of a full run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

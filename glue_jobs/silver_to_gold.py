@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
 import weather_descriptions
-from changes import Changes, FullRunNeeded, log_full_run, read_changes
+from changes import Changes, FullRunNeeded, explain_full_run, read_changes
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 from query_planning import planned_for
@@ -174,32 +174,34 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     """
     config = read_config(WEATHER, job.config)
     changes = read_changes(spark, job.changes)
-    observations, changed = _observations(spark, job, changes)
+    observations, changed, explanation = _observations(spark, job, changes)
     if observations is not None:
-        # A run over everything is planned as ever, also a small one.
+        # A full run is planned as ever, also a small one.
         with planned_for(spark, observations) if changed else nullcontext():
-            counts = _write_tables(spark, job, hours_of(observations, config), config, changed)
+            said = {**_NOTHING_LOST, **explanation}
+            counts = _write_tables(spark, job, hours_of(observations, config), config, changed, said)
     elif changed is not None:
-        counts = _take_over(spark, job, changed)
+        counts = _carry_over(spark, job, changed)
     if changes is not None:
         write_counts(spark, changes, counts)
 
 
 def _observations(
     spark: SparkSession, job: JobArguments, changes: Changes | None
-) -> tuple[DataFrame | None, ChangedPlaces | None]:
+) -> tuple[DataFrame | None, ChangedPlaces | None, Mapping[str, str]]:
     """Return the rows of the places that have changed, None if there are none, and what is kept of the others.
 
-    If they cannot be kept, return all rows, and None.
+    If they cannot be kept, return all rows, None, and what the reports say of why.
     """
+    explanation: Mapping[str, str] = {}
     if changes is not None and changes.base:
         try:
             changed = changed_places(spark, changes, SOURCE, job.outputs)
             rows = read_places(spark, job.inputs[SOURCE], changed.places) if changed.places else None
-            return rows, changed
+            return rows, changed, explanation
         except FullRunNeeded as reason:
-            log_full_run("silver_to_gold", reason)
-    return read_observations(spark, job.inputs[SOURCE]), None
+            explanation = explain_full_run("silver_to_gold", reason)
+    return read_observations(spark, job.inputs[SOURCE]), None, explanation
 
 
 def _write_tables(
@@ -208,8 +210,12 @@ def _write_tables(
     hours: DataFrame,
     config: Mapping[str, Any],
     changed: ChangedPlaces | None,
+    said: Mapping[str, Any],
 ) -> PlaceCounts:
-    """Write every table; return the counts of its places, of which only an incremental job has a use."""
+    """Write every table; return the counts of its places, of which only an incremental job has a use.
+
+    Each report has, next to its counts, what is `said`.
+    """
     if len(job.outputs) > FEW_TABLES:
         hours.persist()
     version = F.lit(config_hash(config))
@@ -217,7 +223,7 @@ def _write_tables(
     for table, rows in tables.items():
         if job.changes:
             rows.persist()  # small, and counted once more below
-        _write_checked(spark, rows, table, job, changed)
+        _write_checked(spark, rows, table, job, changed, said)
     counts = count_by_place(tables) if job.changes else {}
     for rows in (hours, *tables.values()):
         rows.unpersist()
@@ -226,7 +232,12 @@ def _write_tables(
 
 
 def _write_checked(
-    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, changed: ChangedPlaces | None
+    spark: SparkSession,
+    rows: DataFrame,
+    table: str,
+    job: JobArguments,
+    changed: ChangedPlaces | None,
+    said: Mapping[str, Any] = _NOTHING_LOST,
 ) -> None:
     counts = Observation(table)
     unsound = F.count_if(~F.col("is_sound")).alias("unsound")
@@ -236,16 +247,14 @@ def _write_checked(
     others = changed.counts_of_others(table) if changed else {}
     written = observed.unionByName(changed.others(spark, table, observed)) if changed and others else observed
     write_table(written, job.outputs[table])
-    counted, taken_over = counts.get, totals(others)
-    audit = {name: (counted[name] or 0) + taken_over[name] for name in ("rows_in", "rows_out")}
-    write_audit(
-        spark, job.audit_location(table), {"table": table, **audit, **_NOTHING_LOST}, weather_descriptions
-    )
+    counted, carried_over = counts.get, totals(others)
+    audit = {name: (counted[name] or 0) + carried_over[name] for name in ("rows_in", "rows_out")}
+    write_audit(spark, job.audit_location(table), {"table": table, **audit, **said}, weather_descriptions)
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
 
 
-def _take_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
+def _carry_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
     """Write nothing: every row of the version before is still right."""
     for table in job.outputs:
         audit = {"table": table, **totals(changed.counts[table]), **_NOTHING_LOST, "replaces": []}

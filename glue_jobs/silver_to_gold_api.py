@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import Changes, FullRunNeeded, log_full_run, read_changes
+from changes import Changes, FullRunNeeded, explain_full_run, read_changes
 from f1_changes import PROVENANCE, TouchedSeasons, carry_over
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
@@ -82,7 +83,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         QualityError: The standings do not reconcile.
     """
     changes = read_changes(spark, job.changes)
-    touched = _touched_seasons(job, changes)
+    touched, explanation = _touched_seasons(job, changes)
     if changes is not None and touched is not None and not touched.seasons:
         carry_over(spark, job, changes)
         return
@@ -103,7 +104,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
                 rows = touched.with_others(spark, table, rows)
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
             rows_in = sum(read[silver] for silver in gold.reads)
-            _write(spark, ordered, table, job, rows_in)
+            _write(spark, ordered, table, job, {"rows_in": rows_in, **explanation})
 
         list(threads.map(write, job.outputs))
     if RECONCILIATION in job.outputs:
@@ -111,15 +112,19 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         check_reconciliation(spark.read.parquet(job.outputs[RECONCILIATION]), first)
 
 
-def _touched_seasons(job: JobArguments, changes: Changes | None) -> TouchedSeasons | None:
-    """Return the seasons that an incremental job makes again; None if it makes all."""
+def _touched_seasons(
+    job: JobArguments, changes: Changes | None
+) -> tuple[TouchedSeasons | None, Mapping[str, str]]:
+    """Return the seasons that an incremental job makes again.
+
+    If it makes all, return None, and what the reports say of why.
+    """
     if changes is None or not changes.base:
-        return None
+        return None, {}
     try:
-        return TouchedSeasons.of(changes, job.inputs)
+        return TouchedSeasons.of(changes, job.inputs), {}
     except FullRunNeeded as reason:
-        log_full_run("silver_to_gold_api", reason)
-    return None
+        return None, explain_full_run("silver_to_gold_api", reason)
 
 
 def _rows_of(gold: GoldTable, every: Seasons, touched: TouchedSeasons | None) -> DataFrame:
@@ -138,10 +143,13 @@ def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
     return {row["name"]: row["n"] for row in reduce(DataFrame.unionByName, counts).collect()}
 
 
-def _write(spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, rows_in: int) -> None:
+def _write(
+    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, said: Mapping[str, Any]
+) -> None:
+    """Write a table; its report has, next to its counts, what is `said`."""
     counts = Observation(table)
     write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), job.outputs[table])
-    audit = {"table": table, "rows_in": rows_in, "rows_out": counts.get["rows_out"]}
+    audit = {"table": table, "rows_out": counts.get["rows_out"], **said}
     write_audit(
         spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}}, f1_descriptions
     )

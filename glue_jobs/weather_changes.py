@@ -1,7 +1,7 @@
 """silver.weather_observation from new files and the version before: the rows that new documents belong to, made again.
 
 A row is made of all documents of its place and time. If new documents come for it, its old ones are read again from the
-files that hold them, and all go through the same functions as in a run over everything. So the result is the same.
+files that hold them, and all go through the same functions as in a full run. So the result is the same.
 """
 
 from collections.abc import Mapping

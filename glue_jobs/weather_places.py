@@ -1,4 +1,4 @@
-"""Gold of weather from the places that have changed: their rows are made again, the rows of the others taken over."""
+"""Gold of weather from the places that have changed: their rows are made again, the rows of the others carried over."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

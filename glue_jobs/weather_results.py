@@ -1,7 +1,7 @@
 """What a run of bronze_to_silver is made from, and what it has written, of all bronze or of what is new."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -47,14 +47,15 @@ class SilverRun:
 
 @dataclass(frozen=True)
 class SilverResult:
-    """What a run has written; with the rows of the version before that are taken over.
+    """What a run has written; with the rows of the version before that are carried over.
 
     Attributes:
         state: What the next run is to know.
         rows: The `ROW_COUNTS`.
         documents: The documents that the run has read, with the reasons for rejections.
         rejected: How many of these documents were rejected.
-        replaces: The partition folders that replace those of the version before; None if nothing is taken over.
+        replaces: The partition folders that replace those of the version before; None if nothing is carried over.
+        explanation: What the report says of why nothing is carried over although there is a version before.
     """
 
     state: SilverState
@@ -62,6 +63,7 @@ class SilverResult:
     documents: DataFrame | None
     rejected: int
     replaces: Sequence[str] | None = None
+    explanation: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_all(spark: SparkSession, run: SilverRun) -> SilverResult:

@@ -18,6 +18,7 @@ PERMISSION = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:UploadPart": "s3:PutObject",
+    "s3:UploadPartCopy": "s3:PutObject",
     "s3:CompleteMultipartUpload": "s3:PutObject",
 }
 # What a call was about, by the names of an error's facts, the most exact first.

@@ -31,6 +31,9 @@ OPERATOR: Calls = {
     "logs": ("logs:FilterLogEvents", "logs:GetLogEvents"),
     "lake": (
         "s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:CopyObject", "s3:DeleteObject", "s3:DeleteObjects",
+        # Of a file of more than 5 GiB that is copied.
+        "s3:HeadObject", "s3:CreateMultipartUpload", "s3:UploadPartCopy", "s3:CompleteMultipartUpload",
+        "s3:AbortMultipartUpload",
     ),
     "state": ("s3:ListObjectsV2", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
     "secrets": ("secretsmanager:GetSecretValue",),
@@ -103,7 +106,7 @@ class Requirements:
         yield from _on(OPERATOR["jobs"], [self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")])
 
     def finding_what_is_new(self, job: str) -> Iterator[Permission]:
-        """Yield what it takes to find out what an incremental job has not read yet, and to take over the rest."""
+        """Yield what it takes to find out what an incremental job has not read yet, and to carry over the rest."""
         places, declared = Places(self.settings), self.settings.glue.jobs[job]
         definition = self.arn("glue", f"job/{self.settings.glue.names.at_glue(job)}")
         yield from _on(OPERATOR["definitions"], [definition])

@@ -16,8 +16,8 @@ def open_session(
 ) -> Any:
     """Return a new session of botocore.
 
-    boto3 would add resources and S3 transfers, which etltctl does not use and which take as long to import as all of
-    botocore's services.
+    boto3 would add resources, which etltctl does not use, and S3 transfers, which only a copy of a large file needs.
+    They take as long to import as all of botocore's services.
 
     Args:
         profile: The profile's name; None for the one that the environment names.

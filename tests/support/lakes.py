@@ -109,7 +109,7 @@ class SmallLake:
         location = self.lake.version_location(table, version)
         self.put(f"{location}part-0.parquet", rows)
         if audit:
-            place = S3Location.parse(f"{self.lake.job_report_location(table, version)}part-0.txt")
+            place = S3Location.parse(f"{self.lake.places.job_report(table, version)}part-0.txt")
             self.aws.client("s3").put_object(
                 Bucket=place.bucket, Key=place.key, Body=json.dumps(audit).encode()
             )

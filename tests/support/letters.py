@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from etltctl.inspection import Inspection
 from etltctl.ledger import read_events
 from etltctl.pipeline import RunOptions, Services, StepResult, run_pipeline
-from etltctl.publishing import InputRecords, VersionInputs
+from etltctl.publishing import VersionInputs
 from etltctl.settings import Settings
 from etltctl.testing import EmbeddedLake
 from etltctl.values import S3Location
@@ -186,7 +186,7 @@ class Letters:
     def inputs(self, table: str, version: str) -> VersionInputs:
         """Return the record of what a version was made from."""
         lake = self.services.lake
-        record = InputRecords(lake.context).read(lake.places.inputs(table, version))
+        record = lake.input_records.read(lake.places.inputs(table, version))
         assert record
         return record
 

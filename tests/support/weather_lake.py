@@ -1,4 +1,4 @@
-"""A lake whose weather jobs run as etltctl starts them: versions, reports, states, and files taken over by a copy."""
+"""A lake whose weather jobs run as etltctl starts them: versions, reports, states, and files carried over by a copy."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ class WeatherLake:
 
     def counts(self, table: str, version: str) -> dict[str, Any]:
         """Return a report's counts."""
-        return {name: value for name, value in self.report(table, version).items() if name != "replaces"}
+        report = self.report(table, version).items()
+        return {name: value for name, value in report if name not in ("replaces", "everything")}
 
     def state_folder(self, table: str, version: str) -> Path:
         return self.folder / "states" / table / version
@@ -124,9 +125,9 @@ class WeatherLake:
             self.spark, JobArguments(f"run-{version}", inputs, outputs, self.config, audits, str(place))
         )
         for table in tables if base is not None else ():
-            self._take_over(table, version, base)
+            self._carry_over(table, version, base)
 
-    def _take_over(self, table: str, version: str, base: str) -> None:
+    def _carry_over(self, table: str, version: str, base: str) -> None:
         """Copy the base's files of partitions that the job does not replace, as the publication does."""
         report = self.report(table, version)
         if "replaces" not in report:

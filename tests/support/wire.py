@@ -49,7 +49,8 @@ SPECIAL = frozenset(
     {
         "athena:ListQueryExecutions", "glue:BatchCreatePartition", "glue:BatchDeletePartition",
         "glue:BatchUpdatePartition", "glue:CreateDatabase", "glue:DeleteTable",
-        "glue:GetPartitions", "s3:DeleteObjects",
+        "glue:GetPartitions", "s3:AbortMultipartUpload", "s3:CompleteMultipartUpload", "s3:CreateMultipartUpload",
+        "s3:DeleteObjects", "s3:HeadObject", "s3:UploadPartCopy",
     }
 )  # fmt: skip
 

@@ -24,6 +24,8 @@ from etltctl.errors import (
 THROTTLED = frozenset(
     {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 )
+# S3's answer to a HEAD has no body, so the SDK knows its status alone.
+CODES_OF_HEAD = {"412": "PreconditionFailed"}
 SET_PROFILE = "set aws.profile and aws.region in etltctl.toml, or AWS_PROFILE and AWS_REGION"
 # Every profile that a profile names, such as its source_profile, must be in one of these files.
 PROFILE_FILE = (
@@ -139,6 +141,7 @@ def _client_error(service: str, error: Any, facts: dict[str, Any]) -> EtltctlErr
             service, f"{kind} (status {status})", facts, is_open=_may_have_happened(status)
         )
     code = error.response.get("Error", {}).get("Code", "")
+    code = CODES_OF_HEAD.get(code, code)
     text = error.response.get("Error", {}).get("Message", "") or str(error)
     message = f"{service} {error.operation_name}: {text} ({code})"
     if code in DENIED:

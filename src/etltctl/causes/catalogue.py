@@ -63,9 +63,33 @@ def catalogue() -> Mapping[str, Cause]:
     """Return every cause by its code."""
     causes = {UNKNOWN.code: UNKNOWN}
     for name in FILES:
-        entries = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
-        causes |= {code: _cause(code, entry) for code, entry in entries.items()}
+        causes |= causes_in(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
     return causes
+
+
+def causes_in(text: str) -> dict[str, Cause]:
+    """Return the causes in the text of a file of the catalogue by code.
+
+    Args:
+        text: The entries by code, and the table `patterns`: patterns that several entries refer to by name.
+
+    Raises:
+        ValueError: An entry refers to a pattern that is not there.
+    """
+    entries = tomllib.loads(text)
+    patterns = entries.pop("patterns", {})
+    return {code: _cause(code, _with_pattern(code, entry, patterns)) for code, entry in entries.items()}
+
+
+def _with_pattern(code: str, entry: Mapping[str, Any], patterns: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the entry with the pattern that its `unless` refers to."""
+    unless = entry.get("unless")
+    if not isinstance(unless, dict):
+        return entry
+    name = unless["pattern"]
+    if name not in patterns:
+        raise ValueError(f"{code}: there is no pattern {name}; the file has: {', '.join(patterns) or 'none'}")
+    return {**entry, "unless": patterns[name]}
 
 
 def cause_of_code(code: str) -> Cause:

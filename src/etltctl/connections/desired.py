@@ -11,10 +11,10 @@ from etltctl.airbyte.resources import Kind
 from etltctl.errors import ConfigurationError
 from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.layers import KeyPath
-from etltctl.settings.manifests import read_manifest, specification_of, streams_read_whole
+from etltctl.settings.manifests import incremental_problem, read_manifest, specification_of
 from etltctl.settings.secrets import REFERENCES
 from etltctl.settings.toml_tables import leaves, with_leaves
-from etltctl.values import INCREMENTAL, OVERWRITE, S3Location, sounds_secret
+from etltctl.values import S3Location, sounds_secret
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -219,17 +219,10 @@ def _connection(name: str, settings: Settings) -> Desired:
 
 def _require_incremental(name: str, settings: Settings) -> None:
     """Check that a low-code connector reads every stream incrementally: Airbyte refuses the mode otherwise."""
-    source, setting = settings.sources[name], f"sources.{name}"
-    manifest = read_manifest(settings.manifest_path(name), f"{setting}.manifest")
-    unable = streams_read_whole(source.names, manifest)
-    if unable:
-        # The embedded extractor of the Formula 1 API reads its streams incrementally without the connector's help.
-        without = ". The embedded endpoints need none" if source.has_extractor else ""
+    if problem := incremental_problem(settings, name):
+        what, fix = problem
         raise ConfigurationError(
-            f'{setting}.sync_mode is "{INCREMENTAL}", and the connector {settings.manifest_path(name)} has no '
-            f"incremental_sync for {', '.join(unable)}: Airbyte would refuse the connection; nothing was changed",
-            hint=f'set {setting}.sync_mode = "{OVERWRITE}" for this environment, or give the streams of the connector '
-            f"an incremental_sync{without}",
+            f"{what}: Airbyte would refuse the connection; nothing was changed", hint=fix
         )
 
 

@@ -108,7 +108,7 @@ def check_published_files(probe: Probe) -> Iterator[Finding]:
     # Only tables with versions have a list of files to compare with. A sync adds to bronze or replaces it.
     for table in settings.versioned_tables():
         try:
-            compared += lake.has_published_files(table)
+            compared += bool(lake.intact_location(table))
         except UnverifiedError as error:
             files = "; ".join(f"{kind}: {error.facts[kind]}" for kind in error.facts if kind != "table")
             yield fail(table, f"{error.message} ({files})", error.next_step, error.exit_code)

@@ -13,6 +13,7 @@ The command line and the Airflow DAGs both walk `steps(...)` and run each step t
     step_kind.py          what a kind of step offers; kinds.py the registry
     sync_step.py glue_step.py catalog_step.py tableau_step.py       the kinds; landing.py the proof of a sync
     inputs.py             the versions of tables that a step reads
+    job_inputs.py         what an incremental job has to read; recorded_inputs.py what a run of it had to read
     step_wait.py          wait for a remote run, within its budget.py; glue_costs.py the prices of Glue
     lost_starts.py        a start without an answer on record
     failures.py           the errors of remote runs and the report of a failed run; failure_cause.py their cause;

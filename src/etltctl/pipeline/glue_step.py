@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.errors import (
@@ -31,15 +31,16 @@ from etltctl.pipeline.glue_costs import (
     workers_of,
 )
 from etltctl.pipeline.inputs import input_location
-from etltctl.pipeline.job_inputs import (
+from etltctl.pipeline.job_inputs import JobInputs
+from etltctl.pipeline.model import StepHandle, StepResult
+from etltctl.pipeline.publication import publish_once, published_line
+from etltctl.pipeline.recorded_inputs import (
     CHANGES,
-    JobInputs,
+    inputs_facts,
     inputs_text,
     recorded_inputs,
     warn_of_earlier_inputs,
 )
-from etltctl.pipeline.model import StepHandle, StepResult
-from etltctl.pipeline.publication import publish_once, published_line
 from etltctl.pipeline.script_paths import code_of, own_paths
 from etltctl.pipeline.services import Services
 from etltctl.pipeline.settings_faults import rules_without_column
@@ -160,7 +161,9 @@ class GlueStep(StepKind):
             verb, run = step_run.services.glue.start_or_adopt(
                 step_run.step.name,
                 key,
-                partial(_arguments, step_run),
+                cache(
+                    partial(_arguments, step_run)
+                ),  # once for each try: Glue may refuse a start for a while
                 since=step_run.run_id.began_after,
                 before_start=lambda: step_run.append("remote.intended", run_key=key),
                 size=size,
@@ -203,8 +206,8 @@ class GlueStep(StepKind):
         # Published where the job run got its arguments from, not where this try would write now.
         inputs = recorded_inputs(step_run, ended)
         facts = publish_once(step_run, json.loads(ended.arguments["--outputs"]), inputs.base)
-        if inputs.files or inputs.versions:
-            facts["inputs"] = inputs.facts()
+        if read := inputs_facts(step_run, inputs, facts["tables"]):
+            facts["inputs"] = read
         usd = round(step_run.ledger.usd(str(step_run.step)), 4)
         cost = {"usd": usd} if usd else {}
         return StepResult(str(step_run.step), handle.verb, ended.id, facts={**facts, **cost})
@@ -251,7 +254,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     """
     _require_budget(step_run)
     job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
-    # Called again for each try, so that a new run never writes where a failed one left files.
+    # Of each try its own, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
     reader = f"glue.jobs.{step_run.step.name}"
@@ -263,7 +266,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
         # Frozen at the start: a job reads the versions that were current then, even if another publish comes meanwhile.
         "--inputs": json.dumps(inputs),
         "--outputs": json.dumps(outputs),
-        "--audits": json.dumps({table: lake.job_report_location(table, version) for table in job.writes}),
+        "--audits": json.dumps({table: str(lake.places.job_report(table, version)) for table in job.writes}),
         "--config": json.dumps(job.config),
         **({CHANGES: JobInputs(step_run, inputs, version).record()} if job.incremental else {}),
     }

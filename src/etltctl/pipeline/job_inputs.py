@@ -1,7 +1,7 @@
 """What a run of an incremental Glue job has to read: what the current version has not seen yet, or everything.
 
-Everything is read whenever it is not certain that old rows and new files together give what a run over everything
-would give: the code or config has changed, a file of bronze is another one or gone, a version was made by other means.
+A full run reads everything. It is needed whenever old rows and new files together may give other tables than it would:
+the code or config has changed, a file of bronze is another one or gone, a version was made by other means.
 """
 
 from __future__ import annotations
@@ -10,25 +10,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from etltctl.errors import BlockedError, NextStep, UnverifiedError, command
+from etltctl.errors import UnverifiedError
 from etltctl.inspection import Inspection
+from etltctl.pipeline.recorded_inputs import FULL
 from etltctl.pipeline.step_run import StepRun
 from etltctl.places import version_of
-from etltctl.publishing import InputRecords, Lake, VersionInputs
-from etltctl.runs import JobRun
+from etltctl.publishing import Lake, VersionInputs
 from etltctl.s3 import is_data
 from etltctl.values import S3Location, TableName
 
 if TYPE_CHECKING:
     from etltctl.settings.services import GlueJob
 
-CHANGES = "--changes"  # the argument that names the record
-FULL = "full"  # the option of a run
 _SCRIPTS = ("--extra-py-files", "--extra-files")
 
 
-class ReadEverythingError(Exception):
-    """Why a run of an incremental job reads everything; never leaves this module."""
+class FullRunNeeded(Exception):  # noqa: N818 - not an error: the job reads everything instead
+    """A reason for a full run of an incremental job; never leaves this module."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class JobInputs:
         """Write what the run has to read, note it in the ledger, and return where it stands."""
         inputs = self.find()
         self.step_run.note("step.inputs", **inputs.facts())
-        return InputRecords(self._lake.context).write(self._job.writes[0], self.version, inputs)
+        return self._lake.input_records.write(self._job.writes[0], self.version, inputs)
 
     def find(self) -> VersionInputs:
         """Return what the run has to read."""
@@ -57,7 +55,7 @@ class JobInputs:
         everything = self._everything()
         try:
             inputs = self._what_is_new(everything)
-        except ReadEverythingError as why:
+        except FullRunNeeded as why:
             inputs = replace(everything, why=str(why))
         return replace(
             inputs, states={table: str(places.state(table, self.version)) for table in self._job.writes}
@@ -86,18 +84,17 @@ class JobInputs:
         """Return what is new since the current versions were made.
 
         Raises:
-            ReadEverythingError: Everything has to be read.
+            FullRunNeeded: Everything has to be read.
         """
         if self.step_run.ledger.options.get(FULL):
-            raise ReadEverythingError("a run over everything was asked for")
+            raise FullRunNeeded("a full run was requested")
         base, version = self._base()
-        before = InputRecords(self._lake.context).read(self._lake.places.inputs(self._job.writes[0], version))
+        records = self._lake.input_records
+        before = records.read(records.place(self._job.writes[0], version))
         if before is None:
-            raise ReadEverythingError(f"it is not on record from what version {version} was made")
+            raise FullRunNeeded(f"it is not on record from what version {version} was made")
         _require_same_maker(before.made_by, now.made_by, version)
         _require_same_inputs(before, now)
-        for table in base:
-            self._require_intact(table)
         names = {table: list(_new_files(table, before.seen[table], now.seen[table])) for table in now.seen}
         places = self._lake.places
         return replace(
@@ -111,31 +108,29 @@ class JobInputs:
 
     def _base(self) -> tuple[dict[str, str], str]:
         """Return the location of each table's current version, and the version: all are of one run."""
-        base: dict[str, str] = {}
-        for table in self._job.writes:
-            try:
-                base[table] = self._lake.current_location(table)
-            except BlockedError as error:
-                raise ReadEverythingError(f"{table} has no published version yet") from error
-        versions = {version_of(at) for at in base.values()}
-        if len(versions) != 1 or "" in versions:
-            raise ReadEverythingError("the current versions of its tables are not of one run")
+        base = {table: self._intact(table) for table in self._job.writes}
+        versions = set(map(version_of, base.values()))
+        if len(versions) != 1:
+            raise FullRunNeeded("the current versions of its tables are not of one run")
         return base, versions.pop()
 
-    def _require_intact(self, table: str) -> None:
+    def _intact(self, table: str) -> str:
         try:
-            self._lake.has_published_files(table)
+            location = self._lake.intact_location(table)
         except UnverifiedError as error:
-            raise ReadEverythingError(f"the files of {table} are not those that were published") from error
+            raise FullRunNeeded(f"the files of {table} are not those that were published") from error
+        if not location:
+            raise FullRunNeeded(f"{table} has no published version yet")
+        return location
 
     def _report(self, table: str, location: str) -> Mapping[str, Any]:
         return self._lake.records.job_report(TableName.parse(table), location)
 
     def _touched(self, table: str, since: str) -> Sequence[str]:
         until = version_of(self.inputs[table])
-        touched = InputRecords(self._lake.context).touched(table, since, until)
+        touched = self._lake.input_records.touched(table, since, until)
         if touched is None:
-            raise ReadEverythingError(f"version {until} of {table} was not made from version {since}")
+            raise FullRunNeeded(f"version {until} of {table} was not made from version {since}")
         return touched
 
 
@@ -174,7 +169,7 @@ def _listed(lake: Lake, location: str) -> dict[str, list[Any]]:
 
 def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], version: str) -> None:
     if "" in now["code"].values() or not now["code"]:
-        raise ReadEverythingError("the files of its code are not where its definition says")
+        raise FullRunNeeded("the files of its code are not where its definition says")
     what = {
         "code": "its code",
         "config": "its config",
@@ -183,12 +178,12 @@ def _require_same_maker(before: Mapping[str, Any], now: Mapping[str, Any], versi
     }
     changed = [text for name, text in what.items() if before.get(name) != now[name]]
     if changed:
-        raise ReadEverythingError(f"{' and '.join(changed)} changed since version {version}")
+        raise FullRunNeeded(f"{' and '.join(changed)} changed since version {version}")
 
 
 def _require_same_inputs(before: VersionInputs, now: VersionInputs) -> None:
     if (set(before.seen), set(before.versions)) != (set(now.seen), set(now.versions)):
-        raise ReadEverythingError("it reads other tables than before")
+        raise FullRunNeeded("it reads other tables than before")
 
 
 def _new_files(
@@ -197,70 +192,11 @@ def _new_files(
     """Yield the names of the files that are new.
 
     Raises:
-        ReadEverythingError: A file that was read is gone or another one now.
+        FullRunNeeded: A file that was read is gone or another one now.
     """
     for name, known in before.items():
         if name not in now:
-            raise ReadEverythingError(f"the file {name} of {table} is gone")
+            raise FullRunNeeded(f"the file {name} of {table} is gone")
         if list(now[name]) != list(known):
-            raise ReadEverythingError(f"the file {name} of {table} was written again")
+            raise FullRunNeeded(f"the file {name} of {table} was written again")
     yield from (name for name in now if name not in before)
-
-
-def recorded_inputs(step_run: StepRun, run: JobRun) -> VersionInputs:
-    """Return what the run had to read, as it stood in its arguments; nothing for a job that is not incremental.
-
-    Args:
-        step_run: The step.
-        run: The job run.
-
-    Raises:
-        UnverifiedError: The record is gone, or another etltctl wrote it. Without it, no one knows which files to copy.
-    """
-    place = run.arguments.get(CHANGES)
-    if not place:
-        return VersionInputs()
-    inputs = InputRecords(step_run.services.lake.context).read(place)
-    if inputs is None:
-        raise UnverifiedError(
-            f"what Glue job {run.name} had to read cannot be read any more, so its tables cannot be completed",
-            hint=NextStep(
-                "nothing was published, the current versions stay; run it again: ",
-                command("retry", step_run.ledger.run_id, "--fresh"),
-            ),
-            record=place,
-        )
-    return inputs
-
-
-def warn_of_earlier_inputs(step_run: StepRun, run: JobRun) -> None:
-    """Warn if everything was to be read, and the run that was found has been started to read what was new.
-
-    Args:
-        step_run: The step.
-        run: The job run, which this try did not start.
-    """
-    place = run.arguments.get(CHANGES)
-    if not place or not step_run.ledger.options.get(FULL):
-        return
-    inputs = InputRecords(step_run.services.lake.context).read(place)
-    if inputs is not None and inputs.base:
-        step_run.warn(
-            f"job run {run.id} was started before to read what was new, and does not read everything"
-        )
-
-
-def inputs_text(facts: Mapping[str, Any]) -> str:
-    """Return what a run of an incremental job has read, as its line shows it; empty for another job.
-
-    Args:
-        facts: Those of `VersionInputs.facts`.
-    """
-    if not facts:
-        return ""
-    if why := facts.get("everything"):
-        return f" · read everything: {why}"
-    parts = [f"{facts['new_files']:,} of {facts['files']:,} files new"] if facts.get("files") else []
-    if facts.get("touched"):
-        parts.append(f"{facts['touched']:,} changed partitions")
-    return f" · {', '.join(parts) or 'nothing new'}"

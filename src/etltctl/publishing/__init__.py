@@ -12,16 +12,17 @@ from etltctl.publishing.context import command_writing
 from etltctl.publishing.lake import Lake
 from etltctl.publishing.publish import Published
 from etltctl.publishing.version_history import ROWS, VERSION, VERSIONS, History
-from etltctl.publishing.version_inputs import InputRecords, VersionInputs
+from etltctl.publishing.version_inputs import VersionInputs
+from etltctl.publishing.version_records import EVERYTHING
 
 __all__ = [
+    "EVERYTHING",
     "GONE",
     "NOT_PUBLISHED",
     "ROWS",
     "VERSION",
     "VERSIONS",
     "History",
-    "InputRecords",
     "Lake",
     "Places",
     "Published",

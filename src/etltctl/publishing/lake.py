@@ -14,6 +14,7 @@ from etltctl.errors import BlockedError, EtltctlError, NextStep, UnreachableErro
 from etltctl.places import Places, version_of
 from etltctl.publishing.audit import Auditor, OnViolation, Staged
 from etltctl.publishing.audit_queries import declared_rules
+from etltctl.publishing.carry_over import CarryOver, require_base
 from etltctl.publishing.catalog_refresh import Refresh, combined
 from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.contract_checks import ContractChecks
@@ -22,8 +23,8 @@ from etltctl.publishing.retirement import Retired, Retirement
 from etltctl.publishing.rollback import checked_rollback
 from etltctl.publishing.table_files import InspectedTable, Inspector, require_parquet_alone
 from etltctl.publishing.table_lock import TableLock
-from etltctl.publishing.taking_over import TakingOver, require_base
 from etltctl.publishing.version_history import VERSION, History
+from etltctl.publishing.version_inputs import InputRecords
 from etltctl.publishing.version_records import VersionRecords, counts_of, described
 from etltctl.runs import QueryExecution, Verb
 from etltctl.s3 import S3, Footer, Footers, S3Object
@@ -31,8 +32,6 @@ from etltctl.values import TableName
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
-
-OnQuery = Callable[[Verb, QueryExecution], None]
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,12 @@ class Lake:
     s3: S3
     catalog: Catalog
     run_key: str = ""
-    on_query: OnQuery | None = None
+    on_query: Callable[[Verb, QueryExecution], None] | None = None
     on_violation: OnViolation | None = None
 
     def version_location(self, table: str, version: str) -> str:
         """Return where a job writes this version of the table."""
         return str(self.places.version(table, version))
-
-    def job_report_location(self, table: str, version: str) -> str:
-        """Return where a job writes its report on this version of the table."""
-        return str(self.places.job_report(table, version))
 
     def current_location(self, table: str) -> str:
         """Return where the version lies that readers see now. A bronze stream has one fixed place.
@@ -89,7 +84,7 @@ class Lake:
             versions: The location of each version by its table.
             run_id: The run that publishes them.
             bases: By table the location of the version that an incremental job worked from: the files of
-                the partitions that the job did not write are taken over from there.
+                the partitions that the job did not write are carried over from there.
 
         Raises:
             UnverifiedError: A version holds no Parquet file, or other rows than its job says that it wrote.
@@ -99,7 +94,7 @@ class Lake:
         if not versions:
             return []  # a job may write no table
         bases = bases or {}
-        TakingOver(self.context, self.records).complete(versions, bases)
+        CarryOver(self.context, self.records, self.input_records).complete(versions, bases)
         staged = [self._stage(table, at, bases.get(table, "")) for table, at in versions.items()]
         # Contracts first: they compare footers, and an audit may pay for queries.
         judgements = self.contract_checks.require_kept(staged)
@@ -147,8 +142,8 @@ class Lake:
         """Check what a rollback needs, and yield the function that makes the version current for a run's id."""
         return checked_rollback(table, to, self.switch, self.inspector)
 
-    def has_published_files(self, table: str) -> bool:
-        """Return True if the current version holds the files that were published, False if there is no such version.
+    def intact_location(self, table: str) -> str:
+        """Return where the current version lies, which holds the files that were published; empty if there is none.
 
         Raises:
             UnverifiedError: Files came, went or changed since.
@@ -156,9 +151,9 @@ class Lake:
         current = self.context.current(TableName.parse(table))
         location = location_of(current)
         if not version_of(location):
-            return False
+            return ""
         self.records.require_unchanged(table, location, self.s3.objects(location), current)
-        return True
+        return location
 
     def refresh(self, tables: Iterable[str]) -> list[Published]:
         """Make the catalog say what the files of these tables say; a table without files is left out.
@@ -225,6 +220,11 @@ class Lake:
     def records(self) -> VersionRecords:
         """Return the records of versions."""
         return VersionRecords(self.context)
+
+    @cached_property
+    def input_records(self) -> InputRecords:
+        """Return the records of what versions were made from."""
+        return InputRecords(self.context, self.records)
 
     @cached_property
     def inspector(self) -> Inspector:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
-from etltctl.publishing.version_records import DIFFERS, REPLACES, VersionRecords
+from etltctl.publishing.version_records import DIFFERS, EVERYTHING, REPLACES, VersionRecords
 from etltctl.values import S3Location, TableName
 
 FORMAT = "etltctl.inputs/1"
@@ -25,14 +25,14 @@ LONGEST_CHAIN = 1_000  # versions between the one that a job read last and the c
 class VersionInputs:
     """What a job run has to read, and what its versions are made from.
 
-    Tables are named `layer.table`. For a run over everything `base`, `reports`, `base_states`, `new` and `touched` are
+    Tables are named `layer.table`. For a full run `base`, `reports`, `base_states`, `new` and `touched` are
     empty.
 
     Attributes:
-        made_by: The job's code, config and Glue version; another one needs a run over everything.
+        made_by: The job's code, config and Glue version; another one needs a full run.
         seen: Of each input without versions its files: size and ETag by the name below the table's place.
         versions: Of each input with versions the version.
-        why: Why the run reads everything; empty if it reads what is new.
+        why: Why the run is a full run; empty if it reads what is new.
         base: The current version of each table that the job writes, as its location.
         reports: What the job reported of the base.
         states: Where the script may leave what its next run needs, by table.
@@ -79,7 +79,7 @@ class VersionInputs:
             "touched": sum(map(len, self.touched.values())),
         }
         if self.why:
-            return {"everything": self.why, "files": counts["files"]}
+            return {EVERYTHING: self.why, "files": counts["files"]}
         return {"base": version_of(next(iter(self.base.values()), "")), **counts}
 
 
@@ -88,6 +88,7 @@ class InputRecords:
     """The records of what versions were made from. The tables of a job share one record a version."""
 
     context: LakeContext
+    records: VersionRecords
 
     def place(self, table: str, version: str) -> S3Location:
         """Return where the record lies of the versions that one run of the table's job wrote."""
@@ -123,7 +124,7 @@ class InputRecords:
                 return sorted(touched)
             location = str(places.version(table, version))
             inputs = self.read(self.place(table, version))
-            report = VersionRecords(self.context).job_report(TableName.parse(table), location)
+            report = self.records.job_report(TableName.parse(table), location)
             before = version_of(inputs.base.get(table, "")) if inputs else ""
             folders = self._changed(table, version, report)
             if not before or folders is None or "" in folders:

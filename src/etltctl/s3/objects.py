@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from etltctl.aws import Aws, translated
 from etltctl.errors import RETRY, AlreadyRunningError, NextStep, ServiceError, command
@@ -15,6 +15,9 @@ from etltctl.waiting import REAL_TIME, timekeeper
 T = TypeVar("T")
 
 PARQUET = ".parquet"
+LARGEST_COPY = 5 * 1024**3  # bytes; S3's limit of CopyObject
+PART_BYTES = 256 * 1024**2  # of a part of a larger copy; S3 takes from 5 MiB to 5 GiB
+PARTS_AT_ONCE = 4
 DELETED_AT_ONCE = 1000  # S3's limit of DeleteObjects
 REPLACED = frozenset({"NoSuchKey", "PreconditionFailed"})  # errors of reading a listed object that is gone
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)  # a sync deletes the files of the one before within a second or two
@@ -99,18 +102,31 @@ class S3:
         with translated("s3", location=str(place)):
             self.aws.client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body)
 
-    def copy(self, listed_object: S3Object, location: str | S3Location) -> None:
+    def copy(
+        self, listed_object: S3Object, location: str | S3Location, *, largest: int = LARGEST_COPY
+    ) -> None:
         """Copy the object within S3, if it is still the one that was listed.
+
+        An object that is too large for one call is copied in parts. Then the copy has another ETag than its origin.
+
+        Args:
+            listed_object: The object.
+            location: Where the copy shall lie.
+            largest: How many bytes one call may copy.
 
         Raises:
             ServiceError: With the code `PreconditionFailed` if it is another one.
         """
         place = S3Location.parse(location)
+        client = self.aws.client("s3")
         source = {"Bucket": listed_object.bucket, "Key": listed_object.key}
+        # S3 takes ETags with quotes; the SDK checks the ETag before it begins a copy in parts, and with each part.
+        condition = {"CopySourceIfMatch": f'"{listed_object.etag}"'}
         with translated("s3", location=listed_object.location):
-            self.aws.client("s3").copy_object(
-                Bucket=place.bucket, Key=place.key, CopySource=source, CopySourceIfMatch=listed_object.etag
-            )
+            if listed_object.size > largest:
+                _copy_in_parts(client, source, place, condition, min(largest, PART_BYTES))
+            else:
+                client.copy_object(Bucket=place.bucket, Key=place.key, CopySource=source, **condition)
 
     def move(self, listed_object: S3Object, location: str | S3Location) -> None:
         """Copy the object within S3, then delete it where it was, if it is still the one that was listed."""
@@ -161,6 +177,29 @@ class S3:
                     hint="allow s3:DeleteObject there, or delete them by hand",
                 )
         return len(objects)
+
+
+def _copy_in_parts(
+    client: Any, source: Mapping[str, str], place: S3Location, condition: Mapping[str, str], part_bytes: int
+) -> None:
+    """Copy an object part by part; the parts of a copy that fails are removed."""
+    # Imported here: boto3 takes as long as all of botocore's services, and few lakes have such large files.
+    import s3transfer.exceptions as raised
+    from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+    config = TransferConfig(
+        multipart_threshold=1,
+        multipart_chunksize=part_bytes,
+        max_concurrency=PARTS_AT_ONCE,
+        preferred_transfer_client="classic",  # the other one cannot copy
+    )
+    # Older versions raise the error of S3 if the ETag changes between two parts.
+    replaced = getattr(raised, "S3CopyFailedError", ServiceError)
+    try:
+        with create_transfer_manager(client, config) as transfers:
+            transfers.copy(dict(source), place.bucket, place.key, extra_args=dict(condition)).result()
+    except replaced as error:
+        raise ServiceError(f"s3 UploadPartCopy: {error}", code="PreconditionFailed") from error
 
 
 def is_data(location: str | S3Location, key: str) -> bool:

@@ -10,16 +10,15 @@ from etltctl.errors import ConfigurationError
 from etltctl.settings.config_keys import key_problems
 from etltctl.settings.connector_config import marked_secrets
 from etltctl.settings.manifests import (
+    incremental_problem,
     read_manifest,
     specification_of,
     stream_name,
-    streams_read_whole,
 )
 from etltctl.settings.secrets import FETCHED
 from etltctl.settings.sources import AirbyteSource
 from etltctl.settings.toml_tables import leaves
 from etltctl.settings.unset_secrets import secrets_without_value
-from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from etltctl.settings.model import Settings
@@ -135,19 +134,15 @@ def _unknown_streams(
 
 
 def _unable_streams(settings: Settings, name: str, source: Source) -> Iterator[str]:
-    """Yield each stream that is to be read incrementally, and that the manifest can only read whole."""
+    """Yield which streams are to be read incrementally, and the manifest can only read whole."""
     if not source.is_incremental:
         return
     try:
-        manifest = read_manifest(settings.manifest_path(name))
+        problem = incremental_problem(settings, name)
     except ConfigurationError:  # another problem reports it, or the plan of the connections does
         return
-    for stream in streams_read_whole(source.names, manifest):
-        place = settings.place_of("sources", name, "sync_mode")
-        yield (
-            f'{place}: sources.{name}.sync_mode is "{INCREMENTAL}", and stream {stream} of the manifest has no '
-            f'incremental_sync: give it one, or set sources.{name}.sync_mode = "{OVERWRITE}"'
-        )
+    if problem:
+        yield f"{settings.place_of('sources', name, 'sync_mode')}: {': '.join(problem)}"
 
 
 def _wrong_keys(

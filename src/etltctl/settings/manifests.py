@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from etltctl.errors import ConfigurationError
 from etltctl.settings.files import read_text
+from etltctl.values import INCREMENTAL, OVERWRITE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from yaml.nodes import Node
+
+    from etltctl.settings.model import Settings
 
 # Characters and values, each alias counted as what it stands for. The largest public manifests have below a million.
 MAX_SIZE = 20_000_000
@@ -134,6 +137,33 @@ def streams_read_whole(names: Iterable[str], manifest: Mapping[str, Any]) -> lis
         return []
     able = {stream_name(stream, manifest): can_be_incremental(stream, manifest) for stream in streams}
     return [name for name in names if able.get(name) is False]
+
+
+def incremental_problem(settings: Settings, name: str) -> tuple[str, str] | None:
+    """Return which streams of a source its manifest cannot read incrementally, and what to do about them.
+
+    Args:
+        settings: The settings.
+        name: The name of the source, whose streams are to be read incrementally.
+
+    Returns:
+        The problem and the next step, in words; None if the manifest can read every stream.
+
+    Raises:
+        ConfigurationError: The manifest cannot be read.
+    """
+    source, setting, file = settings.sources[name], f"sources.{name}", settings.manifest_path(name)
+    whole = streams_read_whole(source.names, read_manifest(file, f"{setting}.manifest"))
+    if not whole:
+        return None
+    # The embedded extractor of the Formula 1 API reads its streams incrementally without the connector's help.
+    without = ". The embedded endpoints need none" if source.has_extractor else ""
+    return (
+        f'{setting}.sync_mode is "{INCREMENTAL}", and the connector {file} has no incremental_sync for '
+        f"{', '.join(whole)}",
+        f'set {setting}.sync_mode = "{OVERWRITE}" for this environment, or give the streams of the connector an '
+        f"incremental_sync{without}",
+    )
 
 
 def cursor_field(stream: Any, manifest: Mapping[str, Any]) -> str:

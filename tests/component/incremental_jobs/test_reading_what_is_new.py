@@ -1,4 +1,4 @@
-"""Incremental jobs on the embedded services: what they get, what is taken over, and when they read everything."""
+"""Incremental jobs on the embedded services: what they get, what is carried over, and when they read everything."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from etltctl.errors import UsageError
+from etltctl.ledger import read_events
 from etltctl.settings import Settings
+from etltctl.testing import throttled
 from support.letters import SORT, Letters
 
 SORT_STEP, COUNT_STEP = "glue:sort_letters", "glue:count_letters"
@@ -50,7 +52,7 @@ def test_an_incremental_version_is_published_and_rolled_back_as_any_other(letter
     letters.run("second")
     lake = letters.services.lake
     assert lake.versions("silver.letters") == ["second", "first"]
-    assert lake.has_published_files("silver.letters")
+    assert lake.intact_location("silver.letters")
     before = letters.content("silver.letters", "first")
     lake.rollback("silver.letters")
     assert letters.content("silver.letters") == before
@@ -75,7 +77,7 @@ def test_gold_catches_up_with_several_versions_of_silver(letters: Letters) -> No
 def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None:
     letters.run("first")
     letters.put("two", {"bob": ["b2"]})
-    why = "a run over everything was asked for"
+    why = "a full run was requested"
     assert inputs_of(letters, "second", full=True, last=SORT_STEP)[0]["everything"] == why
     assert inputs_of(letters, "second", first=COUNT_STEP)[0]["everything"] == why
     with pytest.raises(
@@ -84,7 +86,7 @@ def test_full_reads_everything_in_every_try_of_the_run(letters: Letters) -> None
         letters.run("second", full=True)
 
 
-def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everything(letters: Letters) -> None:
+def test_everything_is_read_where_old_rows_may_not_stand_for_a_full_run(letters: Letters) -> None:
     def why(run_id: str, settings: Settings | None = None) -> str:
         (inputs,) = inputs_of(letters, run_id, settings=settings, only=SORT_STEP)
         return str(inputs.get("everything", ""))
@@ -98,7 +100,7 @@ def test_everything_is_read_where_old_rows_may_not_stand_for_a_run_over_everythi
     other = letters.lake.settings.overlaid({"glue": {"jobs": {"sort_letters": {"config": {"a": 1}}}}})
     assert why("r2", other) == "its config changed since version r1"
     assert why("r3") == "its config changed since version r2"
-    assert why("r4") == ""  # nothing is new, and everything is taken over
+    assert why("r4") == ""  # nothing is new, and everything is carried over
     assert letters.content("silver.letters") == before
     letters.put("one", {"ann": ["A1"]})
     assert why("r5") == "the file one.parquet of bronze.letters was written again"
@@ -124,3 +126,12 @@ def test_a_file_that_lands_while_the_job_runs_belongs_to_the_next_run(letters: L
     assert all(folder != "sender=zoe" for folder, _ in letters.content("silver.letters"))
     letters.run("second", only=SORT_STEP)
     assert ("sender=zoe", "z") in letters.content("silver.letters")
+
+
+def test_a_start_that_glue_throttles_is_sent_again_with_the_same_record(letters: Letters) -> None:
+    letters.lake.script(throttled("StartJobRun"))
+    letters.run("first", only=SORT_STEP)
+    assert letters.lake.met()["StartJobRun"] == 1
+    events = [event["type"] for event in read_events(letters.services.store, "first")]
+    assert events.count("remote.intended") == len(["throttled", "started"])
+    assert events.count("step.inputs") == 1

@@ -137,7 +137,20 @@ def test_everything_is_read_where_old_rows_may_be_others(
     (message,) = caplog.messages
     assert message.startswith("bronze_to_silver reads everything: ")
     assert reason in message
+    assert f"bronze_to_silver reads everything: {lakes.built.report(SILVER, '1')['everything']}" == message
     lakes.require_equal(SILVER, REJECTS)
+
+
+def test_gold_reports_why_it_was_made_of_everything(lakes: Lakes) -> None:
+    from silver_to_gold import TABLES
+
+    lakes.sync(document())
+    lakes.make_gold()
+    lakes.sync(document(main={"temp": 9}))
+    lakes.make_gold()
+    reports = [lakes.built.report(table, "1") for table in TABLES]
+    assert {report["everything"] for report in reports} == {"every place has changed"}
+    assert all("everything" not in lakes.built.report(table, "0") for table in TABLES)
 
 
 def test_gold_is_made_of_everything_if_no_other_place_is_kept(spark: SparkSession, tmp_path: Path) -> None:

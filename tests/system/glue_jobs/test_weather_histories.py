@@ -1,4 +1,4 @@
-"""Random histories of syncs: weather made from what is new is what a run over everything makes."""
+"""Random histories of syncs: weather made from what is new is what a full run makes."""
 
 from pathlib import Path
 from random import Random

@@ -16,7 +16,7 @@ import pytest
 from etltctl.athena import Athena
 from etltctl.aws import Aws
 from etltctl.catalog import STAGING, Catalog, Partitions, Table
-from etltctl.errors import AccessError
+from etltctl.errors import AccessError, ServiceError
 from etltctl.infrastructure.calls import GOVERNED
 from etltctl.infrastructure.names import Names
 from etltctl.infrastructure.roles import operator_statements
@@ -29,13 +29,14 @@ from support.served import wait_until
 from support.wire import ELSEWHERE, NEEDS_NO_PERMISSION, SPECIAL, Call, calls, granting
 from support.workplace import ETLTCTL
 
+LARGEST = 5 * 1024**2  # bytes; the smallest part that S3 takes
 SECRET = "lake1/airbyte"
 TABLE = Table("special", "t", "s3://lake1-bronze/t/", {"n": "bigint"}, {"day": "string"})
 
 
 def test_every_call_of_the_special_cases_is_in_the_operator_s_policy(deployed: Checkout) -> None:
     """The cases: partitions that are added, moved and removed; a version that is audited; a version that is retired; a
-    query whose start was never answered.
+    query whose start was never answered; large files that are copied.
     """
     aws = Aws(region="us-east-1")
     catalog, partitions, s3 = Catalog(aws), Partitions(aws, TABLE), S3(aws)
@@ -48,9 +49,25 @@ def test_every_call_of_the_special_cases_is_in_the_operator_s_policy(deployed: C
         partitions.put({})
         catalog.unstage("special", f"{STAGING}t")
         assert s3.delete_folder("s3://lake1-bronze/t/day=1/") == 1
+        _copy_a_large_file(s3)
         Athena(aws, "primary").newest_of("select 1")
     allowed = {name for names in OPERATOR.values() for name in names}
     assert SPECIAL <= recorded_calls <= allowed
+
+
+def _copy_a_large_file(s3: S3) -> None:
+    """Copy a file in parts, and begin a copy of one that is replaced meanwhile."""
+    origin = "s3://lake1-bronze/t/large"
+    s3.write(origin, bytes(LARGEST + 1))
+    (large,) = s3.objects(origin)
+    s3.copy(large, "s3://lake1-bronze/t/copy", largest=LARGEST)
+    events = s3.aws.client("s3").meta.events
+    events.register_first(
+        "before-call.s3.UploadPartCopy", lambda **_: s3.write(origin, b"another"), "replace"
+    )
+    with pytest.raises(ServiceError):
+        s3.copy(large, "s3://lake1-bronze/t/copy", largest=LARGEST)
+    events.unregister("before-call.s3.UploadPartCopy", unique_id="replace")
 
 
 def test_the_operator_of_a_governed_lake_may_check_whether_a_step_can_run(deployed: Checkout) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from etltctl.causes import Cause, catalogue, cause_of_code
+from etltctl.causes.catalogue import causes_in
 from etltctl.errors import Command, ExitCode, UsageError
 from generate.commands import commands
 
@@ -43,3 +44,26 @@ def test_the_executor_out_of_memory_is_g117_and_lake_formation_e203() -> None:
 def test_a_code_that_does_not_exist_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="no cause is called G171"):
         cause_of_code("G171")
+
+
+ENTRY = """
+title = "T"
+sentence = "S."
+fix = "F"
+retry = "yes"
+rank = 50
+texts = ['a', 'b']
+"""
+
+
+def test_entries_share_a_pattern_by_its_name() -> None:
+    shared = "[patterns]\ndestination = 'of the destination'\n"
+    entries = [f"[S90{number}]\nunless = {{ pattern = 'destination' }}\n{ENTRY}" for number in (1, 2)]
+    causes = causes_in(shared + "\n".join(entries))
+    assert list(causes) == ["S901", "S902"]
+    assert {cause.rules[0].against for cause in causes.values()} == {"of the destination"}
+
+
+def test_a_pattern_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="S901: there is no pattern destinaton; the file has: destination"):
+        causes_in(f"[patterns]\ndestination = 'x'\n[S901]\nunless = {{ pattern = 'destinaton' }}\n{ENTRY}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etltctl.pipeline.job_inputs import inputs_text
+from etltctl.pipeline.recorded_inputs import inputs_text
 from etltctl.publishing import VersionInputs
 
 FILES = {"bronze.a": ["s3://b/1", "s3://b/2"]}

@@ -10,7 +10,7 @@ import pytest
 
 from etltctl.aws import Aws
 from etltctl.errors import BlockedError, UnverifiedError
-from etltctl.publishing import InputRecords, Published, VersionInputs
+from etltctl.publishing import Published, VersionInputs
 from support.lakes import SmallLake
 from support.served import Served
 
@@ -115,7 +115,7 @@ def test_a_version_made_from_one_that_is_not_current_any_more_is_refused(version
 
 def test_what_a_version_changed_is_what_it_wrote_and_what_it_names(versions: Versions) -> None:
     lake = versions.small.lake
-    inputs = InputRecords(lake.context)
+    inputs = lake.input_records
 
     def record(version: str, base: str) -> None:
         inputs.write(TABLE, version, VersionInputs(base={TABLE: lake.version_location(TABLE, base)}))
@@ -133,7 +133,7 @@ def test_rows_added_to_a_table_without_partitions_are_a_change_of_all_of_it(vers
     small, table = versions.small, "gold.two"
     flat = Versions(small, table, {"part-0": 2})
     flat.write("more", {"part-1": 1}, rows_out=3, replaces=[])
-    inputs = InputRecords(small.lake.context)
+    inputs = small.lake.input_records
     inputs.write(table, "more", VersionInputs(base={table: small.lake.version_location(table, "base")}))
     flat.publish("more", "base")
     assert flat.files("more") == ["part-0", "part-1"]
@@ -144,7 +144,7 @@ def test_a_version_that_was_written_whole_changed_where_its_report_says_that_it_
     versions: Versions,
 ) -> None:
     lake = versions.small.lake
-    inputs = InputRecords(lake.context)
+    inputs = lake.input_records
 
     def make(version: str, base: str, files: Mapping[str, int], **report: Any) -> None:
         versions.write(version, files, **report)

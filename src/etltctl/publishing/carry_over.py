@@ -1,4 +1,4 @@
-"""The files of the current version that an incremental job leaves as they are: copied within S3 into the new one."""
+"""The files of the current version that an incremental job leaves as they are: carried over by a copy within S3."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ Copies = Sequence[tuple[S3Object, S3Location]]
 
 
 @dataclass(frozen=True)
-class TakingOver:
+class CarryOver:
     """The completion of versions whose job wrote only some of the partitions."""
 
     context: LakeContext
     records: VersionRecords
+    input_records: InputRecords
 
     def complete(self, versions: Mapping[str, str], bases: Mapping[str, str]) -> None:
         """Copy the bases' other files into the versions whose job's report says which partitions it replaces.
@@ -82,7 +83,7 @@ class TakingOver:
     def _written(self, table: str, location: str, there: Sequence[str]) -> Sequence[str]:
         """Return the files that the job wrote, which are kept on record before the first copy."""
         place = self.context.places.record(table, version_of(location)).object(WRITTEN)
-        kept = InputRecords(self.context).written(table, version_of(location))
+        kept = self.input_records.written(table, version_of(location))
         if kept is not None:
             return kept
         self.context.s3.write(place, json.dumps(there).encode())
