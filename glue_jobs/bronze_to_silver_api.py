@@ -10,7 +10,8 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import read_changes
+from changes import Changes, read_changes
+from f1_changes import base_fingerprints, carry_over, differences, leave_fingerprints, read_fingerprints
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
@@ -30,17 +31,33 @@ _REJECT_COLUMNS = {
 
 
 def run(spark: SparkSession, job: JobArguments) -> None:
-    """Write every table that is asked for; raise QualityError when the result must not be published."""
+    """Write every table that is asked for; raise QualityError when the result must not be published.
+
+    An incremental job writes nothing if no file is new.
+    """
     config = read_config(F1, job.config)
+    changes = read_changes(spark, job.changes)
+    if changes is not None and changes.base and not any(changes.new.values()):
+        carry_over(spark, job, changes)
+        leave_fingerprints(spark, changes, base_fingerprints(spark, changes))
+        return
     failing = failing_codes(config["rule_actions"])
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
     with ThreadPoolExecutor(WRITERS) as threads:
-        records = _read(spark, _files(spark, job), threads)
+        records = _read(spark, _files(job, changes), threads)
 
         def write(table: str) -> dict[str, Any]:
-            return _write(spark, table, job, records, lineage)
+            return _write(table, job, records, lineage)
 
         audits = list(threads.map(write, [table for table in job.outputs if table != REJECTS]))
+        said = _compare(spark, job, changes) if changes is not None else {}
+
+        def report(audit: Mapping[str, Any]) -> None:
+            table = audit["table"]
+            whole = {**audit, **said.get(table, {})}
+            write_audit(spark, job.audit_location(table), whole, f1_descriptions)
+
+        list(threads.map(report, audits))
     if REJECTS in job.outputs:
         tables = [audit["table"] for audit in audits if audit["rejected"]]
         write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
@@ -53,12 +70,11 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     check_references(spark, job.outputs)
 
 
-def _files(spark: SparkSession, job: JobArguments) -> Mapping[str, str | Sequence[str]]:
+def _files(job: JobArguments, changes: Changes | None) -> Mapping[str, str | Sequence[str]]:
     """Return the folder of each stream; for an incremental job its files, all of which it reads.
 
     The whole history of the sport is some ten thousand rows, fewer than it would cost to find the changed ones.
     """
-    changes = read_changes(spark, job.changes)
     if changes is None:
         return job.inputs
     written = [table for table in job.inputs if changes.files.get(table)]
@@ -79,18 +95,23 @@ def _read(
     return dict(zip(COLUMNS, threads.map(read, COLUMNS), strict=True))
 
 
-def _write(
-    spark: SparkSession, table: str, job: JobArguments, records: Records, lineage: Lineage
-) -> dict[str, Any]:
+def _write(table: str, job: JobArguments, records: Records, lineage: Lineage) -> dict[str, Any]:
+    """Write a table, and return its audit."""
     screened, before = count_screened(table, screen_rows(table, records))
     rows, after = count_rows(table, clean_rows(table, screened, records, lineage))
     write_table(rows, job.outputs[table])
     counted = after.get
     codes = {rule.code: counted[rule.code] for rule in rules_of(table) if counted[rule.code]}
     counts = {"rows_out": counted["rows_out"], "merged": counted["merged"]}
-    audit = {"table": table, **before.get, **counts, "flags": codes}
-    write_audit(spark, job.audit_location(table), audit, f1_descriptions)
-    return audit
+    return {"table": table, **before.get, **counts, "flags": codes}
+
+
+def _compare(spark: SparkSession, job: JobArguments, changes: Changes) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the reports say of the seasons that differ from the base, and leave the next run what it needs."""
+    written = {table: location for table, location in job.outputs.items() if table != REJECTS}
+    after = read_fingerprints(spark, written)
+    leave_fingerprints(spark, changes, after)
+    return differences(base_fingerprints(spark, changes), after)
 
 
 def count_screened(table: str, screened: DataFrame) -> tuple[DataFrame, Observation]:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
+from changes import Changes, FullRunNeeded, explain_full_run, read_changes
+from f1_changes import PROVENANCE, TouchedSeasons, carry_over
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -43,6 +46,11 @@ class GoldTable:
     key: tuple[str, ...]
     reads: tuple[str, ...]
 
+    @property
+    def has_seasons(self) -> bool:
+        """Whether each row is of one season, made of that season's rows alone."""
+        return "season" in self.key
+
 
 TABLES: Mapping[str, GoldTable] = {
     "gold.f1_driver_championship": GoldTable(driver_championship, ("season", "driver_id"), (RESULT,)),
@@ -69,28 +77,62 @@ TABLES: Mapping[str, GoldTable] = {
 def run(spark: SparkSession, job: JobArguments) -> None:
     """Write the gold tables that the run has as outputs.
 
+    An incremental job makes only the seasons again that have changed, and writes nothing if none has.
+
     Raises:
         QualityError: The standings do not reconcile.
     """
+    changes = read_changes(spark, job.changes)
+    touched, explanation = _touched_seasons(job, changes)
+    if changes is not None and touched is not None and not touched.seasons:
+        carry_over(spark, job, changes)
+        return
     config = read_config(F1, job.config)
-    version = F.lit(config_hash(config))
     with ThreadPoolExecutor(WRITERS) as threads:
         # One task for all of a table: seasons are some hundred rows, less than a shuffle costs.
-        tables = threads.map(lambda location: spark.read.parquet(location).coalesce(1), job.inputs.values())
-        seasons = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
-        read = count_rows(seasons.tables)
+        tables = threads.map(
+            lambda location: spark.read.parquet(location).drop(*PROVENANCE).coalesce(1), job.inputs.values()
+        )
+        every = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
+        read = count_rows(every.tables)
+        lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
 
         def write(table: str) -> None:
             gold = TABLES[table]
-            rows = gold.make(seasons).withColumns({"run_id": F.lit(job.run_id), "config_hash": version})
+            rows = _rows_of(gold, every, touched).withColumns(lineage)
+            if touched is not None and gold.has_seasons:
+                rows = touched.with_others(spark, table, rows)
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
             rows_in = sum(read[silver] for silver in gold.reads)
-            _write(spark, ordered, table, job, rows_in)
+            _write(spark, ordered, table, job, {"rows_in": rows_in, **explanation})
 
         list(threads.map(write, job.outputs))
     if RECONCILIATION in job.outputs:
         first = min(scheme["from_season"] for scheme in config["points_schemes"])
         check_reconciliation(spark.read.parquet(job.outputs[RECONCILIATION]), first)
+
+
+def _touched_seasons(
+    job: JobArguments, changes: Changes | None
+) -> tuple[TouchedSeasons | None, Mapping[str, str]]:
+    """Return the seasons that an incremental job makes again.
+
+    If it makes all, return None, and what the reports say of why.
+    """
+    if changes is None or not changes.base:
+        return None, {}
+    try:
+        return TouchedSeasons.of(changes, job.inputs), {}
+    except FullRunNeeded as reason:
+        return None, explain_full_run("silver_to_gold_api", reason)
+
+
+def _rows_of(gold: GoldTable, every: Seasons, touched: TouchedSeasons | None) -> DataFrame:
+    """Return a table's rows, of a table with seasons those of the touched ones; circuits count the races of all."""
+    if touched is None or not gold.has_seasons:
+        return gold.make(every)
+    tables = {name: touched.rows_of(rows) for name, rows in every.tables.items()}
+    return gold.make(Seasons(every.spark, tables, every.config))
 
 
 def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
@@ -101,10 +143,13 @@ def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
     return {row["name"]: row["n"] for row in reduce(DataFrame.unionByName, counts).collect()}
 
 
-def _write(spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, rows_in: int) -> None:
+def _write(
+    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, said: Mapping[str, Any]
+) -> None:
+    """Write a table; its report has, next to its counts, what is `said`."""
     counts = Observation(table)
     write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), job.outputs[table])
-    audit = {"table": table, "rows_in": rows_in, "rows_out": counts.get["rows_out"]}
+    audit = {"table": table, "rows_out": counts.get["rows_out"], **said}
     write_audit(
         spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}}, f1_descriptions
     )

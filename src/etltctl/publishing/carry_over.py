@@ -14,7 +14,7 @@ from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext, location_of
 from etltctl.publishing.table_files import parquet_files
-from etltctl.publishing.version_inputs import WRITTEN, InputRecords, replaced_folders
+from etltctl.publishing.version_inputs import WRITTEN, InputRecords, named_folders
 from etltctl.publishing.version_records import REPLACES, VersionRecords, first_names
 from etltctl.s3 import S3Object
 from etltctl.values import S3Location, TableName
@@ -128,7 +128,7 @@ def _required_folders(table: str, report: Mapping[str, Any]) -> frozenset[str]:
     Raises:
         UnverifiedError: It has no list of them, or does not count the rows, by which a mistake would be noticed.
     """
-    folders = replaced_folders(report)
+    folders = named_folders(report, REPLACES)
     if folders is None:
         raise _refused(
             table, f"the job's report on {table} has no list of partitions as {REPLACES}", "fix the job"

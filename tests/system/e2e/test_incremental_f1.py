@@ -1,0 +1,72 @@
+"""Incremental jobs of Formula 1 through the whole pipeline, on a day without a race."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.workplace import Workplace
+
+pytestmark = pytest.mark.e2e
+SILVER, GOLD = "bronze_to_silver_api", "silver_to_gold_api"
+TABLES = {
+    "silver.f1_result": "season, round, session, driver_id",
+    "gold.f1_driver_championship": "season, driver_id",
+    "gold.f1_circuit_wins": "circuit_id, driver_id",
+}
+OF_THE_RUN = {"run_id", "ingested_at", "source_rows"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Workplace]:
+    environ = {
+        "ETLTCTL__SOURCES__API__SYNC_MODE": "incremental_append",
+        "ETLTCTL__GLUE__JOBS__BRONZE_TO_SILVER_API__INCREMENTAL": "true",
+        "ETLTCTL__GLUE__JOBS__SILVER_TO_GOLD_API__INCREMENTAL": "true",
+    }
+    place = Workplace(tmp_path, environ)
+    place.run("local", "up")
+    yield place
+    place.run("local", "down")
+
+
+def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: [
+            {name: value for name, value in row.items() if name not in OF_THE_RUN}
+            for row in place.query(f"select * from pi_m3_{table} order by {order}")
+        ]
+        for table, order in TABLES.items()
+    }
+
+
+def inputs_of(place: Workplace, job: str, *command: str) -> str:
+    """Run a command, and return what the line of the job says of its inputs."""
+    screen = place.run(*command).stderr
+    (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions))\s*$", screen, re.MULTILINE)
+    return str(text)
+
+
+def makers_of(place: Workplace, table: str) -> list[str]:
+    """Return the runs that made the rows of a table."""
+    return [row["run_id"] for row in place.query(f"select distinct run_id from pi_m3_{table}")]
+
+
+def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: Workplace) -> None:
+    place.run("run", "api", "--run-id", "race-day")
+    first = content(place)
+    assert all(first.values())
+
+    # The newest season is always read again, so files are new although no fact is.
+    assert inputs_of(place, GOLD, "run", "api", "--run-id", "next-day") == "nothing new"
+    assert content(place) == first
+    assert makers_of(place, "gold.f1_driver_championship") == ["race-day"]
+
+    # Without a sync no file is new, and the tables of silver are carried over too.
+    assert re.fullmatch(r"0 of \d+ files new", inputs_of(place, SILVER, "run-glue", SILVER, "--wait"))
+    assert content(place) == first
+    assert makers_of(place, "silver.f1_result") == ["next-day"]
