@@ -16,7 +16,7 @@ NESTED = ("main", "wind", "clouds", "rain", "snow", "weather")
 def make_bronze(documents: int, folder: Path) -> str:
     """Write Parquet files as Airbyte's S3 destination does: numbers double, nested values JSON text.
 
-    Each row has an id of its own and what a sync says of it, which are most of such a file's bytes.
+    Each row has a unique id and what a sync says of it, which are most of such a file's bytes.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import Changes, read_changes
+from changes import Changes, FullRunNeeded, explain_full_run, read_changes
 from f1_changes import base_fingerprints, carry_over, differences, leave_fingerprints, read_fingerprints
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
@@ -22,6 +22,7 @@ REJECTS = "silver_rejects.f1_row"
 INPUT = "bronze.api_"
 WRITERS = 4  # each table is one small task: several at a time fill the cores
 EXAMPLES = 5
+FEW_ROWS = "all seasons together are few rows"
 
 Lineage = Mapping[str, Column]
 
@@ -50,11 +51,14 @@ def run(spark: SparkSession, job: JobArguments) -> None:
             return _write(table, job, records, lineage)
 
         audits = list(threads.map(write, [table for table in job.outputs if table != REJECTS]))
-        said = _compare(spark, job, changes) if changes is not None else {}
+        differs = _compare(spark, job, changes) if changes is not None else {}
+        explanation: Mapping[str, str] = {}
+        if changes is not None and changes.base:
+            explanation = explain_full_run("bronze_to_silver_api", FullRunNeeded(FEW_ROWS))
 
         def report(audit: Mapping[str, Any]) -> None:
             table = audit["table"]
-            whole = {**audit, **said.get(table, {})}
+            whole = {**audit, **differs.get(table, {}), **explanation}
             write_audit(spark, job.audit_location(table), whole, f1_descriptions)
 
         list(threads.map(report, audits))

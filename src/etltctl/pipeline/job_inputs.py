@@ -130,7 +130,9 @@ class JobInputs:
         until = version_of(self.inputs[table])
         touched = self._lake.input_records.touched(table, since, until)
         if touched is None:
-            raise FullRunNeeded(f"version {until} of {table} was not made from version {since}")
+            raise FullRunNeeded(
+                f"it is not on record where version {until} of {table} differs from version {since}"
+            )
         return touched
 
 

@@ -60,7 +60,10 @@ def test_an_incremental_version_is_published_and_rolled_back_as_any_other(letter
     letters.put("three", {"ann": ["a3"]})
     sorting, counting = inputs_of(letters, "third")
     assert sorting["everything"] == "the current versions of its tables are not of one run"
-    assert counting["everything"] == "version third of silver.letters was not made from version second"
+    assert (
+        counting["everything"]
+        == "it is not on record where version third of silver.letters differs from version second"
+    )
     assert letters.content("gold.letters") == [("", "ann", 3), ("", "bob", 2)]
 
 
