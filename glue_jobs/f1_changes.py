@@ -1,4 +1,4 @@
-"""What an incremental run of the Formula 1 jobs goes by: the seasons whose facts differ from those of the base."""
+"""Seasons of Formula 1 that differ between two versions: silver reports them, and gold makes them again."""
 
 import re
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from changes import Changes, FullRunNeeded, read_state, write_state
 from f1_tables import TABLES
 from lake import JobArguments, write_audit
 
-# They say how a row was read, and change with every sync that brings it again. The job of gold does not see them.
+# How and by which run a row was read. Gold drops these columns, so a change of them alone touches no season.
 PROVENANCE = ("source_rows", "ingested_at", "run_id", "config_hash")
 _COUNTS = ("table", "rows_in", "rows_out", "merged", "rejected", "flags")
 _FOLDER = "season="
 
 Fingerprints = Mapping[str, Mapping[str, str]]
-"""Of each silver table with seasons, a text for each season, which is another one if any fact of it is."""
+"""By silver table and season, a text that changes with any fact of the season."""
 
 
 def read_fingerprints(spark: SparkSession, locations: Mapping[str, str]) -> Fingerprints:
@@ -127,4 +127,6 @@ class TouchedSeasons:
             rows: The table's rows of these seasons.
         """
         base = spark.read.schema(rows.schema).parquet(self.base[table])
-        return rows.unionByName(base.where(~F.col("season").isin(sorted(self.seasons))))
+        # A season that is null is in no list: such rows stay those of the base.
+        is_touched = F.coalesce(F.col("season").isin(sorted(self.seasons)), F.lit(False))
+        return rows.unionByName(base.where(~is_touched))

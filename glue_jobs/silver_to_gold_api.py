@@ -48,7 +48,7 @@ class GoldTable:
 
     @property
     def has_seasons(self) -> bool:
-        """Whether each row is of one season, made of that season's rows alone."""
+        """Whether each row is of one season, and made of the rows of that season alone."""
         return "season" in self.key
 
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import f1_tables
+import silver_to_gold_api
+
 from support.weather_lake import WeatherLake
 
 PREFIX = "bronze.api_"
 REJECTS = "silver_rejects.f1_row"
 GOLD_READS = ("race", "result", "qualifying", "pit_stop", "driver_standing", "constructor_standing")
-SILVER = tuple(f"silver.f1_{name}" for name in (*GOLD_READS, "circuit", "driver", "constructor"))
-GOLD = tuple(
-    f"gold.f1_{name}"
-    for name in (
-        "driver_championship", "constructor_championship", "standings_reconciliation", "driver_points_progression",
-        "constructor_points_progression", "quali_vs_race", "pit_stats", "teammate_h2h", "circuit_stats", "circuit_wins",
-    )
-)  # fmt: skip
+SILVER, GOLD = tuple(f1_tables.TABLES), tuple(silver_to_gold_api.TABLES)
 
 
 class F1Lake(WeatherLake):
@@ -38,8 +34,6 @@ class F1Lake(WeatherLake):
 
     def make_f1_gold(self, version: str, base: str | None = None) -> None:
         """Run silver_to_gold_api on the version of silver, and publish what it wrote."""
-        import silver_to_gold_api
-
         sources = [f"silver.f1_{name}" for name in GOLD_READS]
         inputs = {table: self.place(table, version) for table in sources}
         touched = {table: self.touched(table, version) for table in sources} if base is not None else {}

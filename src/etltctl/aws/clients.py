@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3")
 CONNECT_S, READ_S = 10, 60
 BRIEF_CONNECT_S, BRIEF_READ_S = 2, 3
+CONNECTIONS = 32  # kept open: so many parts of large files are copied at once
 
 
 class _Use(Enum):
@@ -159,7 +160,9 @@ class Aws:
 
         retries = self.policy.botocore_reads() if use is _Use.READ else self.policy.botocore_starts()
         connect, read = (BRIEF_CONNECT_S, BRIEF_READ_S) if use is _Use.BRIEF else (CONNECT_S, READ_S)
-        config = Config(retries=retries, connect_timeout=connect, read_timeout=read)
+        config = Config(
+            retries=retries, connect_timeout=connect, read_timeout=read, max_pool_connections=CONNECTIONS
+        )
         client = self._without_proxy(service, config)
         client.meta.events.register("before-send", _wait_for_service)
         # The order counts: a failure of another program is noted before a parser sees its text.

@@ -86,9 +86,11 @@ def _with_pattern(code: str, entry: Mapping[str, Any], patterns: Mapping[str, st
     unless = entry.get("unless")
     if not isinstance(unless, dict):
         return entry
-    name = unless["pattern"]
+    name = unless.get("pattern", "")
     if name not in patterns:
-        raise ValueError(f"{code}: there is no pattern {name}; the file has: {', '.join(patterns) or 'none'}")
+        raise ValueError(
+            f"{code}: there is no pattern {name!r}; the file has: {', '.join(patterns) or 'none'}"
+        )
     return {**entry, "unless": patterns[name]}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from etltctl.errors import (
@@ -157,13 +157,11 @@ class GlueStep(StepKind):
         key = step_run.run_key
         # Never part of the key: a live run is adopted whatever its workers, and a failed one is never adopted.
         size = workers_of(step_run) if has_other_workers(step_run) else None
-        # Made once for each try: Glue may refuse a start for a while, and the record of what is new is to be one.
-        arguments = cache(partial(_arguments, step_run))
         try:
             verb, run = step_run.services.glue.start_or_adopt(
                 step_run.step.name,
                 key,
-                arguments,
+                partial(_arguments, step_run),
                 since=step_run.run_id.began_after,
                 before_start=lambda: step_run.append("remote.intended", run_key=key),
                 size=size,
@@ -254,7 +252,7 @@ def _arguments(step_run: StepRun, failed_before: int) -> Mapping[str, str]:
     """
     _require_budget(step_run)
     job, lake = step_run.settings.glue.jobs[step_run.step.name], step_run.services.lake
-    # Of each try its own, so that a new run never writes where a failed one left files.
+    # Each try has a separate version, so that a new run never writes where a failed one left files.
     version = step_run.run_id.version(failed_before)
     outputs = {table: lake.version_location(table, version) for table in job.writes}
     reader = f"glue.jobs.{step_run.step.name}"

@@ -107,15 +107,17 @@ class S3:
     ) -> None:
         """Copy the object within S3, if it is still the one that was listed.
 
-        An object that is too large for one call is copied in parts. Then the copy has another ETag than its origin.
+        An object that is too large for one call is copied in parts. Then the copy has another ETag than its origin,
+        and an older s3transfer leaves out metadata and content type.
 
         Args:
             listed_object: The object.
-            location: Where the copy shall lie.
+            location: Where the copy goes.
             largest: How many bytes one call may copy.
 
         Raises:
-            ServiceError: With the code `PreconditionFailed` if it is another one.
+            ServiceError: With the code `PreconditionFailed` if it is another one; `NoSuchKey`, for a copy in parts
+                `404`, if it is gone.
         """
         place = S3Location.parse(location)
         client = self.aws.client("s3")
@@ -193,7 +195,7 @@ def _copy_in_parts(
         max_concurrency=PARTS_AT_ONCE,
         preferred_transfer_client="classic",  # the other one cannot copy
     )
-    # Older versions raise the error of S3 if the ETag changes between two parts.
+    # Versions without this class, such as 0.11 of boto3 1.37, raise the error of S3, which the caller translates.
     replaced = getattr(raised, "S3CopyFailedError", ServiceError)
     try:
         with create_transfer_manager(client, config) as transfers:

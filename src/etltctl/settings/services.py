@@ -110,7 +110,7 @@ class GlueJob(Section):
         default=False,
         description=(
             "whether the job gets the names of what its tables' current versions have not seen yet; the shipped "
-            "weather jobs then read that alone"
+            "jobs then make only what has changed"
         ),
     )
 

@@ -46,7 +46,7 @@ def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
 
 def inputs_of(screen: str, job: str) -> str:
     """Return what the line of the job says of its inputs."""
-    (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions|few rows))\s*$", screen, re.MULTILINE)
+    (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions|seasons))\s*$", screen, re.MULTILINE)
     return str(text)
 
 
@@ -62,7 +62,7 @@ def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: W
 
     # The newest season is always read again, so files are new although no fact is.
     screen = place.run("run", "api", "--run-id", "next-day").stderr
-    assert inputs_of(screen, SILVER) == "read everything: all seasons together are few rows"
+    assert inputs_of(screen, SILVER) == "read everything: this job always reads all seasons"
     assert inputs_of(screen, GOLD) == "nothing new"
     assert content(place) == first
     assert makers_of(place, "gold.f1_driver_championship") == ["race-day"]

@@ -65,5 +65,5 @@ def test_entries_share_a_pattern_by_its_name() -> None:
 
 
 def test_a_pattern_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match="S901: there is no pattern destinaton; the file has: destination"):
+    with pytest.raises(ValueError, match="S901: there is no pattern 'destinaton'; the file has: destination"):
         causes_in(f"[patterns]\ndestination = 'x'\n[S901]\nunless = {{ pattern = 'destinaton' }}\n{ENTRY}")

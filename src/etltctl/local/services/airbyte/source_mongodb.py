@@ -218,7 +218,8 @@ def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
         return pymongo.MongoClient(
             uri,
             serverSelectionTimeoutMS=SERVER_TIMEOUT_S * 1000,
-            connectTimeoutMS=SERVER_TIMEOUT_S * 1000,
+            # The driver asks a server how it is as well, and one that sorts a million documents may be silent.
+            connectTimeoutMS=SOCKET_TIMEOUT_S * 1000,
             socketTimeoutMS=SOCKET_TIMEOUT_S * 1000,
         )
     except (PyMongoError, ValueError) as error:
