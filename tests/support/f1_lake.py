@@ -7,7 +7,6 @@ from typing import Any
 
 import f1_tables
 import silver_to_gold_api
-
 from support.weather_lake import WeatherLake
 
 PREFIX = "bronze.api_"
