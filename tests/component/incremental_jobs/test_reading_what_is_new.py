@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from etltctl.ledger import read_events
 from etltctl.settings import Settings
 from etltctl.testing import throttled
 from support.letters import SORT, Letters
+from support.served import wait_until
 
 SORT_STEP, COUNT_STEP = "glue:sort_letters", "glue:count_letters"
 
@@ -138,3 +140,18 @@ def test_a_start_that_glue_throttles_is_sent_again_with_the_same_record(letters:
     events = [event["type"] for event in read_events(letters.services.store, "first")]
     assert events.count("remote.intended") == len(["throttled", "started"])
     assert events.count("step.inputs") == 1
+
+
+def test_a_start_that_is_sent_again_reads_what_has_landed_meanwhile(letters: Letters) -> None:
+    letters.run("first", only=SORT_STEP)
+    letters.lake.script(throttled("StartJobRun", times=3))
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(letters.run, "second", only=SORT_STEP)
+        wait_until(lambda: letters.lake.met().get("StartJobRun", 0) > 0)
+        letters.put("two", {"bob": ["b2"]})
+        running.result()
+    assert letters.content("silver.letters")[-1] == ("sender=bob", "b2")
+    told = [
+        event for event in read_events(letters.services.store, "second") if event["type"] == "step.inputs"
+    ]
+    assert [event["new_files"] for event in told] == [0, 1]
