@@ -139,13 +139,16 @@ def install(extra: str) -> str:
     """
     import sys
     from importlib.util import find_spec
+    from shutil import which
 
     prefix, package = Path(sys.prefix).as_posix(), f"etltctl[{extra}]"
     address, is_editable = _installed_from()
     # A checkout is installed again from where it lies; a wheel of the same version would replace it.
     # Environments that uv makes have no pip, and the `pip` of the shell would be that of another environment.
     python = shlex.quote(sys.executable)
-    pip = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    # A checkout without a uv of the machine has brought one along.
+    uv = ".uv/bin/uv" if is_editable and not which("uv") else "uv"
+    pip = f"{python} -m pip install" if find_spec("pip") else f"{uv} pip install --python {python}"
     if is_editable:
         return f"in the checkout of etltctl: {pip} -e '.[{extra}]'"
     requirement = shlex.quote(f"{package} @ {address}" if address else package)

@@ -57,11 +57,15 @@ def test_an_environment_without_pip_is_uv_s(installed: Path, monkeypatch: pytest
     assert install("tableau") == f"uv pip install --python {sys.executable} 'etltctl[tableau]'"
 
 
-def test_a_checkout_is_named(installed: Path) -> None:
+@pytest.mark.parametrize(("on_path", "uv"), [(True, "uv"), (False, ".uv/bin/uv")])
+def test_a_checkout_is_named_and_the_uv_that_it_brought_along(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_path: bool, uv: str
+) -> None:
+    if on_path:
+        (tmp_path / "uv").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     (installed / "direct_url.json").write_text(
         json.dumps({"url": "file:///x", "dir_info": {"editable": True}})
     )
-    assert (
-        install("local")
-        == f"in the checkout of etltctl: uv pip install --python {sys.executable} -e '.[local]'"
-    )
+    command = f"{uv} pip install --python {sys.executable} -e '.[local]'"
+    assert install("local") == f"in the checkout of etltctl: {command}"
