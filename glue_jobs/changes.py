@@ -2,15 +2,16 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
 from hadoop_files import read_text, write_text
 
 EVERYTHING = "everything"  # in a report: why the job read everything
+State = TypeVar("State")
 _LOG = logging.getLogger(__name__)
 
 
@@ -60,18 +61,28 @@ def read_changes(spark: SparkSession, location: str | None) -> Changes | None:
     return Changes(**{each.name: content.get(each.name) or {} for each in fields(Changes)})
 
 
-def read_state(spark: SparkSession, changes: Changes, table: str) -> dict[str, Any]:
+def read_state(
+    spark: SparkSession, changes: Changes, table: str, parse: Callable[[Mapping[str, Any]], State]
+) -> State:
     """Return the state that the job left next to the base of a table.
 
+    Args:
+        spark: The session.
+        changes: What has changed.
+        table: The table.
+        parse: Makes the state of its JSON object.
+
     Raises:
-        FullRunNeeded: There is none.
+        FullRunNeeded: There is none, or it is damaged.
     """
     folder = changes.base_states.get(table)
     text = read_text(spark, _file_of(folder)) if folder else None
     if text is None:
         raise FullRunNeeded(f"the earlier run left no state of {table}")
-    state: dict[str, Any] = json.loads(text)
-    return state
+    try:
+        return parse(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FullRunNeeded(f"the state that the earlier run left of {table} is damaged") from error
 
 
 def write_state(spark: SparkSession, changes: Changes, table: str, state: Mapping[str, Any]) -> None:

@@ -55,8 +55,13 @@ def base_fingerprints(spark: SparkSession, changes: Changes) -> Fingerprints:
     known = {}
     for table in changes.base:
         with suppress(FullRunNeeded):
-            known[table] = read_state(spark, changes, table)["seasons"]
+            known[table] = read_state(spark, changes, table, seasons_in)
     return known
+
+
+def seasons_in(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fingerprint of each season in a state."""
+    return {str(int(season)): str(digest) for season, digest in state["seasons"].items()}
 
 
 def leave_fingerprints(spark: SparkSession, changes: Changes, fingerprints: Fingerprints) -> None:

@@ -39,7 +39,7 @@ def write_changes(spark: SparkSession, run: SilverRun) -> SilverResult:
     changes = run.changes
     if changes is None or SOURCE not in changes.new or not set(run.job.outputs) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
-    state = SilverState.of(read_state(spark, changes, TABLE))
+    state = read_state(spark, changes, TABLE, SilverState.of)
     state.check_times(run.latest)
     report = changes.reports[TABLE]
     counts = {**dict.fromkeys(ROW_COUNTS, 0), **report.get("flags", {})}

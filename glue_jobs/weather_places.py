@@ -1,8 +1,9 @@
-"""Gold of weather from the places that have changed: their rows are made again, the rows of the others carried over."""
+"""Gold of weather from changed places: their rows are made again, those of the others are read from the base."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
@@ -47,6 +48,11 @@ class ChangedPlaces:
         return {place: each for place, each in self.counts[table].items() if place not in self.places}
 
 
+def counts_in(state: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Return the counts of each place in a state."""
+    return {place: [int(rows_in), int(rows_out)] for place, (rows_in, rows_out) in state["places"].items()}
+
+
 def changed_places(
     spark: SparkSession, changes: Changes, source: str, tables: Collection[str]
 ) -> ChangedPlaces:
@@ -63,7 +69,7 @@ def changed_places(
     """
     if source not in changes.touched or not set(tables) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
-    counts = {table: read_state(spark, changes, table)["places"] for table in tables}
+    counts = {table: read_state(spark, changes, table, counts_in) for table in tables}
     folders = changes.touched[source]
     if not all(folder.startswith(_KEY) for folder in folders):
         raise FullRunNeeded(f"{source} is not partitioned by city_key")

@@ -131,7 +131,12 @@ class JobInputs:
         return location
 
     def _report(self, table: str, location: str) -> Mapping[str, Any]:
-        return self._lake.records.job_report(TableName.parse(table), location)
+        try:
+            return self._lake.records.job_report(TableName.parse(table), location)
+        except UnverifiedError as error:
+            raise FullRunNeeded(
+                f"the report on version {version_of(location)} of {table} is damaged"
+            ) from error
 
     def _touched(self, table: str, since: str) -> Sequence[str]:
         until = version_of(self.inputs[table])

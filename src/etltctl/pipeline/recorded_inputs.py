@@ -105,5 +105,5 @@ def inputs_text(facts: Mapping[str, Any]) -> str:
         return f" · read everything: {why}"
     parts = [f"{facts['new_files']:,} of {facts['files']:,} files new"] if facts.get("files") else []
     if facts.get("touched"):
-        parts.append(f"{facts['touched']:,} changed partitions")
+        parts.append(f"{facts['touched']:,} changed partition{'s' if facts['touched'] > 1 else ''}")
     return f" · {', '.join(parts) or 'nothing new'}"

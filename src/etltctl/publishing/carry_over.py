@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -143,12 +143,13 @@ def _required_folders(table: str, report: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _require_true(
-    table: str, written: Iterable[str], of_base: Iterable[str], replaced: frozenset[str]
+    table: str, written: Sequence[str], of_base: Collection[str], replaced: frozenset[str]
 ) -> None:
     """Check that the partitions that the job wrote are those that its report names.
 
     Raises:
-        UnverifiedError: Rows of both versions would stand next to each other, or no partition has a name.
+        UnverifiedError: Rows of both versions would stand next to each other, a file would take the place of one that
+            is to be copied, or no partition has a name.
     """
     ours, theirs = ({partition_folder(path) for path in paths} for paths in (written, of_base))
     # A table without partitions may get further files.
@@ -159,6 +160,13 @@ def _require_true(
             "could stand next to each other",
             f"list the partition in the report's {REPLACES}",
             first_names(mixed),
+        )
+    if again := sorted(path for path in {*written} & {*of_base} if partition_folder(path) not in replaced):
+        raise _refused(
+            table,
+            f"the job wrote {again[0]} of {table}, which the current version has too: its rows would be lost",
+            "give files another name in each run, such as one with the run id",
+            first_names(again),
         )
     if unknown := sorted(replaced - ours - theirs):
         near = get_close_matches(unknown[0], sorted(theirs), n=1)

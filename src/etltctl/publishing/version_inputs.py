@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from etltctl.errors import UnverifiedError
 from etltctl.hive import partition_folder
 from etltctl.places import version_of
 from etltctl.publishing.context import LakeContext
@@ -61,9 +62,7 @@ class VersionInputs:
             record = json.loads(text)
             if record.pop("format") != FORMAT:
                 return None
-            why, others = record.pop("why"), record.values()
-            is_whole = isinstance(why, str) and all(isinstance(each, dict) for each in others)
-            return cls(why=why, **record) if is_whole else None
+            return cls(**record) if _is_whole(record) else None
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -124,7 +123,10 @@ class InputRecords:
                 return sorted(touched)
             location = str(places.version(table, version))
             inputs = self.read(self.place(table, version))
-            report = self.records.job_report(TableName.parse(table), location)
+            try:
+                report = self.records.job_report(TableName.parse(table), location)
+            except UnverifiedError:
+                return None  # it is damaged
             before = version_of(inputs.base.get(table, "")) if inputs else ""
             folders = self._changed(table, version, report)
             if not before or folders is None or "" in folders:
@@ -150,6 +152,21 @@ class InputRecords:
         except ValueError:
             return None
         return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    """Return whether the fields of a record have the types of `VersionInputs`, also within."""
+    texts = ("versions", "base", "states", "base_states")
+    lists = ("files", "new", "touched")
+    return (
+        isinstance(record["why"], str)
+        and all(isinstance(value, str) for name in texts for value in record[name].values())
+        and all(isinstance(value, dict) for name in ("seen", "reports") for value in record[name].values())
+        and all(isinstance(file, list) for files in record["seen"].values() for file in files.values())
+        and all(isinstance(value, list) for name in lists for value in record[name].values())
+        and all(isinstance(each, str) for name in lists for value in record[name].values() for each in value)
+        and isinstance(record["made_by"], dict)
+    )
 
 
 def named_folders(report: Mapping[str, Any], key: str) -> frozenset[str] | None:

@@ -117,6 +117,8 @@ def test_everything_is_read_where_old_rows_may_not_stand_for_a_full_run(letters:
     assert why("r7") == "the files of silver.letters are not those that were published"
     lake.s3.remove(lake.places.inputs("silver.stamps", "r7"))
     assert why("r8") == "it is not on record from what version r7 was made"
+    lake.s3.write(lake.places.job_report("silver.letters", "r8").object("part-0.txt"), b"{bad")
+    assert why("r9") == "the report on version r8 of silver.letters is damaged"
     assert letters.content("silver.letters") == [("sender=bob", "b2")]
 
 
@@ -151,7 +153,7 @@ def test_a_start_that_is_sent_again_reads_what_has_landed_meanwhile(letters: Let
         letters.put("two", {"bob": ["b2"]})
         running.result()
     assert letters.content("silver.letters")[-1] == ("sender=bob", "b2")
-    told = [
+    said = [
         event for event in read_events(letters.services.store, "second") if event["type"] == "step.inputs"
     ]
-    assert [event["new_files"] for event in told] == [0, 1]
+    assert [event["new_files"] for event in said] == [0, 1]

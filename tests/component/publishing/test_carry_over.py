@@ -140,6 +140,15 @@ def test_rows_added_to_a_table_without_partitions_are_a_change_of_all_of_it(vers
     assert inputs.touched(table, "base", "more") is None
 
 
+def test_a_file_that_would_take_the_place_of_one_of_the_base_is_refused(versions: Versions) -> None:
+    flat = Versions(versions.small, "gold.three", {"part-0": 2})
+    flat.write("more", {"part-0": 1}, rows_out=1, replaces=[])
+    message = r"the job wrote part-0\.parquet of gold\.three, which the current version has too: its rows would be lost"
+    with pytest.raises(UnverifiedError, match=message):
+        flat.publish("more", "base")
+    assert flat.small.current("gold.three") == "base"
+
+
 def test_a_version_that_was_written_whole_changed_where_its_report_says_that_it_differs(
     versions: Versions,
 ) -> None:

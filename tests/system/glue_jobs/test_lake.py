@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,8 +12,11 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+import f1_changes
+import weather_places
 from changes import Changes, FullRunNeeded, read_changes, read_state
 from lake import JobArguments, arguments, read_stream, spark_session, write_audit, write_table
+from weather_state import SilverState
 
 
 @pytest.fixture
@@ -57,7 +61,21 @@ def test_changes_name_what_is_missing_and_may_say_more_than_is_known(
     changes = read_changes(spark, str(place))
     assert changes == Changes(files={"a.b": ["s3://x/f.parquet"]})
     with pytest.raises(FullRunNeeded, match=r"the earlier run left no state of a\.b"):
-        read_state(spark, changes, "a.b")
+        read_state(spark, changes, "a.b", dict)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    "content", ['{"sea', "null", "[1]", "{}", '{"seasons": null}', '{"seasons": ["2024"]}']
+)
+@pytest.mark.parametrize("parse", [f1_changes.seasons_in, weather_places.counts_in, SilverState.of])
+def test_a_damaged_state_makes_a_full_run(
+    spark: SparkSession, tmp_path: Path, content: str, parse: Callable[[Mapping[str, Any]], object]
+) -> None:
+    (tmp_path / "state.json").write_text(content)
+    changes = Changes(base_states={"a.b": f"{tmp_path}/"})
+    with pytest.raises(FullRunNeeded, match=r"the state that the earlier run left of a\.b is damaged"):
+        read_state(spark, changes, "a.b", parse)
 
 
 @pytest.mark.spark

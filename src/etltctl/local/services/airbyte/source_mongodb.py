@@ -231,7 +231,8 @@ def _connect(uri: str) -> pymongo.MongoClient[dict[str, Any]]:
             ) from error
         # Without the driver's own words: they may quote the address and with it the password.
         raise _config_error(
-            "the MongoDB address is not usable: it must look like mongodb://HOST:27017/"
+            "the MongoDB address is not usable: it must look like mongodb://HOST:27017/, with a port up to 65535, and "
+            "/ % @ : in its user and password percent-encoded"
         ) from error
 
 
