@@ -81,12 +81,19 @@ def _fault(value: Any) -> str:
     return "a number that does not fit into 64 bits, and has to stand in quotes," if is_large else ""
 
 
+def _database(name: str) -> str:
+    """Refuse a name that no database can have; MongoDB itself says so only when it is read."""
+    if refused := re.search(r'[/\\. "$]', name):
+        raise ValueError(f"a MongoDB database cannot have {refused[0]!r} in its name, got {name!r}")
+    return name
+
+
 class MongodbSource(Source):
     """Collections of a MongoDB database, `[sources.NAME]` with `kind = "mongodb"`."""
 
     kind: Literal["mongodb"] = Field(description="the kind of the source")
     uri: Secret = Field(description="secret: the connection string; `sample:` on the embedded endpoints")
-    database: Text = Field(description="the database")
+    database: Annotated[Text, AfterValidator(_database)] = Field(description="the database")
     collections: Texts = Field(min_length=1, description="the collections; each becomes a bronze table")
     cursor: Annotated[str | dict[str, str], BeforeValidator(_cursor)] = Field(
         default="_id",

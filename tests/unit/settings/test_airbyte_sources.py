@@ -130,6 +130,10 @@ def test_an_error_about_a_connector_does_not_repeat_its_values(tmp_path: Path, t
             "api_key: if it is a setting of the connector, it",
         ),
         ('kind = "mongodb"\nurl = "x"', "unknown setting sources.ships.url, did you mean uri?"),
+        (
+            'kind = "mongodb"\nuri = "env:X"\ncollections = ["c"]\ndatabase = "d.c"',
+            "a MongoDB database cannot have '.' in its name, got 'd.c'",
+        ),
     ],
 )
 def test_a_mistaken_kind_or_setting_gets_the_one_of_that_kind(tmp_path: Path, text: str, says: str) -> None:
