@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,3 +93,18 @@ class Workplace:
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Return the rows that Athena answers."""
         return list(self.json("athena", "query", sql)["rows"])
+
+    def content(self, order: Mapping[str, str], without: Container[str]) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows of tables of the project `pi-m3`.
+
+        Args:
+            order: By table, such as `gold.weather_daily`, the columns by which its rows are ordered.
+            without: Columns that are left out.
+        """
+        return {
+            table: [
+                {name: value for name, value in row.items() if name not in without}
+                for row in self.query(f"select * from pi_m3_{table} order by {columns}")
+            ]
+            for table, columns in order.items()
+        }

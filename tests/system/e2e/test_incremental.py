@@ -48,16 +48,6 @@ def place(tmp_path: Path, collection: tuple[str, Any]) -> Iterator[Workplace]:
     place.run("local", "down")
 
 
-def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table: [
-            {name: value for name, value in row.items() if name not in OF_THE_RUN}
-            for row in place.query(f"select * from pi_m3_{table} order by {order}")
-        ]
-        for table, order in TABLES.items()
-    }
-
-
 def rows_of_sync(place: Workplace) -> tuple[str, str | int]:
     """Run the pipeline, and return what its line says of the rows, and how the job of silver chose what to read."""
     done = place.run("run", "mongodb", "-o", "json")
@@ -77,7 +67,7 @@ def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_f
 
     observations.insert_many(documents[FIRST : FIRST + NEW])
     assert rows_of_sync(place) == ("20 new rows", 1)
-    incremental = content(place)
+    incremental = place.content(TABLES, OF_THE_RUN)
 
     refused = place.run("sync", "mongodb", "--full", code=5)
     assert "nothing was deleted or started" in refused.stderr
@@ -87,7 +77,7 @@ def test_a_run_after_new_documents_reads_those_alone_and_makes_the_tables_of_a_f
     words, why = rows_of_sync(place)
     assert words == "0 new rows"
     assert re.fullmatch(r"the file \S+\.parquet of bronze\.mongodb_observations is gone", str(why))
-    assert content(place) == incremental
+    assert place.content(TABLES, OF_THE_RUN) == incremental
     assert len(incremental["silver.weather_observation"]) > FIRST / 2
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,16 +33,6 @@ def place(tmp_path: Path) -> Iterator[Workplace]:
     place.run("local", "down")
 
 
-def content(place: Workplace) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table: [
-            {name: value for name, value in row.items() if name not in OF_THE_RUN}
-            for row in place.query(f"select * from pi_m3_{table} order by {order}")
-        ]
-        for table, order in TABLES.items()
-    }
-
-
 def inputs_of(screen: str, job: str) -> str:
     """Return what the line of the job says of its inputs."""
     (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions|seasons))\s*$", screen, re.MULTILINE)
@@ -57,18 +46,18 @@ def makers_of(place: Workplace, table: str) -> list[str]:
 
 def test_a_day_without_a_race_leaves_gold_as_it_is_and_the_line_says_so(place: Workplace) -> None:
     place.run("run", "api", "--run-id", "race-day")
-    first = content(place)
+    first = place.content(TABLES, OF_THE_RUN)
     assert all(first.values())
 
     # The newest season is always read again, so files are new although no fact is.
     screen = place.run("run", "api", "--run-id", "next-day").stderr
     assert inputs_of(screen, SILVER) == "read everything: this job always reads all seasons"
     assert inputs_of(screen, GOLD) == "nothing new"
-    assert content(place) == first
+    assert place.content(TABLES, OF_THE_RUN) == first
     assert makers_of(place, "gold.f1_driver_championship") == ["race-day"]
 
     # Without a sync no file is new, and the tables of silver are carried over too.
     screen = place.run("run-glue", SILVER, "--wait").stderr
     assert re.fullmatch(r"0 of \d+ files new", inputs_of(screen, SILVER))
-    assert content(place) == first
+    assert place.content(TABLES, OF_THE_RUN) == first
     assert makers_of(place, "silver.f1_result") == ["next-day"]
