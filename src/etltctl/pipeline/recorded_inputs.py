@@ -101,7 +101,7 @@ def inputs_text(facts: Mapping[str, Any]) -> str:
     """
     if not facts:
         return ""
-    if why := facts.get("everything"):
+    if why := facts.get(EVERYTHING):
         return f" · read everything: {why}"
     parts = [f"{facts['new_files']:,} of {facts['files']:,} files new"] if facts.get("files") else []
     if facts.get("touched"):
