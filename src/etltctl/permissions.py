@@ -59,11 +59,12 @@ SPARED = frozenset(
     }
 )
 # A run may succeed without these, so that one that is missing is a warning: etltctl stops what it started only after a
-# failure or an interrupt, and changes partitions only of tables whose partitions are registered one by one.
+# failure or an interrupt, and changes partitions only of tables whose partitions are registered one by one. It aborts
+# only a copy of a large file that failed.
 OCCASIONAL = frozenset(
     {
         "glue:BatchStopJobRun", "athena:StopQueryExecution", "glue:GetPartitions", "glue:BatchCreatePartition",
-        "glue:BatchUpdatePartition", "glue:BatchDeletePartition",
+        "glue:BatchUpdatePartition", "glue:BatchDeletePartition", "s3:AbortMultipartUpload",
     }
 )  # fmt: skip
 EXAMPLE_FILE = "v=preflight/part-0.parquet"  # stands for every file of a version
@@ -115,7 +116,8 @@ class Requirements:
         for stream in filter(None, map(places.fixed, declared.reads)):
             yield from _on(["s3:ListObjectsV2"], [self.bucket_arn(S3Location.parse(stream))])
         for table in declared.writes:
-            yield from _on(["s3:PutObject"], [self.object_arn(places.root(table).object(EXAMPLE_FILE))])
+            file = self.object_arn(places.root(table).object(EXAMPLE_FILE))
+            yield from _on(["s3:PutObject", "s3:AbortMultipartUpload"], [file])
 
     def publishing(self, tables: Sequence[str]) -> Iterator[Permission]:
         """Yield what it takes to check and to publish new versions of tables."""

@@ -36,6 +36,7 @@ incremental = true
 reads = ["bronze.mongodb_observations"]
 writes = ["gold.small"]
 """
+WEATHER = 'script = "glue_jobs/bronze_to_silver.py"'
 QUICK = Waiter(timeout=60.0, first_pause=0.02, longest=0.1)
 
 
@@ -49,10 +50,11 @@ class Checkout(Workplace):
     @classmethod
     def make(cls, folder: Path, account: Served, project: str, *, prefix: str = "") -> Checkout:
         """Return a folder with the project's settings under another project name and with a job prefix."""
-        text = (PROJECT / "etltctl.toml").read_text()
-        (folder / "etltctl.toml").write_text(
-            text.replace("pi-m3", project) + f'[glue]\njob_prefix = "{prefix}"\n' + SMALL
-        )
+        text = (PROJECT / "etltctl.toml").read_text().replace("pi-m3", project)
+        assert WEATHER in text
+        # The job is incremental, so that the policies and the check before a run have what such a job needs.
+        text = text.replace(WEATHER, f"{WEATHER}\nincremental = true")
+        (folder / "etltctl.toml").write_text(f'{text}[glue]\njob_prefix = "{prefix}"\n{SMALL}')
         (folder / "small.py").write_text("# never run: the tests of this folder start no Spark\n")
         airflow = folder / "deploy" / "airflow"
         airflow.mkdir(parents=True)

@@ -11,7 +11,7 @@ MASKS = (
     (r"http://127\.0\.0\.1:\d+", "URL"),
     (r"pid \d+", "pid N"),
     (r"\b\d{8}-\d{4}-[a-z-]+-[a-z0-9]{4}\b|\bfirst-(?:mongodb|api)\b", "RUN"),
-    (r"\d+\.\d s\b|\d+ s\b|in \d+\.\d\d s", "TIME"),
+    (r"in \d+\.\d\d s|(?:\d+ h )?(?:\d+ min )?\d+(?:\.\d)? s\b", "TIME"),
     (r"[\d,]+ bytes scanned", "N bytes scanned"),
     (r"\d\.\d{6} USD", "N USD"),
     (r"as job \d+", "as job N"),

@@ -37,7 +37,6 @@ OF_OTHERS = (
     "Key", "Extracts", "Bundle", "SessionManager", "Alarm", "OwnVolume",
 )  # fmt: skip
 CHECKED = {"tables": {"silver.weather_observation": {"keys": ["city_key"]}}}  # so that Athena is called
-INCREMENTAL = {"glue__jobs__bronze_to_silver__incremental": True}  # so that the job's definition is read
 
 
 def policy_of(checkout: Checkout) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def test_each_missing_permission_is_refused_before_the_first_paid_call(deployed:
             if action in NOT_CHECKED | OCCASIONAL:
                 passed.add(action)
                 continue
-            settings = operator.settings(**CHECKED, **INCREMENTAL)
+            settings = operator.settings(**CHECKED)
             with without(deployed, action), pytest.raises(AccessError) as raised:
                 run_pipeline(PIPELINE, settings, RunOptions(run_id=action.replace(":", "-")))
             facts = raised.value.facts
