@@ -98,13 +98,16 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 FURTHER = airflow or browser or cdk or clients or hyper
+TESTS = tests
 test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
-	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" tests
+	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" $(TESTS)
 
-coverage: $(VENV)/.dev  ## `make test`, and which lines it reaches, in every process too; fails under 90 %
+# The system tests are run without: they start so many commands that measuring them takes longer than they do.
+coverage: $(VENV)/.dev  ## `make test`, and which lines unit and component tests reach, in every process too; fails under 90 %
 	$(BIN)/coverage erase
-	$(MAKE) test MEASURE="--cov --cov-report=term"
+	$(MAKE) test TESTS="--ignore=tests/system tests" MEASURE="--cov --cov-report=term"
+	$(MAKE) test TESTS=tests/system
 
 witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them
 	$(BIN)/python tests/witness.py
