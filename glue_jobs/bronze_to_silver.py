@@ -46,8 +46,8 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     result = _write_silver(spark, this)
     documents = result.state.documents
     audit = make_audit(documents.counts, result.rows)
-    said = result.explanation if result.replaces is None else {"replaces": result.replaces}
-    write_audit(spark, job.audit_location(TABLE), {**audit, **said}, weather_descriptions)
+    facts = result.explanation if result.replaces is None else {"replaces": result.replaces}
+    write_audit(spark, job.audit_location(TABLE), {**audit, **facts}, weather_descriptions)
     if REJECTS in job.outputs:
         _write_rejects(spark, this, result)
     if changes is not None:

@@ -10,8 +10,8 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import EVERYTHING, Changes, read_changes
-from f1_changes import base_fingerprints, carry_over, differences, leave_fingerprints, read_fingerprints
+from changes import EVERYTHING, Changes, carry_over, read_changes
+from f1_changes import base_fingerprints, differences, leave_fingerprints, read_fingerprints
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
 from f1_records import COLUMNS, no_records, read_records
@@ -39,7 +39,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     config = read_config(F1, job.config)
     changes = read_changes(spark, job.changes)
     if changes is not None and changes.base and not any(changes.new.values()):
-        carry_over(spark, job, changes)
+        carry_over(spark, job, changes, f1_descriptions)
         leave_fingerprints(spark, changes, base_fingerprints(spark, changes))
         return
     failing = failing_codes(config["rule_actions"])

@@ -4,13 +4,16 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pyspark.sql import SparkSession
 
 from hadoop_files import read_text, write_text
+from lake import JobArguments, write_audit
 
 EVERYTHING = "everything"  # in a report: why the job read everything
+_COUNTS = ("table", "rows_in", "rows_out", "merged", "rejected", "flags")
 State = TypeVar("State")
 _LOG = logging.getLogger(__name__)
 
@@ -88,6 +91,20 @@ def read_state(
 def write_state(spark: SparkSession, changes: Changes, table: str, state: Mapping[str, Any]) -> None:
     """Leave a state for the next run."""
     write_text(spark, _file_of(changes.states[table]), json.dumps(state, sort_keys=True))
+
+
+def carry_over(spark: SparkSession, job: JobArguments, changes: Changes, descriptions: ModuleType) -> None:
+    """Write no rows: those of the base are still right. The reports have its counts, and etltctl copies its files.
+
+    Args:
+        spark: The session.
+        job: The job's arguments.
+        changes: What has changed; it has the report on each output's base.
+        descriptions: What the reports say of the columns.
+    """
+    for table in job.outputs:
+        counts = {name: value for name, value in changes.reports[table].items() if name in _COUNTS}
+        write_audit(spark, job.audit_location(table), {**counts, "replaces": []}, descriptions)
 
 
 def explain_full_run(job: str, reason: FullRunNeeded) -> dict[str, str]:

@@ -10,14 +10,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-import f1_descriptions
 from changes import Changes, FullRunNeeded, read_state, write_state
 from f1_tables import TABLES
-from lake import JobArguments, write_audit
 
 # How and by which run a row was read. Gold drops these columns, so a change of them alone touches no season.
 PROVENANCE = ("source_rows", "ingested_at", "run_id", "config_hash")
-_COUNTS = ("table", "rows_in", "rows_out", "merged", "rejected", "flags")
 _FOLDER = "season="
 
 Fingerprints = Mapping[str, Mapping[str, str]]
@@ -83,13 +80,6 @@ def differences(before: Fingerprints, after: Fingerprints) -> dict[str, dict[str
         for table, seasons in after.items()
         if table in before
     }
-
-
-def carry_over(spark: SparkSession, job: JobArguments, changes: Changes) -> None:
-    """Write no rows: those of the base are still right. The reports have its counts, and etltctl copies its files."""
-    for table in job.outputs:
-        counts = {name: value for name, value in changes.reports[table].items() if name in _COUNTS}
-        write_audit(spark, job.audit_location(table), {**counts, "replaces": []}, f1_descriptions)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession, Window
 from pyspark.sql import functions as F
 
 import weather_descriptions
-from changes import Changes, FullRunNeeded, explain_full_run, read_changes
+from changes import Changes, FullRunNeeded, carry_over, explain_full_run, read_changes
 from job_config import WEATHER, config_hash, read_config
 from lake import JobArguments, QualityError, arguments, spark_session, write_audit, write_table
 from query_planning import planned_for
@@ -178,10 +178,11 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     if observations is not None:
         # A full run is planned as ever, also a small one.
         with planned_for(spark, observations) if changed else nullcontext():
-            said = {**_NOTHING_LOST, **explanation}
-            counts = _write_tables(spark, job, hours_of(observations, config), config, changed, said)
-    elif changed is not None:
-        counts = _carry_over(spark, job, changed)
+            facts = {**_NOTHING_LOST, **explanation}
+            counts = _write_tables(spark, job, hours_of(observations, config), config, changed, facts)
+    elif changes is not None and changed is not None:
+        carry_over(spark, job, changes, weather_descriptions)
+        counts = changed.counts
     if changes is not None:
         write_counts(spark, changes, counts)
 
@@ -210,11 +211,11 @@ def _write_tables(
     hours: DataFrame,
     config: Mapping[str, Any],
     changed: ChangedPlaces | None,
-    said: Mapping[str, Any],
+    facts: Mapping[str, Any],
 ) -> PlaceCounts:
     """Write every table; return the counts of its places, of which only an incremental job has a use.
 
-    Each report has, next to its counts, what is `said`.
+    Each report has, next to its counts, these facts.
     """
     if len(job.outputs) > FEW_TABLES:
         hours.persist()
@@ -223,7 +224,7 @@ def _write_tables(
     for table, rows in tables.items():
         if job.changes:
             rows.persist()  # small, and counted once more below
-        _write_checked(spark, rows, table, job, changed, said)
+        _write_checked(spark, rows, table, job, changed, facts)
     counts = count_by_place(tables) if job.changes else {}
     for rows in (hours, *tables.values()):
         rows.unpersist()
@@ -237,7 +238,7 @@ def _write_checked(
     table: str,
     job: JobArguments,
     changed: ChangedPlaces | None,
-    said: Mapping[str, Any] = _NOTHING_LOST,
+    facts: Mapping[str, Any],
 ) -> None:
     counts = Observation(table)
     unsound = F.count_if(~F.col("is_sound")).alias("unsound")
@@ -247,19 +248,11 @@ def _write_checked(
     others = changed.counts_of_others(table) if changed else {}
     written = observed.unionByName(changed.others(spark, table, observed)) if changed and others else observed
     write_table(written, job.outputs[table])
-    counted, carried_over = counts.get, totals(others)
-    audit = {name: (counted[name] or 0) + carried_over[name] for name in ("rows_in", "rows_out")}
-    write_audit(spark, job.audit_location(table), {"table": table, **audit, **said}, weather_descriptions)
+    counted, kept = counts.get, totals(others)
+    audit = {name: (counted[name] or 0) + kept[name] for name in ("rows_in", "rows_out")}
+    write_audit(spark, job.audit_location(table), {"table": table, **audit, **facts}, weather_descriptions)
     if counted["unsound"]:
         raise QualityError(f"{counted['unsound']} rows of {table} break a law of physics")
-
-
-def _carry_over(spark: SparkSession, job: JobArguments, changed: ChangedPlaces) -> PlaceCounts:
-    """Write nothing: every row of the version before is still right."""
-    for table in job.outputs:
-        audit = {"table": table, **totals(changed.counts[table]), **_NOTHING_LOST, "replaces": []}
-        write_audit(spark, job.audit_location(table), audit, weather_descriptions)
-    return changed.counts
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import Changes, FullRunNeeded, explain_full_run, read_changes
-from f1_changes import PROVENANCE, TouchedSeasons, carry_over
+from changes import Changes, FullRunNeeded, carry_over, explain_full_run, read_changes
+from f1_changes import PROVENANCE, TouchedSeasons
 from f1_races import circuit_stats, circuit_wins, pit_stats, quali_vs_race, teammate_h2h
 from f1_seasons import (
     Seasons,
@@ -40,16 +40,19 @@ STANDINGS = ("silver.f1_driver_standing", "silver.f1_constructor_standing")
 
 @dataclass(frozen=True)
 class GoldTable:
-    """A gold table: its function, its key, and the silver tables whose rows it counts as read."""
+    """A gold table.
+
+    Attributes:
+        make: Makes its rows.
+        key: Its key.
+        reads: The silver tables whose rows it counts as read.
+        has_seasons: Whether each row is of one season, and made of the rows of that season alone.
+    """
 
     make: Callable[[Seasons], DataFrame]
     key: tuple[str, ...]
     reads: tuple[str, ...]
-
-    @property
-    def has_seasons(self) -> bool:
-        """Whether each row is of one season, and made of the rows of that season alone."""
-        return "season" in self.key
+    has_seasons: bool = True
 
 
 TABLES: Mapping[str, GoldTable] = {
@@ -69,8 +72,10 @@ TABLES: Mapping[str, GoldTable] = {
     "gold.f1_teammate_h2h": GoldTable(
         teammate_h2h, ("season", "constructor_id", "driver_a", "driver_b"), (RESULT, QUALIFYING)
     ),
-    "gold.f1_circuit_stats": GoldTable(circuit_stats, ("circuit_id",), (RESULT,)),
-    "gold.f1_circuit_wins": GoldTable(circuit_wins, ("circuit_id", "driver_id"), (RESULT,)),
+    "gold.f1_circuit_stats": GoldTable(circuit_stats, ("circuit_id",), (RESULT,), has_seasons=False),
+    "gold.f1_circuit_wins": GoldTable(
+        circuit_wins, ("circuit_id", "driver_id"), (RESULT,), has_seasons=False
+    ),
 }
 
 
@@ -85,7 +90,7 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     changes = read_changes(spark, job.changes)
     touched, explanation = _touched_seasons(job, changes)
     if changes is not None and touched is not None and not touched.seasons:
-        carry_over(spark, job, changes)
+        carry_over(spark, job, changes, f1_descriptions)
         return
     config = read_config(F1, job.config)
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -93,13 +98,13 @@ def run(spark: SparkSession, job: JobArguments) -> None:
         tables = threads.map(
             lambda location: spark.read.parquet(location).drop(*PROVENANCE).coalesce(1), job.inputs.values()
         )
-        every = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
-        read = count_rows(every.tables)
+        all_seasons = Seasons(spark, dict(zip(job.inputs, tables, strict=True)), config)
+        read = count_rows(all_seasons.tables)
         lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
 
         def write(table: str) -> None:
             gold = TABLES[table]
-            rows = _rows_of(gold, every, touched).withColumns(lineage)
+            rows = _rows_of(gold, all_seasons, touched).withColumns(lineage)
             if touched is not None and gold.has_seasons:
                 rows = touched.with_others(spark, table, rows)
             ordered = rows.coalesce(1).sortWithinPartitions(*gold.key)
@@ -127,12 +132,12 @@ def _touched_seasons(
         return None, explain_full_run("silver_to_gold_api", reason)
 
 
-def _rows_of(gold: GoldTable, every: Seasons, touched: TouchedSeasons | None) -> DataFrame:
+def _rows_of(gold: GoldTable, all_seasons: Seasons, touched: TouchedSeasons | None) -> DataFrame:
     """Return a table's rows, of a table with seasons those of the touched ones; circuits count the races of all."""
     if touched is None or not gold.has_seasons:
-        return gold.make(every)
-    tables = {name: touched.rows_of(rows) for name, rows in every.tables.items()}
-    return gold.make(Seasons(every.spark, tables, every.config))
+        return gold.make(all_seasons)
+    tables = {name: touched.rows_of(rows) for name, rows in all_seasons.tables.items()}
+    return gold.make(Seasons(all_seasons.spark, tables, all_seasons.config))
 
 
 def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
@@ -144,12 +149,12 @@ def count_rows(tables: Mapping[str, DataFrame]) -> dict[str, int]:
 
 
 def _write(
-    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, said: Mapping[str, Any]
+    spark: SparkSession, rows: DataFrame, table: str, job: JobArguments, facts: Mapping[str, Any]
 ) -> None:
-    """Write a table; its report has, next to its counts, what is `said`."""
+    """Write a table; its report has, next to its counts, these facts."""
     counts = Observation(table)
     write_table(rows.observe(counts, F.count(F.lit(1)).alias("rows_out")), job.outputs[table])
-    audit = {"table": table, "rows_out": counts.get["rows_out"], **said}
+    audit = {"table": table, "rows_out": counts.get["rows_out"], **facts}
     write_audit(
         spark, job.audit_location(table), {**audit, "merged": 0, "rejected": 0, "flags": {}}, f1_descriptions
     )

@@ -93,11 +93,9 @@ class InputRecords:
         """Return where the record lies of the versions that one run of the table's job wrote."""
         return self.context.places.inputs(table, version)
 
-    def write(self, table: str, version: str, inputs: VersionInputs) -> str:
-        """Write the record before the job starts, and return its location."""
-        place = self.place(table, version)
-        self.context.s3.write(place, inputs.as_json())
-        return str(place)
+    def write(self, table: str, version: str, inputs: VersionInputs) -> None:
+        """Write the record before the job starts."""
+        self.context.s3.write(self.place(table, version), inputs.as_json())
 
     def read(self, location: str | S3Location) -> VersionInputs | None:
         """Return a record; None if there is none, or one that this etltctl cannot read."""

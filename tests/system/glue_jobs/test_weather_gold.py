@@ -236,7 +236,7 @@ def test_a_row_against_physics_fails_the_run(spark: SparkSession, tmp_path: Path
     )
     job = JobArguments("run-1", {}, {"gold.thing": str(tmp_path / "thing")}, {})
     with pytest.raises(QualityError, match="1 rows of gold"):
-        _write_checked(spark, rows, "gold.thing", job, None)
+        _write_checked(spark, rows, "gold.thing", job, None, {})
 
 
 def test_a_day_without_temperatures_is_not_complete(gold: Callable[..., list[Row]]) -> None:
