@@ -40,7 +40,9 @@ def place(tmp_path: Path) -> Iterator[Workplace]:
 
 def inputs_of(screen: str, job: str) -> str:
     """Return what the line of the job says of its inputs."""
-    (text,) = re.findall(rf"{job} .*rows\b.* · (.*(?:new|partitions|seasons|requested))\s*$", screen, re.MULTILINE)
+    (text,) = re.findall(
+        rf"{job} .*rows\b.* · (.*(?:new|partitions|seasons|requested))\s*$", screen, re.MULTILINE
+    )
     return str(text)
 
 
