@@ -51,22 +51,9 @@ def run(spark: SparkSession, job: JobArguments) -> None:
             return _write(table, job, records, lineage)
 
         audits = list(threads.map(write, [table for table in job.outputs if table != REJECTS]))
-        differs = _compare(spark, job, changes) if changes is not None else {}
-        explanation = {EVERYTHING: ALL_SEASONS} if changes is not None and changes.base else {}
-
-        def report(audit: Mapping[str, Any]) -> None:
-            table = audit["table"]
-            whole = {**audit, **differs.get(table, {}), **explanation}
-            write_audit(spark, job.audit_location(table), whole, f1_descriptions)
-
-        list(threads.map(report, audits))
+        _report(spark, job, changes, audits, threads)
     if REJECTS in job.outputs:
-        tables = [audit["table"] for audit in audits if audit["rejected"]]
-        write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
-        rejected = sum(audit["rejected"] for audit in audits)
-        write_audit(
-            spark, job.audit_location(REJECTS), {"table": REJECTS, "rows_out": rejected}, f1_descriptions
-        )
+        _write_rejects(spark, job, audits, records, lineage)
     for audit in audits:
         check_audit(audit, failing, config["max_reject_share"], records)
     check_references(spark, job.outputs)
@@ -106,6 +93,40 @@ def _write(table: str, job: JobArguments, records: Records, lineage: Lineage) ->
     codes = {rule.code: counted[rule.code] for rule in rules_of(table) if counted[rule.code]}
     counts = {"rows_out": counted["rows_out"], "merged": counted["merged"]}
     return {"table": table, **before.get, **counts, "flags": codes}
+
+
+def _report(
+    spark: SparkSession,
+    job: JobArguments,
+    changes: Changes | None,
+    audits: Iterable[Mapping[str, Any]],
+    threads: ThreadPoolExecutor,
+) -> None:
+    """Write the report on each table: its audit, and for an incremental job the seasons that differ."""
+    differs = _compare(spark, job, changes) if changes is not None else {}
+    explanation = {EVERYTHING: ALL_SEASONS} if changes is not None and changes.base else {}
+
+    def report(audit: Mapping[str, Any]) -> None:
+        table = audit["table"]
+        whole = {**audit, **differs.get(table, {}), **explanation}
+        write_audit(spark, job.audit_location(table), whole, f1_descriptions)
+
+    list(threads.map(report, audits))
+
+
+def _write_rejects(
+    spark: SparkSession,
+    job: JobArguments,
+    audits: Iterable[Mapping[str, Any]],
+    records: Records,
+    lineage: Lineage,
+) -> None:
+    """Write the rejected rows of all tables, and the report on them."""
+    tables = [audit["table"] for audit in audits if audit["rejected"]]
+    write_table(reject_rows(spark, tables, records, lineage), job.outputs[REJECTS])
+    rejected = sum(audit["rejected"] for audit in audits)
+    audit = {"table": REJECTS, "rows_out": rejected}
+    write_audit(spark, job.audit_location(REJECTS), audit, f1_descriptions)
 
 
 def _compare(spark: SparkSession, job: JobArguments, changes: Changes) -> Mapping[str, Mapping[str, Any]]:
