@@ -55,4 +55,5 @@ def test_the_preflight_asks_for_the_same(tmp_path: Path) -> None:
         ("s3:ListBucket", "arn:aws:s3:::own-scripts"),
         ("s3:ListBucket", "arn:aws:s3:::own"),
         ("s3:PutObject", "arn:aws:s3:::own-silver/b/v=preflight/part-0.parquet"),
+        ("s3:AbortMultipartUpload", "arn:aws:s3:::own-silver/b/v=preflight/part-0.parquet"),
     }
