@@ -103,8 +103,8 @@ test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
 	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" $(TESTS)
 
-# The system tests are run without: they start so many commands that measuring them takes longer than they do.
-coverage: $(VENV)/.dev  ## `make test`, and which lines unit and component tests reach, in every process too; fails under 90 %
+# System tests are not measured: that would take longer than the tests, which start thousands of commands.
+coverage: $(VENV)/.dev  ## `make test`; fails if its unit and component tests reach less than 90 % of the lines
 	$(BIN)/coverage erase
 	$(MAKE) test TESTS="--ignore=tests/system tests" MEASURE="--cov --cov-report=term"
 	$(MAKE) test TESTS=tests/system
