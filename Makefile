@@ -104,10 +104,13 @@ test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" $(TESTS)
 
 # System tests are not measured: that would take longer than the tests, which start thousands of commands.
+# Both parts run, whatever one finds.
 coverage: $(VENV)/.dev  ## `make test`; fails if its unit and component tests reach less than 90 % of the lines
 	$(BIN)/coverage erase
-	$(MAKE) test TESTS="--ignore=tests/system tests" MEASURE="--cov --cov-report=term"
-	$(MAKE) test TESTS=tests/system
+	status=0; \
+	$(MAKE) test TESTS="--ignore=tests/system tests" MEASURE="--cov --cov-report=term" || status=$$?; \
+	$(MAKE) test TESTS=tests/system || status=$$?; \
+	exit $$status
 
 witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them
 	$(BIN)/python tests/witness.py
