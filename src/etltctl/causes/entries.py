@@ -23,6 +23,8 @@ WEIGHTS = {"WARN": 0.5, "WARNING": 0.5, "INFO": 0.25, "DEBUG": 0.2, "TRACE": 0.2
 OF_SCHEDULER = re.compile(
     r"Lost (?:task|executor)|ExecutorLost|Container (?:killed|from)|[Rr]emoving executor|TaskSetManager"
 )
+# A task that fails with the same error as one before it is reported with the level INFO.
+REPEATED_TASK = re.compile(r"TaskSetManager.{0,20}Lost task \d")
 # Of the threads that move blocks and events between processes of Spark: their errors follow the end of a job or of an
 # executor, whatever ended it.
 OF_TRANSPORT = re.compile(
@@ -52,6 +54,8 @@ OF_A_TRACE = re.compile(
     r"\s+\S|\s*$|Caused by: |During handling of |The above exception |\.\.\. \d+ more|: |'?\w*[Dd]river stacktrace"
     r"|(?:[a-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure)\b"
 )
+# An error in a document of several lines, such as JSON: it stands indented below a line that says nothing.
+NAMES_EXCEPTION = re.compile(r"\s+(?!at )\S.{0,200}?\b[a-z]\w{0,30}\.[\w.]{0,100}(?:Error|Exception)\b")
 # Lines that every job writes: the command that starts Java, and warnings of Spark that mean nothing for a failure.
 HARMLESS = re.compile(
     r"-XX:\+?\w|-Dspark\.|global_temp|Assume no metadata directory|NativeCodeLoader|hadoop-metrics2|MetricsConfig"
@@ -158,8 +162,10 @@ def _continues(entry: Entry, line: Line) -> bool:
         return True  # a reason is one text, whatever its lines look like
     if _level(line) or line.text.startswith(TRACEBACK) or not OF_A_TRACE.match(line.text):
         return False
+    if entry.weight >= OTHER_WARNING:
+        return True
     # A note has no trace: what follows it is an entry without a level, which weighs more.
-    return entry.weight >= OTHER_WARNING or line.text[:1].isspace()
+    return line.text[:1].isspace() and (bool(_level(first)) or not NAMES_EXCEPTION.match(line.text))
 
 
 def _level(line: Line) -> str:
@@ -175,6 +181,8 @@ def _weight(line: Line) -> float:
         return min(WEIGHTS.get(level, 1.0), REPEATED)
     if not level and not SAYS_ERROR.search(line.text):
         return NOTE
+    if level == "INFO" and REPEATED_TASK.search(line.text[:LOGGER_WITHIN]):
+        level = "WARN"
     weight = WEIGHTS.get(level, 1.0)
     if weight == 1.0 and level and OF_TRANSPORT.search(line.text[:LOGGER_WITHIN]):
         return AFTERMATH

@@ -46,6 +46,8 @@ HINT = re.compile(
 )
 # What an address on the web says is the caller's: a path may be called `rate_limit`.
 ADDRESS = re.compile(r"\bhttps?://[^\s/'\"<>),\]]{1,120}(?P<name>/[^\s'\"<>),\]]{1,300})")
+# An option of the command that starts Java. Its name is that of an error that it prepares for, or of a limit.
+OPTION = re.compile(r"(?<![\w-])(?:-XX:[+-]?|-D|--conf )(?P<name>[A-Za-z][\w.]{1,120})")
 # A frame of a stack of Java, which may be a whole line or stand within one.
 FRAME = re.compile(
     r"\bat (?P<name>[\w$./<>-]{3,200}\((?:[\w$.-]{1,80}:\d|Native Method|Unknown Source|<generated>))"
@@ -81,7 +83,7 @@ def masked(text: str) -> str:
     kept = PATH.sub(_blank_path, text)
     kept = QUOTED.sub(lambda quoted: _blank_quoted(quoted, kept), kept)
     kept = NAMED.sub(lambda named: _blank_group(named) if OF_PARTS.search(named["name"]) else named[0], kept)
-    for pattern in (LISTED, HINT, ADDRESS):
+    for pattern in (LISTED, HINT, ADDRESS, OPTION):
         kept = pattern.sub(_blank_group, kept)
     return kept
 

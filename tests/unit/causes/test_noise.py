@@ -90,3 +90,25 @@ def test_the_lines_of_every_failed_sync_are_no_cause(line: str) -> None:
 def test_a_warning_among_the_lines_of_a_log_is_no_cause() -> None:
     warned = Line("24/05/01 10:00:12 WARN Laps: read timed out for 3 ms", "driver")
     assert diagnose(Failure((Line("exit status 1"), warned), "Glue", "FAILED")).cause == UNKNOWN
+
+
+def test_an_option_of_java_is_not_the_error_that_it_names() -> None:
+    reason = (
+        "ExecutorLostFailure (executor 9 exited) Reason: Container marked as failed. Exit status: 134. "
+        "Command: java -server -XX:OnOutOfMemoryError='kill %p' -Dspark.driver.maxResultSize=4g Backend"
+    )
+    assert diagnose(Failure((Line(reason),), "Glue", "FAILED")).cause.code == "G110"
+
+
+def test_an_error_in_a_document_of_several_lines_is_read() -> None:
+    log = '{\n  "duration": "2.5 secs",\n  "message": "org.example.SqlException: Table not found: laps"\n}'
+    lines = [Line(text, "driver") for text in log.splitlines()]
+    assert diagnose(Failure(tuple(lines), "Glue", "FAILED")).cause.code == "G134"
+
+
+def test_a_task_that_failed_like_one_before_is_read_though_its_level_is_info() -> None:
+    log = (
+        "14/09/19 09:27:38 INFO TaskSetManager: Lost task 0.1 in stage 3.0 (TID 4) on executor 10.0.0.9: "
+        "java.lang.ClassNotFoundException (org.example.Laps) [duplicate 1]"
+    )
+    assert diagnose(Failure((Line(log, "driver"),), "Glue", "FAILED")).cause.code == "G144"
