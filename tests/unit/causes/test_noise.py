@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -37,22 +38,57 @@ java.io.IOException: Connection reset by peer
 24/05/01 10:09:16 WARN HeartbeatReceiver: Removing executor 3 with no recent heartbeats: 160 ms exceeds timeout 120 ms
 24/05/01 10:09:17 WARN S3AFileSystem: Connection pool shut down
 """.splitlines()
-OF_JOBS = [
-    each for held in (False, True) for each in recorded(held_out=held) if each.failure.service == "Glue"
-]
+BEFORE_SYNC = """\
+2024-05-01 10:00:00 platform > Executing worker wrapper. Airbyte version: 0.50.33
+2024-05-01 10:00:00 platform > Using default value for environment variable SIDECAR_KUBE_CPU_LIMIT: '2.0'
+2024-05-01 10:00:01 platform > start sync worker. job id: 12 attempt id: 0
+2024-05-01 10:00:02 ERROR i.a.v.j.JsonSchemaValidator(test):71 - JSON schema validation failed.
+errors: $.credentials: is missing but it is required, $.format_type: does not have a value in the enumeration [Avro]
+2024-05-01 10:00:02 platform > Starting source heartbeat check. Will check threshold of 10800 seconds, every 1 minutes.
+2024-05-01 10:00:05 source > Backing off _send(...) for 5.0s (DefaultBackoffException: Response Code: 429, rate limit)
+2024-05-01 10:00:06 source > Caught retryable error 'HTTP 503' after 1 tries. Waiting 5 seconds then retrying...
+2024-05-01 10:00:07 platform > Records read: 5000 (1 MB)
+""".splitlines()
+AFTER_SYNC = """\
+2024-05-01 10:05:00 platform > Source has no more messages, closing connection.
+2024-05-01 10:05:01 destination > WARN i.a.c.i.d.AsyncStreamConsumer(close) Airbyte message consumer: failed.
+2024-05-01 10:05:02 platform > thread status... heartbeat thread: false , replication thread: true
+2024-05-01 10:05:02 platform > State capture: No new state, falling back on input state
+2024-05-01 10:05:02 platform > Sync worker failed.
+java.util.concurrent.ExecutionException: SourceException: Source process exited with non-zero exit code 1
+\tSuppressed: WorkerException: Source process exit with code 1. This warning is normal if the job was cancelled.
+2024-05-01 10:05:03 platform > failures: [ {
+  "failureOrigin" : "source",
+  "internalMessage" : "Source process exited with non-zero exit code 1",
+} ]
+2024-05-01 10:05:05 platform > Failing job: 12, reason: Job failed after too many retries for connection 5ad1
+""".splitlines()
+RECORDED = [each for held in (False, True) for each in recorded(held_out=held)]
+OF_JOBS = [each for each in RECORDED if each.failure.service == "Glue"]
+OF_SYNCS = [each for each in RECORDED if each.failure.service == "Airbyte"]
 
 
-def among_noise(failure: Failure) -> Failure:
+def among_noise(failure: Failure, before: Sequence[str] = BEFORE, after: Sequence[str] = AFTER) -> Failure:
     """Return the failure with the lines of a whole log around its own."""
     reasons = [line for line in failure.lines if line.source == "reason"]
     log = [line for line in failure.lines if line.source != "reason"]
-    before, after = ([Line(text, "driver") for text in lines] for lines in (BEFORE, AFTER))
-    return replace(failure, lines=(*reasons, *before, *log, *after))
+    first, last = ([Line(text, "driver") for text in lines] for lines in (before, after))
+    return replace(failure, lines=(*reasons, *first, *log, *last))
 
 
 @pytest.mark.parametrize("each", OF_JOBS, ids=lambda each: each.name)
 def test_a_failure_among_the_lines_of_a_whole_log_has_the_same_cause(each: Recorded) -> None:
     assert diagnose(among_noise(each.failure)).cause == diagnose(each.failure).cause
+
+
+@pytest.mark.parametrize("each", OF_SYNCS, ids=lambda each: each.name)
+def test_a_failure_among_the_lines_of_a_whole_sync_has_the_same_cause(each: Recorded) -> None:
+    among = among_noise(each.failure, BEFORE_SYNC, AFTER_SYNC)
+    assert diagnose(among).cause == diagnose(each.failure).cause
+
+
+def test_the_lines_of_a_whole_sync_without_an_error_are_no_cause() -> None:
+    assert diagnose(among_noise(Failure((), "Airbyte", "failed"), BEFORE_SYNC, AFTER_SYNC)).cause == UNKNOWN
 
 
 @pytest.mark.parametrize("reason", ["exit status 1", "Command failed with exit code 1", "Job aborted."])
