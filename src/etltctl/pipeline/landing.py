@@ -6,7 +6,7 @@ bronze holds after it. A source that never brought anything, or a folder that wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from etltctl.airbyte import wrote
@@ -44,7 +44,7 @@ def prove_landing(step_run: StepRun, job: SyncJob, connection: str) -> int:
     locations = step_run.settings.stream_locations(name)
     landed = _landed_in_all(locations, job, step_run.services)
     held = _landed_in_all(locations, None, step_run.services) if source.is_incremental else None
-    doubt = _doubt(name, landed, job.rows, source.least_rows, held)
+    doubt = _doubt(name, landed, job.rows, source.least_rows, held, source.named_seasons)
     # The footers of the last publish are read only if nothing else is wrong, because that costs a call a table.
     if doubt is None and source.max_drop_pct is not None:
         before = sum(lake.published_rows(f"bronze.{table}") for table in locations)
@@ -78,7 +78,12 @@ def _require_latest(step_run: StepRun, job: SyncJob, connection: str) -> None:
 
 
 def _doubt(
-    name: str, landed: int, reported: int | None, least: int, held: int | None = None
+    name: str,
+    landed: int,
+    reported: int | None,
+    least: int,
+    held: int | None = None,
+    seasons: Sequence[int] = (),
 ) -> tuple[str, str] | None:
     """Return why a sync that reports success is not believed, and what to do; None if it is believed.
 
@@ -88,16 +93,18 @@ def _doubt(
         reported: The rows that Airbyte reports; None if it reports none.
         least: The fewest rows that the settings expect.
         held: The rows of all syncs in bronze, if the source is incremental; None if it is not.
+        seasons: The seasons that the settings name.
     """
     rows = landed if held is None else held
     # Before the comparison with Airbyte: a source that sends nothing reports 0 rows, and 0 of 0 would be proven.
     if rows < least:
+        of_seasons = f" of sources.{name}.seasons, {', '.join(map(str, seasons))}" if seasons else ""
         return (
             f"sync of {name} succeeded, but {rows} rows landed in bronze and at least {least} are expected"
             if held is None
             else f"sync of {name} succeeded, but bronze holds {rows} rows and at least {least} are expected",
-            f"is that right? lower sources.{name}.min_rows; for a source that may be empty set "
-            f"sources.{name}.allow_empty = true",
+            f"look whether the source has rows{of_seasons}; if so few are right, lower sources.{name}.min_rows; for a "
+            f"source that may be empty set sources.{name}.allow_empty = true",
         )
     if reported is not None and landed < reported:
         return (

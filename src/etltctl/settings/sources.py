@@ -251,6 +251,11 @@ class HttpSource(Source):
         return self.streams
 
     @property
+    def named_seasons(self) -> Sequence[int]:
+        """The seasons; empty if all that the API has are read."""
+        return () if self.seasons == "all" else self.seasons
+
+    @property
     def connector(self) -> str | None:
         """The manifest of the connector."""
         return self.manifest

@@ -103,6 +103,11 @@ class Source(Connected):
         return 0 if self.allow_empty else self.min_rows
 
     @property
+    def named_seasons(self) -> Sequence[int]:
+        """The seasons that the settings name, in their order; empty if they name none, or the source has no seasons."""
+        return ()
+
+    @property
     def is_incremental(self) -> bool:
         """Whether a sync reads only what is new."""
         return self.sync_mode == INCREMENTAL

@@ -58,6 +58,16 @@ def test_of_an_incremental_source_all_that_bronze_holds_must_be_enough(
     assert (_doubt("api", landed, landed, least, held) is None) is is_believed
 
 
+def test_too_few_rows_lead_to_the_seasons_that_the_settings_name() -> None:
+    def hint(*seasons: int) -> str:
+        return (_doubt("api", 0, 0, 1, seasons=seasons) or ("", ""))[1]
+
+    assert hint(2203, 2204).startswith(
+        "look whether the source has rows of sources.api.seasons, 2203, 2204; if "
+    )
+    assert hint().startswith("look whether the source has rows; if ")
+
+
 def test_an_incremental_sync_must_still_land_what_airbyte_reports() -> None:
     doubt = _doubt("api", 1, 2, 1, 100)
     assert "reports 2 rows for api, but 1 landed" in (doubt or ("", ""))[0]

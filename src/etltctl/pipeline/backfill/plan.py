@@ -123,10 +123,7 @@ def seasons_of_range(
 
 def declared_seasons(source: str, settings: Settings) -> list[int]:
     """Return the seasons that the settings name for a source, oldest first; none if they name no years."""
-    from etltctl.settings.sources import HttpSource
-
-    named = settings.sources[source]
-    return sorted(named.seasons) if isinstance(named, HttpSource) and named.seasons != "all" else []
+    return sorted(settings.sources[source].named_seasons)
 
 
 def require_declared(source: str, held: Sequence[int], settings: Settings) -> None:
