@@ -98,18 +98,18 @@ demo: $(VENV)/.local  ## run both pipelines for real on this machine and query g
 CLASS_ARCHIVE = $(BIN)/python -P -m etltctl.local.services.glue.class_archive || true
 PYTEST = $(BIN)/python -m pytest -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
 FURTHER = airflow or browser or cdk or clients or hyper
-TESTS = tests
+SELECTION = tests
 test: $(VENV)/.dev  ## run every test that needs no further environment
 	$(CLASS_ARCHIVE)
-	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" $(TESTS)
+	$(BIN)/python tests/processor_time.py $(PYTEST) $(MEASURE) --durations=20 --durations-min=10 -m "not ($(FURTHER))" $(SELECTION)
 
-# System tests are not measured: that would take longer than the tests, which start thousands of commands.
-# Both parts run, whatever one finds.
+# System tests run without measurement: they start thousands of commands, and to measure each takes too long.
+# The second part runs also if the first one fails.
 coverage: $(VENV)/.dev  ## `make test`; fails if its unit and component tests reach less than 90 % of the lines
 	$(BIN)/coverage erase
 	status=0; \
-	$(MAKE) test TESTS="--ignore=tests/system tests" MEASURE="--cov --cov-report=term" || status=$$?; \
-	$(MAKE) test TESTS=tests/system || status=$$?; \
+	$(MAKE) test SELECTION="--ignore=tests/system tests" MEASURE="--cov --cov-report=term" || status=$$?; \
+	$(MAKE) test SELECTION=tests/system || status=$$?; \
 	exit $$status
 
 witness: $(VENV)/.dev  ## run everything against AWS and Airbyte as their own API models describe them

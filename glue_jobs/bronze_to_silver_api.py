@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import reduce
 from typing import Any
 
@@ -10,7 +11,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 import f1_descriptions
-from changes import EVERYTHING, Changes, carry_over, read_changes
+from changes import EVERYTHING, Changes, FullRunNeeded, carry_over, read_changes
 from f1_changes import base_fingerprints, differences, leave_fingerprints, read_fingerprints
 from f1_cleaning import Records, clean_rows, screen_rows
 from f1_quality import REFERENCES, Reference, failing_codes, rules_of
@@ -39,9 +40,10 @@ def run(spark: SparkSession, job: JobArguments) -> None:
     config = read_config(F1, job.config)
     changes = read_changes(spark, job.changes)
     if changes is not None and changes.base and not any(changes.new.values()):
-        carry_over(spark, job, changes, f1_descriptions)
-        leave_fingerprints(spark, changes, base_fingerprints(spark, changes))
-        return
+        with suppress(FullRunNeeded):
+            carry_over(spark, job, changes, f1_descriptions)
+            leave_fingerprints(spark, changes, base_fingerprints(spark, changes))
+            return
     failing = failing_codes(config["rule_actions"])
     lineage = {"run_id": F.lit(job.run_id), "config_hash": F.lit(config_hash(config))}
     with ThreadPoolExecutor(WRITERS) as threads:
@@ -99,10 +101,13 @@ def _report(
     spark: SparkSession,
     job: JobArguments,
     changes: Changes | None,
-    audits: Iterable[Mapping[str, Any]],
+    audits: Sequence[Mapping[str, Any]],
     threads: ThreadPoolExecutor,
 ) -> None:
-    """Write the report on each table: its audit, and for an incremental job the seasons that differ."""
+    """Write the report on each table: its audit, and for an incremental job the seasons that differ.
+
+    An incremental job also saves the fingerprints of its seasons for the next run.
+    """
     differs = _compare(spark, job, changes) if changes is not None else {}
     explanation = {EVERYTHING: ALL_SEASONS} if changes is not None and changes.base else {}
 
@@ -117,7 +122,7 @@ def _report(
 def _write_rejects(
     spark: SparkSession,
     job: JobArguments,
-    audits: Iterable[Mapping[str, Any]],
+    audits: Sequence[Mapping[str, Any]],
     records: Records,
     lineage: Lineage,
 ) -> None:

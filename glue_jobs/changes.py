@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import ModuleType
 from typing import Any, TypeVar
@@ -43,6 +43,15 @@ class Changes:
     base_states: Mapping[str, str] = field(default_factory=dict)
     new: Mapping[str, Sequence[str]] = field(default_factory=dict)
     touched: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def require_reports(self, tables: Iterable[str]) -> None:
+        """Check that there is a report on the base of each table.
+
+        Raises:
+            FullRunNeeded: There is none, so the counts of the rows that are carried over are not known.
+        """
+        if unknown := [table for table in tables if "rows_out" not in self.reports.get(table, {})]:
+            raise FullRunNeeded(f"there is no report on the earlier version of {unknown[0]}")
 
     def files_of(self, table: str, location: str) -> str | list[str]:
         """Return the files of an input stream; its location if it has none, so that Spark names what is missing."""
@@ -99,9 +108,13 @@ def carry_over(spark: SparkSession, job: JobArguments, changes: Changes, descrip
     Args:
         spark: The session.
         job: The job's arguments.
-        changes: What has changed; it has the report on each output's base.
+        changes: What has changed.
         descriptions: What the reports say of the columns.
+
+    Raises:
+        FullRunNeeded: There is no report on the base of a table. Nothing was written.
     """
+    changes.require_reports(job.outputs)
     for table in job.outputs:
         counts = {name: value for name, value in changes.reports[table].items() if name in _COUNTS}
         write_audit(spark, job.audit_location(table), {**counts, "replaces": []}, descriptions)

@@ -46,36 +46,46 @@ class GoldTable:
         make: Makes its rows.
         key: Its key.
         reads: The silver tables whose rows it counts as read.
-        has_seasons: Whether each row is of one season, and made of the rows of that season alone.
+        has_seasons: Whether each row is of one season, and made of the rows of that season alone. Of any other table
+            an incremental job makes all rows again.
     """
 
     make: Callable[[Seasons], DataFrame]
     key: tuple[str, ...]
     reads: tuple[str, ...]
-    has_seasons: bool = True
+    has_seasons: bool = False
 
 
 TABLES: Mapping[str, GoldTable] = {
-    "gold.f1_driver_championship": GoldTable(driver_championship, ("season", "driver_id"), (RESULT,)),
-    "gold.f1_constructor_championship": GoldTable(
-        constructor_championship, ("season", "constructor_id"), (RESULT,)
+    "gold.f1_driver_championship": GoldTable(
+        driver_championship, ("season", "driver_id"), (RESULT,), has_seasons=True
     ),
-    RECONCILIATION: GoldTable(reconciliation, ("season", "round", "kind", "entity_id"), STANDINGS),
+    "gold.f1_constructor_championship": GoldTable(
+        constructor_championship, ("season", "constructor_id"), (RESULT,), has_seasons=True
+    ),
+    RECONCILIATION: GoldTable(
+        reconciliation, ("season", "round", "kind", "entity_id"), STANDINGS, has_seasons=True
+    ),
     "gold.f1_driver_points_progression": GoldTable(
-        driver_progression, ("season", "round", "driver_id"), (RESULT,)
+        driver_progression, ("season", "round", "driver_id"), (RESULT,), has_seasons=True
     ),
     "gold.f1_constructor_points_progression": GoldTable(
-        constructor_progression, ("season", "round", "constructor_id"), (RESULT,)
+        constructor_progression, ("season", "round", "constructor_id"), (RESULT,), has_seasons=True
     ),
-    "gold.f1_quali_vs_race": GoldTable(quali_vs_race, ("season", "round", "driver_id"), (QUALIFYING, RESULT)),
-    "gold.f1_pit_stats": GoldTable(pit_stats, ("season", "round", "constructor_id"), (PIT_STOP,)),
+    "gold.f1_quali_vs_race": GoldTable(
+        quali_vs_race, ("season", "round", "driver_id"), (QUALIFYING, RESULT), has_seasons=True
+    ),
+    "gold.f1_pit_stats": GoldTable(
+        pit_stats, ("season", "round", "constructor_id"), (PIT_STOP,), has_seasons=True
+    ),
     "gold.f1_teammate_h2h": GoldTable(
-        teammate_h2h, ("season", "constructor_id", "driver_a", "driver_b"), (RESULT, QUALIFYING)
+        teammate_h2h,
+        ("season", "constructor_id", "driver_a", "driver_b"),
+        (RESULT, QUALIFYING),
+        has_seasons=True,
     ),
-    "gold.f1_circuit_stats": GoldTable(circuit_stats, ("circuit_id",), (RESULT,), has_seasons=False),
-    "gold.f1_circuit_wins": GoldTable(
-        circuit_wins, ("circuit_id", "driver_id"), (RESULT,), has_seasons=False
-    ),
+    "gold.f1_circuit_stats": GoldTable(circuit_stats, ("circuit_id",), (RESULT,)),
+    "gold.f1_circuit_wins": GoldTable(circuit_wins, ("circuit_id", "driver_id"), (RESULT,)),
 }
 
 
@@ -127,6 +137,7 @@ def _touched_seasons(
     if changes is None or not changes.base:
         return None, {}
     try:
+        changes.require_reports(job.outputs)
         return TouchedSeasons.of(changes, job.inputs), {}
     except FullRunNeeded as reason:
         return None, explain_full_run("silver_to_gold_api", reason)

@@ -69,6 +69,7 @@ def changed_places(
     """
     if source not in changes.touched or not set(tables) <= set(changes.base):
         raise FullRunNeeded("a table has no version to build on")
+    changes.require_reports(tables)
     counts = {table: read_state(spark, changes, table, counts_in) for table in tables}
     folders = changes.touched[source]
     if not all(folder.startswith(_KEY) for folder in folders):

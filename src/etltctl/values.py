@@ -6,6 +6,7 @@ Each is parsed once, where text enters etltctl. What has one of these types need
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -165,6 +166,17 @@ def layer_of(place: str) -> str:
         place: `layer`, `layer.table` or `layer.table.column`; may be empty, and so is the layer then.
     """
     return place.partition(".")[0]
+
+
+def years_text(years: Sequence[int]) -> str:
+    """Return ascending years as a text, runs of them as `2019 to 2021`."""
+    runs: list[list[int]] = []
+    for year in years:
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(f"{each[0]} to {each[-1]}" if len(each) > 1 else str(each[0]) for each in runs)
 
 
 def quoted_name(name: str) -> str:

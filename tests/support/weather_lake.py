@@ -69,6 +69,11 @@ class WeatherLake:
         report: dict[str, Any] = json.loads(file.read_text("utf-8"))
         return {name: value for name, value in report.items() if name not in ("description", "comments")}
 
+    def forget_report(self, table: str, version: str) -> None:
+        """Empty what the job reported of a version."""
+        (file,) = (self.folder / "audits" / table / version).glob("part-*")
+        file.write_text("{}", "utf-8")
+
     def counts(self, table: str, version: str) -> dict[str, Any]:
         """Return a report's counts."""
         report = self.report(table, version).items()

@@ -55,7 +55,9 @@ OF_A_TRACE = re.compile(
     r"|(?:[a-z_][\w$]*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure)\b"
 )
 # An error in a document of several lines, such as JSON: it stands indented below a line that says nothing.
-NAMES_EXCEPTION = re.compile(r"\s+(?!at )\S.{0,200}?\b[a-z]\w{0,30}\.[\w.]{0,100}(?:Error|Exception)\b")
+NAMES_EXCEPTION = re.compile(r"\b[a-z]\w{0,30}\.[\w.]{1,100}(?:Error|Exception)\b")
+FRAME = re.compile(r"\s+at ")
+EXCEPTION_WITHIN = 300
 # Lines that every job writes: the command that starts Java, and warnings of Spark that mean nothing for a failure.
 HARMLESS = re.compile(
     r"-XX:\+?\w|-Dspark\.|global_temp|Assume no metadata directory|NativeCodeLoader|hadoop-metrics2|MetricsConfig"
@@ -165,7 +167,12 @@ def _continues(entry: Entry, line: Line) -> bool:
     if entry.weight >= OTHER_WARNING:
         return True
     # A note has no trace: what follows it is an entry without a level, which weighs more.
-    return line.text[:1].isspace() and (bool(_level(first)) or not NAMES_EXCEPTION.match(line.text))
+    return line.text[:1].isspace() and (bool(_level(first)) or not _names_exception_in_document(line))
+
+
+def _names_exception_in_document(line: Line) -> bool:
+    """Return whether an indented line that is not a frame names an exception."""
+    return not FRAME.match(line.text) and bool(NAMES_EXCEPTION.search(line.text[:EXCEPTION_WITHIN]))
 
 
 def _level(line: Line) -> str:

@@ -15,6 +15,7 @@ from etltctl.pipeline.services import Services
 from etltctl.pipeline.step_run import StepRun
 from etltctl.runs import SyncJob
 from etltctl.s3 import is_data, settled
+from etltctl.values import years_text
 
 
 def rows_proven_before(step_run: StepRun, job: SyncJob) -> int | None:
@@ -44,7 +45,7 @@ def prove_landing(step_run: StepRun, job: SyncJob, connection: str) -> int:
     locations = step_run.settings.stream_locations(name)
     landed = _landed_in_all(locations, job, step_run.services)
     held = _landed_in_all(locations, None, step_run.services) if source.is_incremental else None
-    doubt = _doubt(name, landed, job.rows, source.least_rows, held, source.named_seasons)
+    doubt = _doubt(name, landed, job.rows, source.least_rows, held, seasons=source.named_seasons)
     # The footers of the last publish are read only if nothing else is wrong, because that costs a call a table.
     if doubt is None and source.max_drop_pct is not None:
         before = sum(lake.published_rows(f"bronze.{table}") for table in locations)
@@ -83,6 +84,7 @@ def _doubt(
     reported: int | None,
     least: int,
     held: int | None = None,
+    *,
     seasons: Sequence[int] = (),
 ) -> tuple[str, str] | None:
     """Return why a sync that reports success is not believed, and what to do; None if it is believed.
@@ -98,13 +100,13 @@ def _doubt(
     rows = landed if held is None else held
     # Before the comparison with Airbyte: a source that sends nothing reports 0 rows, and 0 of 0 would be proven.
     if rows < least:
-        of_seasons = f" of sources.{name}.seasons, {', '.join(map(str, seasons))}" if seasons else ""
+        named = f"; sources.{name}.seasons names {years_text(sorted(seasons))}" if seasons else ""
         return (
             f"sync of {name} succeeded, but {rows} rows landed in bronze and at least {least} are expected"
             if held is None
             else f"sync of {name} succeeded, but bronze holds {rows} rows and at least {least} are expected",
-            f"look whether the source has rows{of_seasons}; if so few are right, lower sources.{name}.min_rows; for a "
-            f"source that may be empty set sources.{name}.allow_empty = true",
+            f"check that the source has rows{named}. If so few are right, lower sources.{name}.min_rows; for a source "
+            f"that may be empty set sources.{name}.allow_empty = true",
         )
     if reported is not None and landed < reported:
         return (

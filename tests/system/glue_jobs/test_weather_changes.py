@@ -164,6 +164,7 @@ def test_gold_is_made_of_everything_if_no_other_place_is_kept(spark: SparkSessio
         changes = Changes(
             **{
                 "base": {"gold.weather_daily": "x"},
+                "reports": {"gold.weather_daily": {"rows_out": 2}},
                 "base_states": state,
                 "touched": {SILVER: folders},
                 **more,
@@ -181,6 +182,10 @@ def test_gold_is_made_of_everything_if_no_other_place_is_kept(spark: SparkSessio
     for lacking in ({"base": {}}, {"touched": {}}):
         with pytest.raises(FullRunNeeded, match="no version to build on"):
             changed("city_key=here/year=2023", **lacking)
+    with pytest.raises(
+        FullRunNeeded, match=r"there is no report on the earlier version of gold\.weather_daily"
+    ):
+        changed(reports={})
 
 
 def test_checks_are_of_all_documents(spark: SparkSession, tmp_path: Path) -> None:

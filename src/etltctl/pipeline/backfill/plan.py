@@ -11,7 +11,7 @@ from etltctl.pipeline.backfill.model import BackfillOptions
 from etltctl.pipeline.backfill.season_files import stream_with_seasons
 from etltctl.pipeline.kinds import kind_of, steps
 from etltctl.pipeline.model import Step
-from etltctl.values import OVERWRITE
+from etltctl.values import OVERWRITE, years_text
 
 if TYPE_CHECKING:
     from etltctl.settings import Settings
@@ -114,7 +114,7 @@ def seasons_of_range(
     if outside:
         raise UsageError(
             f"source {source} has no season {' and no season '.join(map(str, outside))}: "
-            f"sources.{source}.seasons names {_shown(declared)}",
+            f"sources.{source}.seasons names {years_text(declared)}",
             hint="name a range within them, or add the seasons to the settings: without that the next sync of "
             "the pipeline would not read them and so take them out of bronze again",
         )
@@ -136,7 +136,7 @@ def require_declared(source: str, held: Sequence[int], settings: Settings) -> No
     strange = [season for season in held if season not in declared]
     if strange:
         raise ConfigurationError(
-            f"bronze holds seasons that sources.{source}.seasons does not name: {_shown(strange)}; the next sync "
+            f"bronze holds seasons that sources.{source}.seasons does not name: {years_text(strange)}; the next sync "
             "of the pipeline would take them out again, so nothing was started",
             hint="add them to the settings",
         )
@@ -149,14 +149,3 @@ def _season(source: str, text: int | str) -> int:
             hint="its ranges are of seasons, which are years such as 2019; dates and times have no meaning there",
         )
     return int(text)
-
-
-def _shown(seasons: Sequence[int]) -> str:
-    """Return years as a text, runs of them as `2019 to 2021`."""
-    runs: list[list[int]] = []
-    for season in seasons:
-        if runs and season == runs[-1][-1] + 1:
-            runs[-1].append(season)
-        else:
-            runs.append([season])
-    return ", ".join(f"{each[0]} to {each[-1]}" if len(each) > 1 else str(each[0]) for each in runs)
