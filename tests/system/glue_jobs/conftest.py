@@ -32,6 +32,8 @@ def spark() -> Iterator["pyspark.sql.SparkSession"]:
     builder = (
         pyspark.sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
+        # Spark keeps what its pages would show of a thousand queries, also without them. It would fill the memory.
+        .config("spark.sql.ui.retainedExecutions", "5")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.default.parallelism", "2")
         .config("spark.driver.host", "127.0.0.1")
