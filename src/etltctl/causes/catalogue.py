@@ -82,16 +82,17 @@ def causes_in(text: str) -> dict[str, Cause]:
 
 
 def _with_pattern(code: str, entry: Mapping[str, Any], patterns: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the entry with the pattern that its `unless` refers to."""
+    """Return the entry with the pattern, or any of several, that its `unless` refers to."""
     unless = entry.get("unless")
     if not isinstance(unless, dict):
         return entry
-    name = unless.get("pattern", "")
-    if name not in patterns:
+    named = unless.get("pattern", "")
+    names = named if isinstance(named, list) else [named]
+    if unknown := [name for name in names if name not in patterns]:
         raise ValueError(
-            f"{code}: there is no pattern {name!r}; the file has: {', '.join(patterns) or 'none'}"
+            f"{code}: there is no pattern {unknown[0]!r}; the file has: {', '.join(patterns) or 'none'}"
         )
-    return {**entry, "unless": patterns[name]}
+    return {**entry, "unless": "|".join(patterns[name] for name in names)}
 
 
 def cause_of_code(code: str) -> Cause:

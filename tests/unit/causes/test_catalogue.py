@@ -67,3 +67,17 @@ def test_entries_share_a_pattern_by_its_name() -> None:
 def test_a_pattern_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="S901: there is no pattern 'destinaton'; the file has: destination"):
         causes_in(f"[patterns]\ndestination = 'x'\n[S901]\nunless = {{ pattern = 'destinaton' }}\n{ENTRY}")
+
+
+def test_an_entry_may_refer_to_several_patterns() -> None:
+    patterns = "[patterns]\ndestination = 'of the destination'\nairbyte = 'Airbyte at'\n"
+    both = f"{patterns}[S901]\nunless = {{ pattern = ['destination', 'airbyte'] }}\n{ENTRY}"
+    unless = causes_in(both)["S901"].rules[0].unless
+    assert unless is not None
+    assert [bool(unless.search(text)) for text in ("of the destination", "Airbyte at", "of the source")] == [
+        True,
+        True,
+        False,
+    ]
+    with pytest.raises(ValueError, match=r"S901: there is no pattern 'air'"):
+        causes_in(both.replace("'airbyte']", "'air']"))
